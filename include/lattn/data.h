@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+//
+// Data: tokenizers, vocabularies, text files, and batches prepared ahead.
+//
+// Everything here is host memory; nothing needs a device. A trainer copies the arrays
+// of a batch into its tensors.
+#ifndef LATTN_DATA_H
+#define LATTN_DATA_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lattn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- tokenizer ----------------------------------------------------------------------------
+
+// BERT's WordPiece tokenizer. Never changes after its creation: any number of threads may
+// encode with one at the same time.
+typedef struct lattn_tokenizer lattn_tokenizer;
+
+typedef struct lattn_tokenizer_params {
+    bool keep_case;             // no lower-casing ("cased" models)
+    bool keep_accents;          // keep accents although lower-casing
+    bool strip_accents;         // remove accents although keeping case
+    bool no_chinese_chars;      // do not put blanks around CJK ideographs
+    int32_t max_length;         // model_max_length; 0 = 512
+} lattn_tokenizer_params;
+
+// Ids of the special tokens.
+typedef struct lattn_special_ids {
+    int32_t pad, unk, cls, sep, mask;  // mask is -1 if the vocabulary has none
+} lattn_special_ids;
+
+/**
+ * Loads the tokenizer of a Hugging Face model folder: vocab.txt and, if it is there,
+ * tokenizer_config.json.
+ *
+ * Edge     a byte-order mark and CRLF in vocab.txt are accepted; of a token that
+ *          occurs twice the last id counts, with a warning
+ * Owner    the caller; lattn_tokenizer_destroy
+ * Errors   ERR_IO; ERR_FORMAT (empty, a special token missing, invalid UTF-8, token
+ *          above 256 bytes, malformed JSON); ERR_UNSUPPORTED (tokenizer of another
+ *          kind); ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_load(
+    const char *dir, lattn_tokenizer **out);
+
+/**
+ * Makes a tokenizer from tokens in memory; token i gets id i.
+ *
+ * Args     params  NULL = defaults (bert-base-uncased)
+ * Owner    the caller
+ * Errors   as lattn_tokenizer_load
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_create(const char *const *tokens,
+    int32_t n_tokens, const lattn_tokenizer_params *params, lattn_tokenizer **out);
+
+/**
+ * Writes vocab.txt, tokenizer_config.json and special_tokens_map.json, as transformers
+ * reads them. Each file is replaced as a whole.
+ *
+ * Errors   ERR_IO, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_save(
+    const lattn_tokenizer *t, const char *dir);
+
+LATTN_API void lattn_tokenizer_destroy(lattn_tokenizer **t);
+
+/** Number of ids. */
+LATTN_API int32_t lattn_tokenizer_size(const lattn_tokenizer *t);
+/** Text of an id, lent; NULL if id is out of range. */
+LATTN_API const char *lattn_tokenizer_token(const lattn_tokenizer *t, int32_t id);
+/** Id of a token as it stands in the vocabulary; -1 if it is not there. */
+LATTN_API int32_t lattn_tokenizer_id(const lattn_tokenizer *t, const char *token);
+LATTN_API lattn_special_ids lattn_tokenizer_special(const lattn_tokenizer *t);
+/** model_max_length of the folder; 512 if it does not say. */
+LATTN_API int32_t lattn_tokenizer_max_length(const lattn_tokenizer *t);
+
+// The result of encoding. Start from { 0 }; used again, it keeps its memory.
+typedef struct lattn_encoding {
+    int32_t *ids;        // [n]
+    int32_t *type_ids;   // [n]: 0 for the first text, 1 for the second
+    int32_t n;
+    int32_t n_cut;       // tokens dropped to fit max_tokens
+    int64_t n_replaced;  // invalid UTF-8 sequences read as U+FFFD
+    struct lattn_encoding_scratch *scratch;
+} lattn_encoding;
+
+/**
+ * Encodes one text, [CLS] a [SEP], or a pair, [CLS] a [SEP] b [SEP].
+ *
+ *     clean, split at blanks and CJK, lower-case, strip accents, split at punctuation,
+ *     then the longest piece of the vocabulary from the left, continued with ##
+ *
+ * Args     b           second text; NULL = none
+ *          max_tokens  longest result, with the special tokens; 0 = no limit. The longer
+ *                      of two texts is cut first
+ * Edge     an empty text gives [CLS] [SEP]; words above 100 characters give [UNK]
+ * Owner    the caller; lattn_encoding_free
+ * Errors   ERR_ARG (max_tokens below the number of special tokens), ERR_HOST_MEMORY
+ * Source   Devlin et al. 2018, arXiv:1810.04805; transformers, BertTokenizer
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t,
+    const char *a, size_t a_bytes, const char *b, size_t b_bytes, int32_t max_tokens,
+    lattn_encoding *out);
+
+LATTN_API void lattn_encoding_free(lattn_encoding *e);
+
+// ---- building a vocabulary ----------------------------------------------------------------
+
+typedef struct lattn_vocab_params {
+    int32_t size;             // most entries, special tokens included; 0 = 30522
+    int32_t min_frequency;    // pairs rarer than this are not merged; 0 = 2
+    int32_t max_alphabet;     // single characters kept, the most frequent; 0 = 1000
+    lattn_tokenizer_params tokenizer;
+} lattn_vocab_params;
+
+// Counts words until the vocabulary is built.
+typedef struct lattn_vocab lattn_vocab;
+
+/** Owner    the caller; lattn_vocab_destroy. Args params NULL = defaults. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_create(
+    const lattn_vocab_params *params, lattn_vocab **out);
+
+/** Counts the words of a text. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_add(
+    lattn_vocab *v, const char *text, size_t bytes);
+
+/**
+ * Builds the WordPiece vocabulary of everything added and a tokenizer with it: [PAD]
+ * [UNK] [CLS] [SEP] [MASK], the characters, then the pieces in the order they were
+ * merged (the most frequent pair first, ties by lower ids). The same texts in any order
+ * give the same vocabulary.
+ *
+ * Owner    the caller owns *out
+ * Errors   ERR_ARG (size too small for the characters, nothing added), ERR_HOST_MEMORY
+ * Source   Schuster & Nakajima 2012, "Japanese and Korean voice search"; Sennrich et al.
+ *          2015, arXiv:1508.07909, algorithm 1
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_build(lattn_vocab *v, lattn_tokenizer **out);
+
+LATTN_API void lattn_vocab_destroy(lattn_vocab **v);
+
+// ---- text files ---------------------------------------------------------------------------
+
+// Texts with labels, in memory. Never changes after open.
+typedef struct lattn_dataset lattn_dataset;
+
+typedef struct lattn_text_params {
+    const char *text_column;   // NULL = "sentence1" if there is one, "text", "sentence", else
+                               // the first column that is no label
+    const char *pair_column;   // NULL = "sentence2" if there is one; "" = none
+    const char *label_column;  // NULL = "label"
+    const char *const *labels; // names in the order of their ids, as the model knows them;
+    int32_t n_labels;          // 0 = those found in this file, sorted
+    bool no_labels;            // the file may lack labels; they are not read
+    bool strict;               // broken UTF-8, empty lines and empty texts are errors
+    size_t max_line_bytes;     // 0 = 16 MiB
+} lattn_text_params;
+
+typedef struct lattn_text_stats {
+    int64_t n_replaced;  // invalid UTF-8 sequences read as U+FFFD
+    int64_t n_skipped;   // empty lines
+    int64_t n_empty;     // empty texts, kept
+    uint64_t hash;       // XXH3 of the file, to notice a change between runs
+    uint64_t file_bytes;
+} lattn_text_stats;
+
+/**
+ * Reads a text file: .tsv, .csv (quotes as RFC 4180) or .jsonl/.json (one object a
+ * line), also with .gz behind. The first line of TSV and CSV names the columns.
+ *
+ * Labels are texts or whole numbers. Without params->labels the different ones are
+ * sorted, numbers by value and texts by bytes, and get the ids 0, 1, ...
+ *
+ * Args     params  NULL = defaults
+ * Edge     empty lines are skipped, empty texts kept, both counted
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT with file and line (columns, quotes, UTF-16, line too
+ *          long, no rows, a label that is not among params->labels); ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_text_open(
+    const char *path, const lattn_text_params *params, lattn_dataset **out);
+
+LATTN_API void lattn_dataset_close(lattn_dataset **d);
+
+LATTN_API int64_t lattn_dataset_count(const lattn_dataset *d);
+/** Text of row i, lent, NUL-terminated; bytes may be NULL. NULL if i is out of range. */
+LATTN_API const char *lattn_dataset_text(const lattn_dataset *d, int64_t i, size_t *bytes);
+/** Second text of row i, lent; NULL if the file has none. */
+LATTN_API const char *lattn_dataset_pair(const lattn_dataset *d, int64_t i, size_t *bytes);
+/** Label id of row i; -1 if the file has none. */
+LATTN_API int32_t lattn_dataset_label(const lattn_dataset *d, int64_t i);
+LATTN_API int32_t lattn_dataset_n_labels(const lattn_dataset *d);
+/** Name of a label id, lent; NULL if id is out of range. */
+LATTN_API const char *lattn_dataset_label_name(const lattn_dataset *d, int32_t id);
+LATTN_API lattn_text_stats lattn_dataset_stats(const lattn_dataset *d);
+
+// ---- batches ------------------------------------------------------------------------------
+
+// n rows, each of T tokens. Lent by the loader until the next call on it.
+typedef struct lattn_batch {
+    int32_t n, T;
+    int32_t *input_ids;       // [n, T], [PAD] behind the end
+    int32_t *token_type_ids;  // [n, T], 0 behind the end
+    int32_t *lengths;         // [n] tokens that are not padding, >= 2: the key lengths of attention
+    int32_t *labels;          // [n], -1 without labels
+    int64_t *rows;            // [n] row in the dataset
+    int64_t n_tokens;         // sum of lengths
+    int64_t n_cut;            // rows that were cut to max_tokens
+    int64_t epoch, index;     // which batch of which epoch this is
+} lattn_batch;
+
+typedef struct lattn_loader_params {
+    const lattn_dataset *dataset;      // both must outlive the loader
+    const lattn_tokenizer *tokenizer;
+    int32_t batch_size;                // 0 = 8
+    int32_t max_tokens;                // 0 = the tokenizer's max_length
+    int32_t pad_multiple;              // T is rounded up to a multiple; 0 = 8. Few different
+                                       // T mean few captured steps
+    bool pad_to_max;                   // T = max_tokens always
+    bool shuffle;                      // another order each epoch, from seed and epoch
+    bool drop_last;                    // leave out a last batch that is not full
+    uint64_t seed;
+    int32_t n_threads;                 // 0 = 1
+    int32_t n_ahead;                   // batches prepared ahead, per thread; 0 = 4
+} lattn_loader_params;
+
+typedef struct lattn_loader lattn_loader;
+
+/**
+ * Makes a loader, at the start of epoch 0. The batches depend on the parameters alone,
+ * not on the number of threads or their timing.
+ *
+ * Owner    the caller; lattn_loader_destroy
+ * Errors   ERR_ARG, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_create(
+    const lattn_loader_params *params, lattn_loader **out);
+
+LATTN_API void lattn_loader_destroy(lattn_loader **l);
+
+/** Batches of one epoch. */
+LATTN_API int64_t lattn_loader_n_batches(const lattn_loader *l);
+
+/**
+ * Goes to a batch of an epoch, as a resumed run needs it; what was prepared ahead is
+ * dropped.
+ *
+ * Args     index  0 .. n_batches
+ * Errors   ERR_ARG, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_seek(
+    lattn_loader *l, int64_t epoch, int64_t index);
+
+/**
+ * The next batch of the epoch. NULL when the epoch is over; the call after that begins
+ * the next epoch.
+ *
+ * Waits    for the worker that prepares it
+ * Errors   ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_next(
+    lattn_loader *l, const lattn_batch **out);
+
+/** Where the next batch comes from: what lattn_loader_seek needs to continue here. */
+LATTN_API void lattn_loader_position(const lattn_loader *l, int64_t *epoch, int64_t *index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
