@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+//
+// Reverse-mode differentiation: which tensors need a gradient, backward, detach,
+// and ops of the user's own.
+#ifndef LATTN_AUTOGRAD_H
+#define LATTN_AUTOGRAD_H
+#include "lattn/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Marks a leaf (a tensor made by create or detach) as one whose gradient is wanted. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_set_requires_grad(lattn_tensor *t, bool on);
+LATTN_API bool lattn_tensor_requires_grad(const lattn_tensor *t);
+
+/** Gradient accumulated in a leaf; NULL before the first backward and after zero_grad. Lent. */
+LATTN_API lattn_tensor *lattn_tensor_grad(const lattn_tensor *t);
+/** Forgets the gradient of one leaf: the next backward writes instead of adding. */
+LATTN_API void lattn_tensor_zero_grad(lattn_tensor *t);
+
+/** Ops between begin and end are not put on the tape. Nests. */
+LATTN_API void lattn_no_grad_begin(lattn_ctx *ctx);
+LATTN_API void lattn_no_grad_end(lattn_ctx *ctx);
+LATTN_API bool lattn_grad_enabled(const lattn_ctx *ctx);
+
+/** Training mode of functions that behave differently in evaluation (dropout). Default true. */
+LATTN_API void lattn_set_training(lattn_ctx *ctx, bool on);
+LATTN_API bool lattn_is_training(const lattn_ctx *ctx);
+
+/** Same values, same memory, no history. */
+LATTN_API lattn_tensor *lattn_detach(lattn_ctx *ctx, lattn_tensor *t);
+
+typedef struct lattn_backward_args {
+    lattn_tensor *grad_output;  // NULL = 1, for a loss of one element
+    bool retain_graph;          // keep the tape so that backward can run again
+} lattn_backward_args;
+
+/**
+ * Walks the tape from output to the leaves and adds to their gradients.
+ *
+ * Args     args  NULL = all zeros
+ * Edge     output without history: ERR_STATE
+ * Errors   the first error kept in ctx; ERR_SHAPE if output has several elements
+ *          and no grad_output is given, or its shape differs; ERR_STATE when the
+ *          tape was freed by an earlier backward, or when a tensor needed for
+ *          backward was changed in place (the sentence names the op)
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_backward(
+    lattn_ctx *ctx, lattn_tensor *output, const lattn_backward_args *args);
+
+/**
+ * Gradients of outputs with respect to inputs, returned and not accumulated.
+ *
+ * Args     grad_outputs  NULL, or one per output, each may be NULL (= 1 for one element)
+ *          grads  out: n_inputs tensors of the step; NULL where an input is not reached
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_grad(lattn_ctx *ctx, lattn_tensor *const *outputs,
+    lattn_tensor *const *grad_outputs, int n_outputs, lattn_tensor *const *inputs, int n_inputs,
+    bool retain_graph, lattn_tensor **grads);
+
+// ---- a user's own op ----------------------------------------------------------------------
+
+enum { LATTN_CUSTOM_MAX_TENSORS = 8, LATTN_CUSTOM_MAX_PUSH = 128 };
+
+typedef struct lattn_shader_code lattn_shader_code;
+
+/**
+ * Makes a kernel from SPIR-V: entry point "main", storage buffers at bindings 0 .. n-1
+ * of set 0 (the tensors in the order of lattn_custom_run), a push-constant block.
+ *
+ * Owner    the caller; lattn_shader_destroy, after the last step that uses it
+ * Errors   ERR_ARG for words that are no SPIR-V
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_shader_from_spirv(lattn_ctx *ctx, const char *name,
+    const uint32_t *words, size_t n_words, lattn_shader_code **out);
+
+/** The same from GLSL text, where libshaderc can be loaded; else ERR_UNSUPPORTED. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_shader_from_glsl(
+    lattn_ctx *ctx, const char *name, const char *glsl, lattn_shader_code **out);
+LATTN_API void lattn_shader_destroy(lattn_shader_code **shader);
+
+// One dispatch of a user's kernel.
+typedef struct lattn_custom_dispatch {
+    lattn_shader_code *shader;
+    lattn_tensor *read[LATTN_CUSTOM_MAX_TENSORS];   // contiguous; bindings 0 .. n_read-1
+    int n_read;
+    lattn_tensor *write[LATTN_CUSTOM_MAX_TENSORS];  // bindings n_read .. n_read+n_write-1
+    int n_write;
+    const void *push;
+    size_t push_bytes;
+    uint32_t groups[3];
+} lattn_custom_dispatch;
+
+/** Records a user's dispatch; hazards and memory are the library's business. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_custom_run(
+    lattn_ctx *ctx, const lattn_custom_dispatch *dispatch);
+
+typedef struct lattn_custom_op {
+    const char *name;
+    int n_inputs;  // <= LATTN_CUSTOM_MAX_TENSORS; one output
+    // Records dispatches that fill out, already made with the shape given to apply.
+    lattn_status (*forward)(lattn_ctx *ctx, void *user, lattn_tensor *const *in, lattn_tensor *out);
+    // Records dispatches that fill grad_in[i] where it is not NULL. NULL = no gradient.
+    lattn_status (*backward)(lattn_ctx *ctx, void *user, lattn_tensor *const *in, lattn_tensor *out,
+        lattn_tensor *grad_out, lattn_tensor *const *grad_in);
+    void *user;  // must live until the step's backward has run
+} lattn_custom_op;
+
+/** Applies a user's op; the result has the dtype of in[0] and the given shape. */
+LATTN_API lattn_tensor *lattn_custom_apply(lattn_ctx *ctx, const lattn_custom_op *op,
+    lattn_tensor *const *in, int rank, const int64_t *dims);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+//
+// liblattn: trains and runs neural networks on any Vulkan GPU.
+#ifndef LATTN_H
+#define LATTN_H
+
+#include "lattn/status.h"
+#include "lattn/device.h"
+#include "lattn/tensor.h"
+#include "lattn/autograd.h"
+#include "lattn/ops.h"
+
+#endif

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// Compute pipelines, made on first use, kept in a table, cached on disk per driver and
+// device UUID.
+#ifndef LAT_PIPELINE_H
+#define LAT_PIPELINE_H
+#include "device/device.h"
+#include "device/shader.h"
+
+struct lat_pipeline_key {
+    const struct lat_spirv *spirv;
+    const char *name;                // for labels, errors and traces
+    uint32_t n_bindings;             // storage buffers 0 .. n-1 of set 0
+    uint32_t push_bytes;
+    uint32_t n_spec;                 // specialisation constants 0 .. n-1
+    uint32_t spec[LAT_MAX_SPEC];
+    uint32_t subgroup_size;          // required size; 0 = the driver's choice
+    bool full_subgroups;
+};
+
+struct lat_pipeline {
+    struct lat_pipeline_key key;
+    VkPipeline handle;
+    VkPipelineLayout layout;         // shared by (n_bindings, push_bytes); owned by the table
+    VkDescriptorSetLayout set_layout;
+    uint32_t n_bindings;
+};
+
+// Creates or finds. The pipeline lives as long as the device.
+lattn_status lat_pipeline_get(
+    struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out);
+// Starts creating in a worker thread; lat_pipeline_get then waits for it.
+lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipeline_key *key);
+
+lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir);  // by device.c
+void lat_pipelines_destroy(struct lat_device *dev);  // saves the cache
+
+// Registers, spills and so on, where VK_KHR_pipeline_executable_properties is there.
+struct lat_pipeline_stat {
+    char name[64];
+    double value;
+};
+lattn_status lat_pipeline_stats(struct lat_device *dev, struct lat_pipeline *p,
+    struct lat_pipeline_stat *stats, int capacity, int *n);
+
+#endif

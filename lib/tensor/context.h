@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// The context: device, scheduler, the kept error, the step's tensors, modes, random state.
+// It lives in this layer because tensors are the first thing that needs all of them;
+// layers above hang their own state on it without being known here.
+#ifndef LAT_CONTEXT_H
+#define LAT_CONTEXT_H
+#include "base/status.h"
+#include "base/array.h"
+#include "lattn/tensor.h"
+#include "sched/sched.h"
+
+// State of a higher layer: made by it, freed by the context.
+struct lat_ext {
+    void (*destroy)(lattn_ctx *ctx, struct lat_ext *ext);
+};
+enum lat_ext_slot { LAT_EXT_AUTOGRAD, LAT_EXT_SELECT, LAT_EXT_SLOTS };
+
+struct lattn_ctx {
+    struct lat_device *dev;
+    struct lat_sched *sched;
+    lattn_device_info info;
+
+    lattn_status error;     // first error since the last status call; sticky on device loss
+    char error_text[1024];  // its sentence
+    char path[512];         // module path that ops put in front of sentences: "encoder.layer.3"
+
+    struct {
+        lattn_tensor **items;  // tensors of all open steps, innermost last
+        size_t n, capacity;
+    } step;
+    struct {
+        size_t *items;  // where each open step starts in step
+        size_t n, capacity;
+    } marks;
+
+    bool capturing;         // inside lattn_graph_create
+    int no_grad_depth;
+    bool training;
+
+    lattn_rng_state rng;
+    lattn_tensor *rng_state;  // i32 [4]: key[0], key[1], 0, 0 as shaders/common/rng.glsl reads it
+    bool rng_stale;           // rng changed since rng_state was written
+    lattn_tensor *dummy;      // bound where an optional tensor is absent
+
+    struct lat_ext *ext[LAT_EXT_SLOTS];
+};
+
+// Keeps the first error in ctx (device loss overrides) and gives NULL, so that an op can
+// return lat_fail(...). The module path is put in front.
+void *lat_fail(lattn_ctx *ctx, lattn_status status, const char *fmt, ...) LAT_PRINTF(3, 4);
+// Keeps status with this thread's sentence, for errors that come from below. NULL again.
+void *lat_fail_status(lattn_ctx *ctx, lattn_status status);
+// What a kind-1 function returns: the kept error, cleared unless the device is lost.
+lattn_status lat_take_error(lattn_ctx *ctx);
+
+// Module path for sentences and traces. push appends ".name"; pop cuts back to the length that
+// push returned.
+size_t lat_path_push(lattn_ctx *ctx, const char *name);
+void lat_path_pop(lattn_ctx *ctx, size_t length);
+
+const struct lat_caps *lat_caps(const lattn_ctx *ctx);
+
+#endif
