@@ -26,6 +26,7 @@ struct lat_file {
     int fd;
     uint64_t size;  // at open; grows with every write
     char *path;
+    char *target;  // of a file that replaces another
     char *buffer;  // of a file being written
     size_t n_buffered;
 };
@@ -199,6 +200,7 @@ lattn_status lat_file_close(struct lat_file **file)
     if (close(f->fd) && errno != EINTR && !st)
         st = lat_err_errno("close", f->path);
     lat_free(f->path);
+    lat_free(f->target);
     lat_free(f->buffer);
     lat_free(f);
     return st;
@@ -232,30 +234,58 @@ done:
     return st ? st : closed;
 }
 
-lattn_status lat_file_replace(const char *path, const void *data, size_t bytes)
+lattn_status lat_file_replace_begin(const char *path, struct lat_file **out)
 {
-    struct lat_file *f = NULL;
+    *out = NULL;
+    char *target = lat_strdup(path);
     struct lat_str tmp = { 0 };
     lat_str_addf(&tmp, "%s.tmp", path);
-    lattn_status st = tmp.status;
+    lattn_status st = !target ? LATTN_ERR_HOST_MEMORY : tmp.status;
+    if (!st)
+        st = lat_file_create(tmp.items, out);
     if (st)
-        goto done;
-    LAT_GO(lat_file_create(tmp.items, &f));
-    LAT_GO(lat_file_write(f, data, bytes));
-    LAT_GO(lat_file_sync(f));
-    LAT_GO(lat_file_close(&f));
-    LAT_GO(lat_rename(tmp.items, path));
-    st = lat_dir_sync_parent(path);
-    goto out;
-done:
-    if (f) {
-        lattn_status dropped = lat_file_close(&f);  // the first error is the one to tell
-        (void) dropped;
-    }
-    if (tmp.items)
-        unlink(tmp.items);
-out:
+        lat_free(target);
+    else
+        (*out)->target = target;
     lat_str_free(&tmp);
+    return st;
+}
+
+lattn_status lat_file_replace_commit(struct lat_file **file)
+{
+    struct lat_file *f = *file;
+    lattn_status st = lat_file_sync(f);
+    // The rename comes before the close: closing has nothing left to report after a
+    // sync, and it frees the two names.
+    if (!st)
+        st = lat_rename(f->path, f->target);
+    if (st) {
+        lat_file_replace_abort(file);
+        return st;
+    }
+    st = lat_dir_sync_parent(f->target);
+    lattn_status closed = lat_file_close(file);
+    return st ? st : closed;
+}
+
+void lat_file_replace_abort(struct lat_file **f)
+{
+    if (!*f)
+        return;
+    unlink((*f)->path);
+    (*f)->n_buffered = 0;
+    lattn_status dropped = lat_file_close(f);
+    (void) dropped;  // an earlier error is the one to tell
+}
+
+lattn_status lat_file_replace(const char *path, const void *data, size_t bytes)
+{
+    struct lat_file *f;
+    LAT_TRY(lat_file_replace_begin(path, &f));
+    lattn_status st = lat_file_write(f, data, bytes);
+    if (!st)
+        return lat_file_replace_commit(&f);
+    lat_file_replace_abort(&f);
     return st;
 }
 

@@ -23,7 +23,12 @@ lattn_status lat_file_close(struct lat_file **f);  // reports a failed flush; ac
 
 // A whole file, NUL-terminated behind the end. ERR_FORMAT when larger than max_bytes.
 lattn_status lat_file_read_all(const char *path, size_t max_bytes, char **data, size_t *bytes);
-// Writes path.tmp, syncs, renames over path, syncs the folder: old or new content, never half.
+// A file in pieces: written as path.tmp; commit syncs it, renames it over path and syncs the
+// folder. Commit and abort both free; abort (and a failed commit) removes path.tmp.
+lattn_status lat_file_replace_begin(const char *path, struct lat_file **out);
+lattn_status lat_file_replace_commit(struct lat_file **f);
+void lat_file_replace_abort(struct lat_file **f);  // accepts NULL
+// The same at once. Writes path.tmp, syncs, renames over path, syncs the folder: old or new content, never half.
 lattn_status lat_file_replace(const char *path, const void *data, size_t bytes);
 // Appends one line at once (O_APPEND), newline added.
 lattn_status lat_file_append_line(const char *path, const char *line);

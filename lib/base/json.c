@@ -34,33 +34,13 @@ lattn_status lat_json_load(const char *path, size_t max_bytes, json_t **out)
     return st;
 }
 
-// Length of the valid UTF-8 sequence at s, 0 if there is none (RFC 3629, table 3-7 of Unicode).
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-                 : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
-                 : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                                : 0;
-    if (len == 0 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xED && s[1] > 0x9F;
-    bool too_large = s[0] == 0xF4 && s[1] > 0x8F;
-    return overlong || surrogate || too_large ? 0 : len;
-}
-
 void lat_json_add_escaped(struct lat_str *s, const char *text, size_t n)
 {
     static const char names[] = "btn\0fr";  // of the characters 8 to 13
     lat_str_addn(s, "\"", 1);
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char) text[i];
-        size_t len = utf8_length((const unsigned char *) text + i, n - i);
+        size_t len = lat_utf8_length(text + i, n - i);
         if (c == '"' || c == '\\')
             lat_str_addf(s, "\\%c", c);
         else if (c >= 8 && c <= 13 && names[c - 8])

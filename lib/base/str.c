@@ -121,6 +121,46 @@ void lat_str_free(struct lat_str *s)
     *s = (struct lat_str){ 0 };
 }
 
+// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+size_t lat_utf8_length(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *) text;
+    size_t len = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (len == 0 || len > n || s[0] > 0xF4)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
+    bool surrogate = s[0] == 0xED && s[1] > 0x9F;
+    bool too_large = s[0] == 0xF4 && s[1] > 0x8F;
+    return overlong || surrogate || too_large ? 0 : len;
+}
+
+const char *lat_quoted(const char *text, char *buf, size_t bytes)
+{
+    size_t used = 0, left = strlen(text);
+    while (left > 0) {
+        size_t len = lat_utf8_length(text, left);
+        size_t step = len ? len : 1;
+        // Room for "..." and the end stays free, unless this is the last character.
+        if (used + step + (step < left ? 4 : 1) > bytes) {
+            memcpy(buf + used, "...", 3);
+            used += 3;
+            break;
+        }
+        if (len == 0 || (unsigned char) *text < 0x20 || *text == 0x7F)
+            buf[used] = '?';
+        else
+            memcpy(buf + used, text, len);
+        used += step;
+        text += step;
+        left -= step;
+    }
+    buf[used] = 0;
+    return buf;
+}
+
 // strtod and strtoll skip leading blanks; a number in a file or option has none.
 static bool starts_like_number(const char *s)
 {

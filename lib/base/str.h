@@ -21,6 +21,12 @@ void lat_str_add_f64(struct lat_str *s, double v);
 void lat_str_clear(struct lat_str *s);
 void lat_str_free(struct lat_str *s);
 
+// Bytes of the valid UTF-8 sequence that text starts with; 0 if it starts with none. n > 0.
+size_t lat_utf8_length(const char *text, size_t n);
+// Text from a file for use in a sentence: control characters and invalid bytes as ?, cut with
+// ... when it does not fit. Returns buf.
+const char *lat_quoted(const char *text, char *buf, size_t bytes);
+
 // strtod in the C locale over the whole string; false if s is no number.
 bool lat_parse_f64(const char *s, double *out);
 bool lat_parse_i64(const char *s, int64_t *out);
