@@ -9,5 +9,9 @@
 #include "lattn/tensor.h"
 #include "lattn/autograd.h"
 #include "lattn/ops.h"
+#include "lattn/nn.h"
+#include "lattn/io.h"
+#include "lattn/models.h"
+#include "lattn/data.h"
 
 #endif

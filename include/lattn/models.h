@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// Models with published weights: state dicts to and from files, and BERT.
+#ifndef LATTN_MODELS_H
+#define LATTN_MODELS_H
+#include "lattn/io.h"
+#include "lattn/nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- state dict ---------------------------------------------------------------------------
+
+// What a load found.
+typedef struct lattn_load_report {
+    int n_loaded;
+    int n_missing;        // parameters the file does not have; they keep their values
+    int n_unused;         // tensors of the file nobody wants
+    char missing[512];    // their names, shortened
+    char unused[512];
+} lattn_load_report;
+
+typedef struct lattn_load_params {
+    // True for parameters that the file need not have; NULL = it must have all.
+    bool (*optional)(void *user, const char *name);
+    // True for parameters that keep their values although the file has them.
+    bool (*skip)(void *user, const char *name);
+    // Gives the name to look for in the file instead of name, or NULL to give up; tried until
+    // one is found, with attempt 0, 1, ...
+    const char *(*alias)(void *user, const char *name, int attempt, char *buffer, size_t bytes);
+    // True for names of the file that are known not to be needed; they are not reported.
+    bool (*ignore)(void *user, const char *name);
+    void *user;
+} lattn_load_params;
+
+/**
+ * Loads parameters by name from an open safetensors file. Shapes are checked for all before the
+ * first one is written.
+ *
+ * Args     params  NULL = nothing may be missing; report may be NULL
+ * Errors   ERR_FORMAT (missing), ERR_SHAPE naming the tensor and both shapes, ERR_IO
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_load(lattn_module *m, lattn_safetensors *file,
+    const lattn_load_params *params, lattn_load_report *report);
+/** Writes the state dict to one safetensors file, all or nothing. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_save(lattn_module *m, const char *path);
+
+// ---- BERT ---------------------------------------------------------------------------------
+
+// config.json of Hugging Face. Zero means the value of bert-base-uncased.
+typedef struct lattn_bert_config {
+    int64_t vocab_size;               // 30522
+    int64_t hidden_size;              // 768
+    int num_hidden_layers;            // 12
+    int num_attention_heads;          // 12, divides hidden_size
+    int64_t intermediate_size;        // 3072
+    int64_t max_position_embeddings;  // 512
+    int64_t type_vocab_size;          // 2
+    int64_t pad_token_id;             // 0
+    double hidden_dropout_prob;           // 0.1 when has_dropout is false
+    double attention_probs_dropout_prob;  // 0.1
+    double classifier_dropout;            // hidden_dropout_prob
+    bool has_dropout;                 // the three above are meant as they are
+    double initializer_range;         // 0.02
+    double layer_norm_eps;            // 1e-12
+    bool gelu_tanh;                   // hidden_act "gelu_new" or "gelu_pytorch_tanh"
+    int num_labels;                   // of the classification head; 2
+    const char *const *labels;        // their names, [num_labels], or NULL for LABEL_0, ...
+} lattn_bert_config;
+
+typedef struct lattn_bert lattn_bert;
+
+/**
+ * Reads and checks config.json of a model folder.
+ *
+ * Owner    the caller; lattn_bert_config_free (the label names)
+ * Errors   ERR_IO; ERR_FORMAT naming file, field, value and allowed range;
+ *          ERR_UNSUPPORTED for another architecture or activation
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_config_load(
+    const char *path, lattn_bert_config *out);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_config_save(
+    const lattn_bert_config *config, const char *path);
+LATTN_API void lattn_bert_config_free(lattn_bert_config *config);
+
+/**
+ * Makes a BERT encoder with pooler and classification head, with new weights: normal(0,
+ * initializer_range), biases 0, padding row 0. Post-norm, as published.
+ *
+ * Owner    the caller; lattn_bert_destroy. config is copied
+ * Errors   ERR_ARG for sizes that do not fit together; ERR_GPU_MEMORY
+ * Source   Devlin et al. 2018, arXiv:1810.04805
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_create(
+    lattn_ctx *ctx, const lattn_bert_config *config, lattn_bert **out);
+
+/**
+ * Loads a Hugging Face folder: config.json and model.safetensors (or its shards). The head is kept
+ * when the folder has one with num_labels rows, else it is new. Accepts names with and without
+ * "bert." in front and LayerNorm.gamma/beta.
+ *
+ * Args     num_labels  0 = as in config.json; labels may be NULL
+ *          report      may be NULL
+ * Errors   as lattn_bert_config_load and lattn_module_load
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_load(lattn_ctx *ctx, const char *dir,
+    int num_labels, const char *const *labels, lattn_load_report *report, lattn_bert **out);
+
+/** Writes config.json and model.safetensors as transformers reads them. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_save(lattn_bert *bert, const char *dir);
+LATTN_API void lattn_bert_destroy(lattn_bert **bert);
+
+/** The module tree, for parameters and freezing. Lent. */
+LATTN_API lattn_module *lattn_bert_module(lattn_bert *bert);
+LATTN_API const lattn_bert_config *lattn_bert_get_config(const lattn_bert *bert);
+
+// A batch on the device. T must not exceed max_position_embeddings.
+typedef struct lattn_bert_inputs {
+    lattn_tensor *input_ids;       // i32 [B, T]
+    lattn_tensor *token_type_ids;  // i32 [B, T], or NULL = all 0
+    lattn_tensor *lengths;         // i32 [B] tokens that are not padding, or NULL = all T
+} lattn_bert_inputs;
+
+/** Hidden states of the last layer: [B, T, hidden_size]. */
+LATTN_API lattn_tensor *lattn_bert_encode(
+    lattn_ctx *ctx, lattn_bert *bert, const lattn_bert_inputs *inputs);
+/** tanh(dense(first token)): [B, hidden_size]. */
+LATTN_API lattn_tensor *lattn_bert_pool(lattn_ctx *ctx, lattn_bert *bert, lattn_tensor *hidden);
+/** Logits of the classification head: [B, num_labels]. */
+LATTN_API lattn_tensor *lattn_bert_classify(
+    lattn_ctx *ctx, lattn_bert *bert, const lattn_bert_inputs *inputs);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

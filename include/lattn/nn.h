@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+//
+// Modules: a tree with named parameters, as in PyTorch. One handle type for all of them; each kind
+// has a create and a forward function. A module owns its children and parameters.
+//
+// Names are paths: a parameter "weight" of a child "classifier" is "classifier.weight" in the state
+// dict. Weights have PyTorch's layout (linear.weight is [out_features, in_features]), so published
+// weights load without a mapping.
+#ifndef LATTN_NN_H
+#define LATTN_NN_H
+#include "lattn/ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lattn_module lattn_module;
+
+// ---- the tree -----------------------------------------------------------------------------
+
+/**
+ * Makes an empty module, for a model of the user's own: add children and parameters, and write
+ * its forward as a plain function.
+ *
+ * Args     kind  what it is, for messages: "bert", "my_model"
+ * Owner    the caller, until it is added to a parent; lattn_module_destroy
+ * Errors   ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_create(
+    lattn_ctx *ctx, const char *kind, lattn_module **out);
+
+/** Frees a module with its children and parameters. Accepts NULL; a child must not be given. */
+LATTN_API void lattn_module_destroy(lattn_module **m);
+
+/**
+ * Gives child to parent under a name, which may contain dots ("attention.self.query").
+ *
+ * Owner    parent, also on failure
+ * Errors   ERR_ARG when the name is taken; ERR_STATE when child has a parent already
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add(
+    lattn_module *parent, const char *name, lattn_module *child);
+
+// How a parameter starts.
+typedef enum lattn_init_kind {
+    LATTN_INIT_ZEROS,
+    LATTN_INIT_ONES,
+    LATTN_INIT_NORMAL,            // mean 0, standard deviation a
+    LATTN_INIT_TRUNC_NORMAL,      // the same, cut at two standard deviations
+    LATTN_INIT_UNIFORM,           // [-a, a)
+    LATTN_INIT_XAVIER_UNIFORM,    // gain a (0 = 1)
+    LATTN_INIT_XAVIER_NORMAL,
+    LATTN_INIT_KAIMING_UNIFORM,   // fan in, gain a (0 = sqrt 2, for ReLU)
+    LATTN_INIT_KAIMING_NORMAL,
+} lattn_init_kind;
+
+typedef struct lattn_init {
+    lattn_init_kind kind;
+    float a;
+} lattn_init;
+
+typedef struct lattn_parameter_params {
+    lattn_dtype dtype;
+    int rank;
+    const int64_t *dims;
+    lattn_init init;
+    bool no_decay;  // weight decay leaves it alone: biases and normalisation weights
+} lattn_parameter_params;
+
+/**
+ * Adds a parameter: a tensor that requires a gradient, filled by its rule.
+ *
+ * Owner    the module; *out is lent
+ * Errors   ERR_ARG when the name is taken; those of lattn_tensor_create
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add_parameter(lattn_module *m,
+    const char *name, const lattn_parameter_params *params, lattn_tensor **out);
+
+/**
+ * Fills a tensor by a rule. Fans are those of PyTorch: of [out, in, ...] in * the rest, out * the rest.
+ *
+ * Errors   ERR_ARG when a fan is needed and the rank is below 2
+ * Source   Glorot & Bengio 2010; He et al. 2015, arXiv:1502.01852
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_init_(lattn_tensor *t, lattn_init init);
+
+// One parameter as the tree knows it. All lent by the module.
+typedef struct lattn_parameter {
+    const char *name;  // full path from the module that was asked
+    lattn_tensor *tensor;
+    bool no_decay;
+} lattn_parameter;
+
+/** Number of parameters of m and everything below. */
+LATTN_API int lattn_module_n_parameters(const lattn_module *m);
+/** Number of their elements. */
+LATTN_API int64_t lattn_module_numel(const lattn_module *m);
+/**
+ * Lists the parameters in the order in which they were added, depth first.
+ *
+ * Owner    the module; the names stay until it is destroyed or asked again
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_parameters(
+    lattn_module *m, lattn_parameter *list, int capacity, int *n);
+/** The parameter with that path; NULL if there is none. Lent. */
+LATTN_API lattn_tensor *lattn_module_parameter(lattn_module *m, const char *name);
+
+/** Freezes (false) or unfreezes every parameter of m: frozen ones get no gradient. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on);
+
+// ---- linear -------------------------------------------------------------------------------
+
+typedef struct lattn_linear_params {
+    int64_t in_features, out_features;
+    bool no_bias;
+    lattn_dtype dtype;
+    lattn_init init;       // of the weight, when has_init; else PyTorch's U(-1/sqrt(in), 1/sqrt(in))
+    bool has_init;         // with it the bias starts at 0
+} lattn_linear_params;
+
+/** y = x weight^T + bias. Parameters weight [out, in], bias [out]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_linear_create(
+    lattn_ctx *ctx, const lattn_linear_params *params, lattn_module **out);
+/** x [..., in] -> [..., out]. */
+LATTN_API lattn_tensor *lattn_linear_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_epilogue epilogue);
+
+// ---- layer norm ---------------------------------------------------------------------------
+
+typedef struct lattn_layer_norm_params {
+    int64_t size;
+    float eps;             // 0 = 1e-5
+    bool no_affine;
+    lattn_dtype dtype;
+} lattn_layer_norm_params;
+
+/** Normalises the last dimension. Parameters weight (ones) and bias (zeros), [size]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_layer_norm_create(
+    lattn_ctx *ctx, const lattn_layer_norm_params *params, lattn_module **out);
+/** x [..., size] -> same shape. */
+LATTN_API lattn_tensor *lattn_layer_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+/** layer_norm(residual + dropout(x, p)), fused. */
+LATTN_API lattn_tensor *lattn_layer_norm_residual_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual, float p);
+
+// ---- embedding ----------------------------------------------------------------------------
+
+typedef struct lattn_embedding_params {
+    int64_t num_embeddings, embedding_dim;
+    bool has_padding_idx;
+    int64_t padding_idx;   // its row starts at zero and gets no gradient
+    lattn_dtype dtype;
+    lattn_init init;       // when has_init; else normal(0, 1)
+    bool has_init;
+} lattn_embedding_params;
+
+/** Rows of a table. Parameter weight [num_embeddings, embedding_dim]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_embedding_create(
+    lattn_ctx *ctx, const lattn_embedding_params *params, lattn_module **out);
+/** index i32 [...] -> [..., embedding_dim]. */
+LATTN_API lattn_tensor *lattn_embedding_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *index);
+
+// ---- dropout ------------------------------------------------------------------------------
+
+/** Zeroes elements with probability p in training mode (lattn_set_training). No parameters. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_dropout_create(
+    lattn_ctx *ctx, float p, lattn_module **out);
+LATTN_API lattn_tensor *lattn_dropout_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
+// ---- transformer --------------------------------------------------------------------------
+
+// Whose parameter names a block uses.
+typedef enum lattn_names {
+    LATTN_NAMES_TORCH,  // self_attn.q_proj .k_proj .v_proj .out_proj, linear1, linear2, norm1, norm2
+    LATTN_NAMES_BERT,   // attention.self.query ..., intermediate.dense, output.LayerNorm
+} lattn_names;
+
+typedef struct lattn_attention_params {
+    int64_t embed_dim;
+    int n_heads;           // divides embed_dim
+    int n_kv_heads;        // 0 = n_heads; divides n_heads
+    float dropout;         // of the probabilities
+    bool no_bias;
+    lattn_names names;
+    lattn_dtype dtype;
+    lattn_init init;
+    bool has_init;
+} lattn_attention_params;
+
+typedef struct lattn_attention_inputs {
+    lattn_tensor *key_lengths;  // i32 [B] or NULL
+    lattn_tensor *mask;         // added to the scores, [B|1, H|1, T|1, S], or NULL
+    bool causal;
+    lattn_tensor **weights;     // not NULL: receives [B, H, T, S], by the unfused path
+} lattn_attention_inputs;
+
+/**
+ * Multi-head attention: projections of query, key and value, attention, output projection.
+ *
+ * Errors   ERR_ARG when n_heads does not divide embed_dim, or n_kv_heads n_heads
+ * Source   Vaswani et al. 2017, arXiv:1706.03762, section 3.2
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_multihead_attention_create(
+    lattn_ctx *ctx, const lattn_attention_params *params, lattn_module **out);
+/** query [B, T, C], key_value [B, S, C] (NULL = query) -> [B, T, C]. inputs may be NULL. */
+LATTN_API lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
+    lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs);
+
+typedef struct lattn_encoder_params {
+    int n_layers;               // of a stack; ignored for one layer
+    int64_t embed_dim;
+    int n_heads;
+    int64_t feedforward_dim;
+    float dropout;              // after each sublayer
+    float attention_dropout;    // of the probabilities
+    float layer_norm_eps;       // 0 = 1e-5
+    bool norm_first;            // pre-norm instead of post-norm
+    bool gelu_tanh;             // tanh form of GELU
+    lattn_names names;
+    lattn_dtype dtype;
+    lattn_init init;            // of all weights, when has_init
+    bool has_init;
+} lattn_encoder_params;
+
+/**
+ * One encoder layer: self-attention and feed-forward, each with dropout, residual and norm.
+ *
+ *     post-norm  x = norm1(x + dropout(attention(x)));  x = norm2(x + dropout(ffn(x)))
+ *     pre-norm   x = x + dropout(attention(norm1(x)));  x = x + dropout(ffn(norm2(x)))
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_layer_create(
+    lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
+/** x [B, T, C] -> [B, T, C]. */
+LATTN_API lattn_tensor *lattn_encoder_layer_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs);
+
+/** A stack of n_layers, named layer.0, layer.1, ... (layers.0 with LATTN_NAMES_TORCH). */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_create(
+    lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
+LATTN_API lattn_tensor *lattn_encoder_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

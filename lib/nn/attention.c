@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+//
+// Multi-head attention: three projections, the fused attention op, the output projection.
+//
+//   q, k, v  [B, T, C] -> views [B, H, T, D], read in place by the op (strided)
+//   out      [B, H, T, D] -> [B, T, C]
+//
+// Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
+
+#include "nn/module.h"
+#include "tensor/tensor.h"
+
+static const char kind[] = "multihead_attention";
+
+enum { QUERY, KEY, VALUE, OUT, N_PROJECTIONS };
+
+static const char *const child_names[][N_PROJECTIONS] = {
+    [LATTN_NAMES_TORCH] = { "q_proj", "k_proj", "v_proj", "out_proj" },
+    [LATTN_NAMES_BERT] = { "self.query", "self.key", "self.value", "output.dense" },
+};
+
+struct attention {
+    lattn_module *projection[N_PROJECTIONS];
+    int n_heads, n_kv_heads;
+    int64_t head_dim;
+    float dropout;
+};
+
+static lattn_status check(const lattn_attention_params *p, int n_kv_heads)
+{
+    if (p->embed_dim < 1 || p->n_heads < 1 || p->embed_dim % p->n_heads != 0)
+        return lat_err(LATTN_ERR_ARG, "attention: n_heads %d does not divide embed_dim %lld",
+            p->n_heads, (long long) p->embed_dim);
+    if (n_kv_heads < 1 || p->n_heads % n_kv_heads != 0)
+        return lat_err(LATTN_ERR_ARG, "attention: n_kv_heads %d does not divide n_heads %d",
+            n_kv_heads, p->n_heads);
+    if (!(p->dropout >= 0 && p->dropout < 1))
+        return lat_err(
+            LATTN_ERR_ARG, "attention: dropout %g is outside [0, 1)", (double) p->dropout);
+    return LATTN_OK;
+}
+
+static lattn_status build(lattn_module *m, const lattn_attention_params *p)
+{
+    struct attention *a = m->data;
+    int64_t kv_dim = a->n_kv_heads * a->head_dim;
+    for (int i = 0; i < N_PROJECTIONS; i++) {
+        lattn_linear_params linear = {
+            .in_features = p->embed_dim,
+            .out_features = i == KEY || i == VALUE ? kv_dim : p->embed_dim,
+            .no_bias = p->no_bias,
+            .dtype = p->dtype,
+            .init = p->init,
+            .has_init = p->has_init,
+        };
+        lattn_status created = lattn_linear_create(m->ctx, &linear, &a->projection[i]);
+        LAT_TRY(lat_module_adopt(m, child_names[p->names][i], created, a->projection[i]));
+    }
+    return LATTN_OK;
+}
+
+lattn_status lattn_multihead_attention_create(
+    lattn_ctx *ctx, const lattn_attention_params *params, lattn_module **out)
+{
+    *out = NULL;
+    int n_kv_heads = params->n_kv_heads ? params->n_kv_heads : params->n_heads;
+    LAT_TRY(check(params, n_kv_heads));
+    LAT_TRY(lat_module_new(ctx, kind, sizeof(struct attention), out));
+
+    struct attention *a = (*out)->data;
+    a->n_heads = params->n_heads;
+    a->n_kv_heads = n_kv_heads;
+    a->head_dim = params->embed_dim / params->n_heads;
+    a->dropout = params->dropout;
+    lattn_status st = build(*out, params);
+    if (st)
+        lattn_module_destroy(out);
+    return st;
+}
+
+// [B, T, H * D] -> [B, H, T, D], a view.
+static lattn_tensor *split_heads(lattn_ctx *ctx, lattn_tensor *x, int n_heads)
+{
+    if (!x)
+        return NULL;
+    int64_t dims[] = { lat_dim(x, 0), lat_dim(x, 1), n_heads, lat_dim(x, 2) / n_heads };
+    return lattn_transpose(ctx, lattn_reshape(ctx, x, 4, dims), 1, 2);
+}
+
+// [B, H, T, D] -> [B, T, H * D].
+static lattn_tensor *join_heads(lattn_ctx *ctx, lattn_tensor *x)
+{
+    if (!x)
+        return NULL;
+    int64_t dims[] = { lat_dim(x, 0), lat_dim(x, 2), lat_dim(x, 1) * lat_dim(x, 3) };
+    return lattn_reshape(ctx, lattn_transpose(ctx, x, 1, 2), 3, dims);
+}
+
+static bool check_input(lattn_ctx *ctx, const lattn_tensor *x, const struct attention *a)
+{
+    int64_t embed_dim = a->n_heads * a->head_dim;
+    if (lat_rank(x) == 3 && lat_dim(x, 2) == embed_dim)
+        return true;
+    lat_fail(ctx, LATTN_ERR_SHAPE, "attention: input %s is not [B, T, %lld]", LAT_SHAPE(x),
+        (long long) embed_dim);
+    return false;
+}
+
+lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
+    lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs)
+{
+    const lattn_attention_inputs none = { 0 };
+    const struct attention *a = lat_module_data(ctx, m, kind);
+    if (!a || !query)
+        return NULL;
+    if (!key_value)
+        key_value = query;
+    if (!inputs)
+        inputs = &none;
+    if (!check_input(ctx, query, a) || !check_input(ctx, key_value, a))
+        return NULL;
+
+    lattn_tensor *q = lattn_linear_forward(ctx, a->projection[QUERY], query, LATTN_EPILOGUE_NONE);
+    lattn_tensor *k = lattn_linear_forward(ctx, a->projection[KEY], key_value, LATTN_EPILOGUE_NONE);
+    lattn_tensor *v =
+        lattn_linear_forward(ctx, a->projection[VALUE], key_value, LATTN_EPILOGUE_NONE);
+    q = split_heads(ctx, q, a->n_heads);
+    k = split_heads(ctx, k, a->n_kv_heads);
+    v = split_heads(ctx, v, a->n_kv_heads);
+
+    lattn_attention_args args = {
+        .mask = inputs->mask,
+        .key_lengths = inputs->key_lengths,
+        .dropout = a->dropout,
+        .causal = inputs->causal,
+    };
+    lattn_tensor *y = inputs->weights
+                          ? lattn_attention_unfused(ctx, q, k, v, &args, inputs->weights)
+                          : lattn_attention(ctx, q, k, v, &args);
+    return lattn_linear_forward(ctx, a->projection[OUT], join_heads(ctx, y), LATTN_EPILOGUE_NONE);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// The module tree. A kind keeps its own settings in m->data and finds its children and
+// parameters again through pointers there; the tree itself knows names only.
+#ifndef LAT_MODULE_H
+#define LAT_MODULE_H
+#include "base/array.h"
+#include "lattn/nn.h"
+#include "tensor/context.h"
+
+struct lat_param {
+    char *name;
+    lattn_tensor *tensor;
+    bool no_decay;
+};
+
+struct lattn_module {
+    lattn_ctx *ctx;
+    const char *kind;  // static text or a copy in own_kind
+    char *own_kind;
+    char *name;  // in its parent; NULL at the root
+    lattn_module *parent;
+    struct {
+        lattn_module **items;
+        size_t n, capacity;
+    } children;
+    struct {
+        struct lat_param *items;
+        size_t n, capacity;
+    } params;
+    struct {
+        char **items;
+        size_t n, capacity;
+    } paths;     // names handed out by lattn_module_parameters
+    void *data;  // of the kind; freed with the module
+};
+
+// A module of a library kind with room for its data, zeroed.
+lattn_status lat_module_new(
+    lattn_ctx *ctx, const char *kind, size_t data_bytes, lattn_module **out);
+// Creates, adds and returns in one go: on failure child is freed with the parent's tree.
+lattn_status lat_module_adopt(
+    lattn_module *parent, const char *name, lattn_status created, lattn_module *child);
+// The data when m is of that kind, else NULL with ERR_ARG kept in ctx.
+void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind);
+
+#endif
