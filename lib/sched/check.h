@@ -12,10 +12,13 @@
 struct lat_check;
 lattn_status lat_check_create(struct lat_check **out);
 void lat_check_destroy(struct lat_check **c);
-lattn_status lat_check_access(struct lat_check *c, const char *name, uint64_t buffer, uint64_t offset,
-    uint64_t bytes, bool write);
+// ERR_INTERNAL naming both commands when this access races with an earlier one.
+lattn_status lat_check_access(struct lat_check *c, const char *name, uint64_t buffer,
+    uint64_t offset, uint64_t bytes, bool write);
 void lat_check_next_command(struct lat_check *c);  // accesses of one command do not conflict
-void lat_check_barrier(struct lat_check *c);       // full compute and transfer barrier
+// A global barrier over compute and transfer. memory = false: execution only, which orders
+// earlier reads before later writes and nothing else.
+void lat_check_barrier(struct lat_check *c, bool memory);
 uint64_t lat_check_found(const struct lat_check *c);
 
 #endif

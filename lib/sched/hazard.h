@@ -23,7 +23,7 @@ enum lat_barrier {
 struct lat_intervals {
     struct lat_interval {
         uint64_t buffer, lo, hi;
-    } *items;
+    } * items;
     size_t n, capacity;
 };
 

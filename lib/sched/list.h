@@ -29,7 +29,7 @@ struct lat_command {
     uint32_t word;              // of a fill
     uint32_t groups[3];
     struct lat_pipeline *pipeline;
-    const char *label, *path;   // op name; module path or NULL
+    const char *label, *path;  // op name; module path or NULL
     double bytes, flops;
 };
 
@@ -42,7 +42,7 @@ struct lat_place {
 struct lat_list_block {
     struct lat_block *block;  // NULL once a planned block of a captured list was let go
     struct lat_place place;
-    uint32_t first, last;     // commands of its first and last use
+    uint32_t first, last;  // commands of its first and last use
 };
 
 struct lat_list {

@@ -19,7 +19,7 @@ struct lat_plan_limits {
 };
 
 // Sets every offset; *total is the end of the highest item. Every item fits into a chunk.
-lattn_status lat_plan(struct lat_plan_item *items, uint32_t n, const struct lat_plan_limits *limits,
-    uint64_t *total);
+lattn_status lat_plan(
+    struct lat_plan_item *items, uint32_t n, const struct lat_plan_limits *limits, uint64_t *total);
 
 #endif

@@ -86,8 +86,8 @@ lattn_status lat_sched_upload(struct lat_sched *s, struct lat_range dst, const v
 // Flushes, waits, copies out.
 lattn_status lat_sched_download(struct lat_sched *s, struct lat_range src, void *data);
 
-lattn_status lat_sched_flush(struct lat_sched *s);  // submit what is recorded; no wait
-lattn_status lat_sched_wait(struct lat_sched *s);   // flush and wait for everything
+lattn_status lat_sched_flush(struct lat_sched *s);      // submit what is recorded; no wait
+lattn_status lat_sched_wait(struct lat_sched *s);       // flush and wait for everything
 uint64_t lat_sched_pending(const struct lat_sched *s);  // commands recorded, not yet flushed
 
 // Text shown in traces for what is recorded next: the module path. NULL = none. Copied.
@@ -98,7 +98,8 @@ void lat_sched_label(struct lat_sched *s, const char *text);
 struct lat_replay;
 
 struct lat_replay_params {
-    const struct lat_range *inputs;   // whole ranges of KEPT blocks, written by the host before a run
+    const struct lat_range
+        *inputs;  // whole ranges of KEPT blocks, written by the host before a run
     uint32_t n_inputs;
     const struct lat_range *outputs;  // copied to host memory at the end of each run
     uint32_t n_outputs;
@@ -106,12 +107,13 @@ struct lat_replay_params {
 
 lattn_status lat_capture_begin(struct lat_sched *s);  // flushes what is pending first
 bool lat_capturing(const struct lat_sched *s);
-void lat_capture_abort(struct lat_sched *s);          // drops what was recorded since begin
+void lat_capture_abort(struct lat_sched *s);  // drops what was recorded since begin
 lattn_status lat_capture_end(
     struct lat_sched *s, const struct lat_replay_params *params, struct lat_replay **out);
 
 // Two copies of the command buffers: one can run while the host fills the other's inputs.
-lattn_status lat_replay_write(struct lat_replay *r, uint32_t input, const void *data, uint64_t bytes);
+lattn_status lat_replay_write(
+    struct lat_replay *r, uint32_t input, const void *data, uint64_t bytes);
 lattn_status lat_replay_run(struct lat_replay *r);
 lattn_status lat_replay_read(
     struct lat_replay *r, uint32_t output, int age, void *data, uint64_t bytes);

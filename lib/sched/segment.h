@@ -24,12 +24,12 @@ struct lat_segment {
     uint32_t canary_value;  // what the device must write there
 
     uint32_t n_dispatches, n_commands;
-    double estimate_ns;     // before scaling by what was learned
-    double measured_ns;     // of the last run that was timed; 0 = not known
-    bool recycle;           // an eager segment: back to the free ones when it has run
+    double estimate_ns;  // before scaling by what was learned
+    double measured_ns;  // of the last run that was timed; 0 = not known
+    bool recycle;        // an eager segment: back to the free ones when it has run
 
-    uint64_t ticket;        // in flight; 0 = not
-    uint64_t submit_ns;     // host time of the submission
+    uint64_t ticket;     // in flight; 0 = not
+    uint64_t submit_ns;  // host time of the submission
 
     struct {
         struct lat_trace_event *items;
@@ -49,9 +49,10 @@ lattn_status lat_segment_event(
     struct lat_sched *s, struct lat_segment *seg, const struct lat_trace_event *e);
 // Writes the canary, makes everything visible to the host, ends recording.
 lattn_status lat_segment_end(struct lat_sched *s, struct lat_segment *seg);
-// Submits before[0 .. n_before) and the segment in one go; it is then in flight.
+// Submits buffers[0 .. n_before) and the segment in one go; it is then in flight. There is room
+// for one more in buffers.
 lattn_status lat_segment_submit(
-    struct lat_sched *s, struct lat_segment *seg, const VkCommandBuffer *before, uint32_t n_before);
+    struct lat_sched *s, struct lat_segment *seg, VkCommandBuffer *buffers, uint32_t n_before);
 // Has run: checks the canary, reads the times, learns, writes the trace.
 lattn_status lat_segment_complete(struct lat_sched *s, struct lat_segment *seg, bool waited);
 

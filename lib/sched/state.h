@@ -28,12 +28,12 @@ enum { LAT_BLOCK_ALIGNMENT = 256 };
 struct lat_block {
     struct lat_sched *sched;
     enum lat_block_kind kind;
-    uint64_t bytes;           // as asked for
+    uint64_t bytes;  // as asked for
     uint32_t refs;
-    struct lat_slice slice;   // own memory; buffer is null without
-    uint64_t list_serial;     // the list that slot belongs to
+    struct lat_slice slice;  // own memory; buffer is null without
+    uint64_t list_serial;    // the list that slot belongs to
     uint32_t slot;
-    struct lat_block *next;   // among the free ones
+    struct lat_block *next;  // among the free ones
 };
 
 // Planned memory, shared by eager lists and captured graphs: each finds it undefined and leaves
@@ -59,7 +59,7 @@ struct lat_upload_mark {
 struct lat_upload_ring {
     struct lat_block *block;
     uint64_t bytes, head, tail;
-    uint64_t pending_from;     // head at the last flush: what lies behind it has no ticket yet
+    uint64_t pending_from;  // head at the last flush: what lies behind it has no ticket yet
     struct {
         struct lat_upload_mark *items;
         size_t n, capacity;
@@ -74,8 +74,8 @@ struct lat_sched {
     uint64_t next_serial;
     bool capturing;
 
-    uint32_t check;            // LAT_CHECK_ bits
-    double budget_ns;          // aim for the device time of one submission
+    uint32_t check;    // LAT_CHECK_ bits
+    double budget_ns;  // aim for the device time of one submission
     struct lat_rate rate;
     struct lat_hazards hazards;
     struct lat_check *checker;  // NULL unless LAT_CHECK_HAZARD
@@ -97,8 +97,12 @@ struct lat_sched {
         struct lat_segment **items;
         size_t n, capacity;
     } in_flight, free_segments;
-    uint32_t n_eager;           // of in_flight
-    uint64_t last_done_ns;      // host time of the last completion seen
+    uint32_t n_eager;  // of in_flight
+    struct {
+        uint64_t *items;
+        size_t n, capacity;
+    } ticks;                // scratch for timestamps
+    uint64_t last_done_ns;  // host time of the last completion seen
     struct lat_canaries canaries;
 
     struct lat_upload_ring upload;
@@ -114,7 +118,7 @@ struct lat_sched {
 
     // For tests, which break the scheduler on purpose.
     struct {
-        int64_t drop_barrier;   // this many hazard barriers from now, one is left out; < 0 = none
+        int64_t drop_barrier;  // this many hazard barriers from now, one is left out; < 0 = none
         bool drop_canary;
         bool no_timestamps;
     } seams;
@@ -122,8 +126,7 @@ struct lat_sched {
 
 // ---- sched.c --------------------------------------------------------------------------------
 
-// ERR_DEVICE_LOST when the device is lost or wedged.
-lattn_status lat_sched_alive(const struct lat_sched *s);
+// ERR_STATE "<what> is not possible while a step is captured".
 lattn_status lat_sched_not_capturing(const struct lat_sched *s, const char *what);
 
 // ---- block.c --------------------------------------------------------------------------------
@@ -149,32 +152,35 @@ void lat_plan_arena_release(struct lat_sched *s, struct lat_plan_arena **arena);
 lattn_status lat_emit(struct lat_sched *s, const struct lat_list *list, uint32_t first,
     uint32_t last, struct lat_segment *seg);
 void lat_emit_full_barrier(struct lat_sched *s, VkCommandBuffer cmd);
+// LATTN_CHECK=poison: fills the arena (may be NULL) with NaN, so that a read of undefined memory
+// shows in the results.
+void lat_emit_poison(struct lat_sched *s, const struct lat_plan_arena *arena, VkCommandBuffer cmd);
 
 // ---- submit.c -------------------------------------------------------------------------------
 
-double lat_rate_estimate(
-    const struct lat_rate *r, const struct lat_list *list, const struct lat_command *c);
+double lat_rate_estimate(const struct lat_rate *r, const struct lat_command *c);
 void lat_rate_learn(struct lat_rate *r, double estimate_ns, double measured_ns);
 void lat_rate_init(struct lat_rate *r, const struct lat_caps *caps);
 // Where the submission that starts at command first should end. cost (may be NULL) has the
 // device time of each command, if that is known better than by estimate.
-uint32_t lat_cut(const struct lat_sched *s, const struct lat_list *list, uint32_t first,
-    const double *cost);
+uint32_t lat_cut(
+    const struct lat_sched *s, const struct lat_list *list, uint32_t first, const double *cost);
 // Completes what has run, without waiting / up to ticket, waiting for it.
 lattn_status lat_sched_poll(struct lat_sched *s);
 lattn_status lat_sched_wait_ticket(struct lat_sched *s, uint64_t ticket, const char *what);
 
 // ---- staging.c ------------------------------------------------------------------------------
 
-lattn_status lat_staging_flushed(struct lat_sched *s, uint64_t ticket);
+// Everything recorded so far was submitted, the newest part as ticket.
+void lat_staging_flushed(struct lat_sched *s, uint64_t ticket);
 void lat_staging_free(struct lat_sched *s);
 
 // ---- profile.c ------------------------------------------------------------------------------
 
 lattn_status lat_trace_open(struct lat_sched *s, const char *path, struct lat_trace **out);
 // Events i lasted from ticks[i] to ticks[i + 1].
-lattn_status lat_trace_write(struct lat_trace *t, const struct lat_trace_event *events, size_t n,
-    const uint64_t *ticks);
+lattn_status lat_trace_write(
+    struct lat_trace *t, const struct lat_trace_event *events, size_t n, const uint64_t *ticks);
 void lat_trace_close(struct lat_trace **t);
 
 #endif
