@@ -19,6 +19,8 @@ struct lat_device {
     VkQueue queue;
     uint32_t queue_family;
     bool owns_instance, owns_device;
+    uint32_t instance_version;        // the instance was created for
+    bool labels;                      // debug labels and names reach somebody
     VkDebugUtilsMessengerEXT messenger;
     struct lat_caps caps;
 
@@ -27,12 +29,16 @@ struct lat_device {
 
     VkSemaphore timeline;             // queue.c: one counter for all submissions
     uint64_t last_ticket;             // value of the newest submission
+    uint64_t completed_ticket;        // newest one known to be complete
+    uint64_t timeout_ns;              // LATTN_TIMEOUT
     bool lost;                        // sticky: every later call returns ERR_DEVICE_LOST
     bool wedged;                      // a wait ran out: nothing in flight may be freed
-    uint64_t validation_messages;     // VALIDATION or PERFORMANCE warnings and errors seen
+    char lost_text[512];              // the sentence of lost or wedged
+    _Atomic uint64_t validation_messages;  // VALIDATION or PERFORMANCE warnings and errors seen
 
     lattn_stats stats;                // counters; each layer adds to its own members
-    void *loader;                     // dlopen handle
+    struct lat_library *loader;       // NULL when the application brought the entry point
+    struct lat_device *next_abandoned;  // wedged devices, see device.c
 };
 
 // params as given by the caller; NULL device text = LATTN_DEVICE, else the best.
@@ -44,6 +50,9 @@ void lat_device_close(struct lat_device **dev);
 lattn_status lat_vk_status(struct lat_device *dev, VkResult result, const char *what);
 #define LAT_VK(dev, call, what) lat_vk_status((dev), (call), (what))
 
+// LATTN_OK, or ERR_DEVICE_LOST with the sentence once the device is lost or wedged.
+lattn_status lat_device_alive(struct lat_device *dev);
+
 // ---- queue.c --------------------------------------------------------------------------------
 
 // Submits command buffers in order; *ticket (may be NULL) becomes complete when they are.
@@ -54,5 +63,8 @@ lattn_status lat_device_submit(
 lattn_status lat_device_wait(struct lat_device *dev, uint64_t ticket, const char *what);
 // Without waiting: the newest ticket known to be complete.
 uint64_t lat_device_completed(struct lat_device *dev);
+
+lattn_status lat_device_queue_open(struct lat_device *dev);  // by device.c
+void lat_device_queue_close(struct lat_device *dev);
 
 #endif

@@ -35,7 +35,8 @@ lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipe
 lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir);  // by device.c
 void lat_pipelines_destroy(struct lat_device *dev);  // saves the cache
 
-// Registers, spills and so on, where VK_KHR_pipeline_executable_properties is there.
+// Registers, spills and so on, where VK_KHR_pipeline_executable_properties is there. The
+// SPIR-V the pipeline was made from must still be alive.
 struct lat_pipeline_stat {
     char name[64];
     double value;

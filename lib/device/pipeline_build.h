@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+//
+// Creates the Vulkan pipeline for a key and its layout.
+#ifndef LAT_PIPELINE_BUILD_H
+#define LAT_PIPELINE_BUILD_H
+#include "device/pipeline.h"
+
+// Called from worker threads too, so it gives a Vulkan result and keeps no sentence.
+VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p,
+    VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out);
+
+#endif
