@@ -15,8 +15,11 @@ static _Atomic int64_t n_live;
 // ends, so exactly one call fails.
 static _Atomic int64_t fail_in = -1;
 
-static bool must_fail(void)
+// No object may be larger than PTRDIFF_MAX, or pointer differences overflow.
+static bool must_fail(size_t bytes)
 {
+    if (bytes > PTRDIFF_MAX)
+        return true;
     atomic_fetch_add_explicit(&n_calls, 1, memory_order_relaxed);
     int64_t left = atomic_load_explicit(&fail_in, memory_order_relaxed);
     while (left >= 0)
@@ -36,7 +39,7 @@ static void *checked(void *p, size_t bytes)
 
 void *lat_alloc(size_t bytes)
 {
-    return checked(must_fail() ? NULL : malloc(bytes ? bytes : 1), bytes);
+    return checked(must_fail(bytes) ? NULL : malloc(bytes ? bytes : 1), bytes);
 }
 
 void *lat_calloc(size_t n, size_t size)
@@ -47,14 +50,14 @@ void *lat_calloc(size_t n, size_t size)
         return NULL;
     }
     size_t bytes = n * size;
-    return checked(must_fail() ? NULL : calloc(1, bytes ? bytes : 1), bytes);
+    return checked(must_fail(bytes) ? NULL : calloc(1, bytes ? bytes : 1), bytes);
 }
 
 void *lat_realloc(void *p, size_t bytes)
 {
     if (!p)
         return lat_alloc(bytes);
-    void *q = must_fail() ? NULL : realloc(p, bytes ? bytes : 1);
+    void *q = must_fail(bytes) ? NULL : realloc(p, bytes ? bytes : 1);
     if (!q)
         lat_err(LATTN_ERR_HOST_MEMORY, "out of host memory: %zu bytes asked for", bytes);
     return q;

@@ -143,8 +143,8 @@ const char *lat_quoted(const char *text, char *buf, size_t bytes)
     while (left > 0) {
         size_t len = lat_utf8_length(text, left);
         size_t step = len ? len : 1;
-        // Room for "..." and the end stays free, unless this is the last character.
-        if (used + step + (step < left ? 4 : 1) > bytes) {
+        // Once the rest does not fit, room for "..." and the end is kept.
+        if (used + left >= bytes && used + step + 4 > bytes) {
             memcpy(buf + used, "...", 3);
             used += 3;
             break;
