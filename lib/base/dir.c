@@ -100,12 +100,14 @@ lattn_status lat_dir_sync_parent(const char *path)
     const char *slash = strrchr(path, '/');
     if (!slash)
         return lat_dir_sync(".");
-    char *dir = lat_strndup(path, slash == path ? 1 : (size_t) (slash - path));
-    if (!dir)
-        return LATTN_ERR_HOST_MEMORY;
-    lattn_status st = lat_dir_sync(dir);
-    lat_free(dir);
-    return st;
+    // On the stack: after a rename nothing should fail for want of memory.
+    char dir[4096];
+    size_t n = slash == path ? 1 : (size_t) (slash - path);
+    if (n >= sizeof dir)
+        return lat_err(LATTN_ERR_IO, "the path %.60s... is too long", path);
+    memcpy(dir, path, n);
+    dir[n] = 0;
+    return lat_dir_sync(dir);
 }
 
 lattn_status lat_rename(const char *from, const char *to)

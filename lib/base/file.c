@@ -241,8 +241,11 @@ lattn_status lat_file_replace_begin(const char *path, struct lat_file **out)
     struct lat_str tmp = { 0 };
     lat_str_addf(&tmp, "%s.tmp", path);
     lattn_status st = !target ? LATTN_ERR_HOST_MEMORY : tmp.status;
-    if (!st)
+    if (!st) {
         st = lat_file_create(tmp.items, out);
+        if (st == LATTN_ERR_HOST_MEMORY)  // made on disk, then no memory for the handle
+            unlink(tmp.items);
+    }
     if (st)
         lat_free(target);
     else
