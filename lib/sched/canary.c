@@ -14,7 +14,9 @@
 static lattn_status add_page(struct lat_sched *s)
 {
     struct lat_canaries *c = &s->canaries;
-    c->stride = (uint32_t) LAT_MAX((uint64_t) 64, s->dev->caps.noncoherent_atom);
+    // Flushing and invalidating work on whole atoms; nobody's word may lie in another's.
+    c->stride = (uint32_t) LAT_MAX((uint64_t) LAT_BLOCK_ALIGNMENT, s->dev->caps.noncoherent_atom);
+    c->stride = LAT_MAX(c->stride, s->dev->caps.buffer_alignment);
     LAT_TRY(LAT_RESERVE(&c->pages, c->pages.n + 1));
     LAT_TRY(LAT_RESERVE(&c->free, (c->pages.n + 1) * LAT_CANARY_PAGE_SLOTS));
     LAT_TRY(lat_sched_memory(s, LAT_MEMORY_READBACK, (uint64_t) c->stride * LAT_CANARY_PAGE_SLOTS,

@@ -19,11 +19,10 @@
 #include <string.h>
 
 struct lat_trace {
+    struct lat_device *dev;
     struct lat_file *file;
-    struct lat_str text;  // scratch
-    double ns_per_tick;
-    uint64_t mask;
-    uint64_t previous, total;  // ticks: last one seen, unwrapped since the first
+    struct lat_str text;       // scratch
+    uint64_t previous, total;  // last reading; nanoseconds since the first one
     bool started;
 };
 
@@ -40,8 +39,7 @@ lattn_status lat_trace_open(struct lat_sched *s, const char *path, struct lat_tr
     if (!t)
         return LATTN_ERR_HOST_MEMORY;
     lattn_status st;
-    t->ns_per_tick = (double) caps->timestamp_ns;
-    t->mask = caps->timestamp_bits >= 64 ? UINT64_MAX : ((uint64_t) 1 << caps->timestamp_bits) - 1;
+    t->dev = s->dev;
     LAT_GO(lat_file_create(path, &t->file));
     lat_str_add(
         &t->text, "[\n{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":");
@@ -60,25 +58,25 @@ done:
     return st;
 }
 
-// Nanoseconds since the first timestamp. Counters narrower than 64 bits wrap around.
-static double unwrap(struct lat_trace *t, uint64_t tick)
+// Nanoseconds since the first reading. Readings themselves start anywhere and may wrap.
+static uint64_t since_start(struct lat_trace *t, uint64_t ns)
 {
     if (t->started)
-        t->total += (tick - t->previous) & t->mask;
+        t->total += lat_timer_elapsed(t->dev, t->previous, ns);
     t->started = true;
-    t->previous = tick;
-    return (double) t->total * t->ns_per_tick;
+    t->previous = ns;
+    return t->total;
 }
 
 static void add_event(
-    struct lat_str *text, const struct lat_trace_event *e, double begin_ns, double end_ns)
+    struct lat_str *text, const struct lat_trace_event *e, uint64_t begin_ns, uint64_t end_ns)
 {
     lat_str_add(text, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":");
     lat_json_add_escaped(text, e->name, strlen(e->name));
     // Whole nanoseconds, so that no locale can put a comma where JSON wants a point.
-    uint64_t begin = (uint64_t) begin_ns, span = (uint64_t) (end_ns - begin_ns);
+    uint64_t span = end_ns - begin_ns;
     lat_str_addf(text, ",\"ts\":%llu.%03u,\"dur\":%llu.%03u,\"args\":{",
-        (unsigned long long) (begin / 1000), (unsigned) (begin % 1000),
+        (unsigned long long) (begin_ns / 1000), (unsigned) (begin_ns % 1000),
         (unsigned long long) (span / 1000), (unsigned) (span % 1000));
     if (e->path) {
         lat_str_add(text, "\"path\":");
@@ -90,12 +88,12 @@ static void add_event(
 }
 
 lattn_status lat_trace_write(
-    struct lat_trace *t, const struct lat_trace_event *events, size_t n, const uint64_t *ticks)
+    struct lat_trace *t, const struct lat_trace_event *events, size_t n, const uint64_t *ns)
 {
     lat_str_clear(&t->text);
-    double begin = unwrap(t, ticks[0]);
+    uint64_t begin = since_start(t, ns[0]);
     for (size_t i = 0; i < n; i++) {
-        double end = unwrap(t, ticks[i + 1]);
+        uint64_t end = since_start(t, ns[i + 1]);
         add_event(&t->text, &events[i], begin, end);
         begin = end;
     }

@@ -7,6 +7,7 @@
 //     LATTN_TRACE       file for a Chrome trace
 
 #include "base/log.h"
+#include "device/env.h"
 #include "sched/state.h"
 #include <string.h>
 
@@ -18,7 +19,7 @@ lattn_status lat_sched_not_capturing(const struct lat_sched *s, const char *what
         "%s is not possible while a step is captured: the function runs once, to record", what);
 }
 
-static uint32_t check_bits(const char *text)
+static uint32_t check_bits(void)
 {
     static const struct {
         const char *name;
@@ -30,13 +31,9 @@ static uint32_t check_bits(const char *text)
         { "poison", LAT_CHECK_POISON },
     };
     uint32_t bits = 0;
-    while (text && *text) {
-        size_t len = strcspn(text, ",");
-        for (size_t i = 0; i < LAT_COUNT(names); i++)
-            if (strlen(names[i].name) == len && memcmp(names[i].name, text, len) == 0)
-                bits |= names[i].bit;
-        text += len + (text[len] == ',');
-    }
+    for (size_t i = 0; i < LAT_COUNT(names); i++)
+        if (lat_env_has("LATTN_CHECK", names[i].name))
+            bits |= names[i].bit;
     return bits;
 }
 
@@ -51,7 +48,7 @@ lattn_status lat_sched_create(struct lat_device *dev, struct lat_sched **out)
     s->list.serial = s->next_serial = 1;
     s->seams.drop_barrier = -1;
     s->budget_ns = 1e6 * (double) lat_env_int("LATTN_SUBMIT_MS", 1, 60000, 100);
-    s->check = check_bits(lat_env("LATTN_CHECK"));
+    s->check = check_bits();
     lat_rate_init(&s->rate, &dev->caps);
     if (s->check & LAT_CHECK_HAZARD)
         LAT_GO(lat_check_create(&s->checker));
@@ -102,7 +99,7 @@ void lat_sched_destroy(struct lat_sched **sched)
     lat_hazards_free(&s->hazards);
     lat_free(s->plan_items.items);
     lat_free(s->epochs.items);
-    lat_free(s->ticks.items);
+    lat_free(s->times.items);
     lat_free(s->paths.items);
     lat_map_free(&s->path_index);
     lat_arena_destroy(&s->path_memory);

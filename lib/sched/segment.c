@@ -77,7 +77,7 @@ void lat_segment_destroy(struct lat_sched *s, struct lat_segment **out)
     } else {
         if (seg->bindings)
             lat_binding_pool_destroy(s->dev, &seg->bindings);
-        vk->DestroyQueryPool(s->dev->handle, seg->queries, NULL);
+        lat_timer_destroy(s->dev, &seg->timer);
         vk->DestroyCommandPool(s->dev->handle, seg->pool, NULL);
     }
     if (seg->canary != UINT32_MAX)
@@ -88,42 +88,29 @@ void lat_segment_destroy(struct lat_sched *s, struct lat_segment **out)
 
 // ---- recording ------------------------------------------------------------------------------
 
-static lattn_status reserve_queries(struct lat_sched *s, struct lat_segment *seg, uint32_t n)
+static lattn_status reserve_times(struct lat_sched *s, struct lat_segment *seg, uint32_t n)
 {
-    if (!has_timestamps(s) || seg->query_capacity >= n)
+    if (!has_timestamps(s) || seg->timer.n >= n)
         return LATTN_OK;
-    const struct lat_vk *vk = &s->dev->vk;
-    vk->DestroyQueryPool(s->dev->handle, seg->queries, NULL);
-    seg->queries = VK_NULL_HANDLE;
-    seg->query_capacity = 0;
-    VkQueryPoolCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
-        .queryType = VK_QUERY_TYPE_TIMESTAMP,
-        .queryCount = n + n / 2,
-    };
-    LAT_TRY(LAT_VK(s->dev, vk->CreateQueryPool(s->dev->handle, &info, NULL, &seg->queries),
-        "vkCreateQueryPool"));
-    seg->query_capacity = info.queryCount;
-    return LATTN_OK;
+    lat_timer_destroy(s->dev, &seg->timer);
+    return lat_timer_create(s->dev, n + n / 2, &seg->timer);
 }
 
 static void timestamp(struct lat_sched *s, struct lat_segment *seg)
 {
-    if (has_timestamps(s) && seg->n_queries < seg->query_capacity)
-        s->dev->vk.CmdWriteTimestamp(
-            seg->cmd, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, seg->queries, seg->n_queries++);
+    if (seg->n_times < seg->timer.n)
+        lat_timer_cmd_end(s->dev, seg->cmd, &seg->timer, seg->n_times++);
 }
 
 lattn_status lat_segment_begin(struct lat_sched *s, struct lat_segment *seg, uint32_t n_commands)
 {
     const struct lat_vk *vk = &s->dev->vk;
-    uint32_t n_timestamps = s->trace ? n_commands + 2 : 2;
-    LAT_TRY(reserve_queries(s, seg, n_timestamps));
+    LAT_TRY(reserve_times(s, seg, s->trace ? n_commands + 2 : 2));
     LAT_TRY(
         LAT_VK(s->dev, vk->ResetCommandPool(s->dev->handle, seg->pool, 0), "vkResetCommandPool"));
     lat_binding_pool_reset(s->dev, seg->bindings);
     seg->events.n = 0;
-    seg->n_queries = 0;
+    seg->n_times = 0;
     seg->n_dispatches = seg->n_commands = 0;
     seg->estimate_ns = 0;
     seg->measured_ns = 0;
@@ -134,8 +121,7 @@ lattn_status lat_segment_begin(struct lat_sched *s, struct lat_segment *seg, uin
         .flags = seg->recycle ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0,
     };
     LAT_TRY(LAT_VK(s->dev, vk->BeginCommandBuffer(seg->cmd, &info), "vkBeginCommandBuffer"));
-    if (has_timestamps(s))
-        vk->CmdResetQueryPool(seg->cmd, seg->queries, 0, n_timestamps);
+    lat_timer_cmd_reset(s->dev, seg->cmd, &seg->timer);
     lat_emit_full_barrier(s, seg->cmd);
     timestamp(s, seg);
     return LATTN_OK;
@@ -194,23 +180,14 @@ lattn_status lat_segment_submit(
 
 static lattn_status read_times(struct lat_sched *s, struct lat_segment *seg)
 {
-    struct lat_caps *caps = &s->dev->caps;
-    LAT_TRY(LAT_RESERVE(&s->ticks, seg->n_queries));
-    uint64_t *ticks = s->ticks.items;
-    // Without the wait flag: the queries are written when the ticket is complete. A driver that
-    // has none ready is not worth failing a step for.
-    VkResult r = s->dev->vk.GetQueryPoolResults(s->dev->handle, seg->queries, 0, seg->n_queries,
-        seg->n_queries * sizeof *ticks, ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
-    if (r == VK_NOT_READY)
-        return LATTN_OK;
-    LAT_TRY(LAT_VK(s->dev, r, "vkGetQueryPoolResults"));
-    uint64_t mask =
-        caps->timestamp_bits >= 64 ? UINT64_MAX : ((uint64_t) 1 << caps->timestamp_bits) - 1;
-    uint64_t span = (ticks[seg->n_queries - 1] - ticks[0]) & mask;
-    seg->measured_ns = (double) span * (double) caps->timestamp_ns;
-    s->dev->stats.device_time_ns += (uint64_t) seg->measured_ns;
+    LAT_TRY(LAT_RESERVE(&s->times, seg->n_times));
+    uint64_t *ns = s->times.items;
+    LAT_TRY(lat_timer_read(s->dev, &seg->timer, 0, seg->n_times, ns));
+    uint64_t span = lat_timer_elapsed(s->dev, ns[0], ns[seg->n_times - 1]);
+    seg->measured_ns = (double) span;
+    s->dev->stats.device_time_ns += span;
     if (s->trace && seg->events.n)
-        LAT_TRY(lat_trace_write(s->trace, seg->events.items, seg->events.n, ticks));
+        LAT_TRY(lat_trace_write(s->trace, seg->events.items, seg->events.n, ns));
     return LATTN_OK;
 }
 
@@ -218,7 +195,7 @@ lattn_status lat_segment_complete(struct lat_sched *s, struct lat_segment *seg, 
 {
     LAT_TRY(lat_canary_check(s, seg->canary, seg->canary_value));
     uint64_t now = lat_now_ns();
-    if (seg->n_queries) {
+    if (seg->n_times) {
         LAT_TRY(read_times(s, seg));
     } else if (waited) {
         // Only then is now the time of completion and not that of somebody looking.

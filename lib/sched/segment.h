@@ -5,6 +5,7 @@
 // recycled by ticket; a captured graph owns its segments and submits them again and again.
 #ifndef LAT_SEGMENT_H
 #define LAT_SEGMENT_H
+#include "device/timer.h"
 #include "sched/list.h"
 
 // What the trace says about the time between two timestamps.
@@ -17,8 +18,8 @@ struct lat_segment {
     VkCommandPool pool;
     VkCommandBuffer cmd;
     struct lat_binding_pool *bindings;
-    VkQueryPool queries;
-    uint32_t query_capacity, n_queries;  // n_queries: written by the recorded commands
+    struct lat_timer timer;
+    uint32_t n_times;  // timestamps that the recorded commands write
 
     uint32_t canary;        // slot in the canary pages
     uint32_t canary_value;  // what the device must write there

@@ -101,7 +101,7 @@ struct lat_sched {
     struct {
         uint64_t *items;
         size_t n, capacity;
-    } ticks;                // scratch for timestamps
+    } times;                // scratch for timestamps
     uint64_t last_done_ns;  // host time of the last completion seen
     struct lat_canaries canaries;
 
@@ -178,9 +178,9 @@ void lat_staging_free(struct lat_sched *s);
 // ---- profile.c ------------------------------------------------------------------------------
 
 lattn_status lat_trace_open(struct lat_sched *s, const char *path, struct lat_trace **out);
-// Events i lasted from ticks[i] to ticks[i + 1].
+// Event i lasted from ns[i] to ns[i + 1].
 lattn_status lat_trace_write(
-    struct lat_trace *t, const struct lat_trace_event *events, size_t n, const uint64_t *ticks);
+    struct lat_trace *t, const struct lat_trace_event *events, size_t n, const uint64_t *ns);
 void lat_trace_close(struct lat_trace **t);
 
 #endif
