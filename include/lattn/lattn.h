@@ -13,5 +13,7 @@
 #include "lattn/io.h"
 #include "lattn/models.h"
 #include "lattn/data.h"
+#include "lattn/optim.h"
+#include "lattn/train.h"
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/log.h"
 
 enum { LEVEL_UNREAD = -2, LEVEL_SILENT = -1, MESSAGE_BYTES = 2200 };
@@ -132,4 +133,9 @@ bool lat_env_flag(const char *name)
         "using 0",
         name, text);
     return false;
+}
+
+bool lat_stderr_is_terminal(void)
+{
+    return isatty(STDERR_FILENO) != 0;
 }

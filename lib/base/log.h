@@ -15,4 +15,6 @@ const char *lat_env(const char *name);
 long long lat_env_int(const char *name, long long lo, long long hi, long long fallback);
 bool lat_env_flag(const char *name);  // 1, true, yes, on
 
+bool lat_stderr_is_terminal(void);
+
 #endif

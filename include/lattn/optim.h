@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// Optimisers over the parameters of a module, learning-rate schedules, gradient clipping.
+//
+// Creating an optimiser moves the parameters into flat arenas, with their gradients and its own
+// state beside them, so that one step is a handful of dispatches however many tensors there are.
+// All numbers that change from step to step (rate, step number, clipping) are read from a small
+// buffer, so a step can be captured once and replayed.
+#ifndef LATTN_OPTIM_H
+#define LATTN_OPTIM_H
+#include "lattn/io.h"
+#include "lattn/nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lattn_optim lattn_optim;
+
+// What every optimiser has. Rates may be changed later with lattn_optim_set_lr.
+typedef struct lattn_optim_params {
+    float lr;
+    float weight_decay;    // not applied to parameters marked no_decay
+    float max_grad_norm;   // clip the global L2 norm of all gradients; 0 = do not clip
+} lattn_optim_params;
+
+typedef struct lattn_adamw_params {
+    lattn_optim_params common;
+    float beta1, beta2;    // 0 = 0.9, 0.999
+    float eps;             // 0 = 1e-8; outside the square root
+} lattn_adamw_params;
+
+/**
+ * AdamW: decoupled weight decay, bias correction, f32 state.
+ *
+ *     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
+ *     p = p - lr wd p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+ *
+ * A step whose gradients are not all finite changes nothing; lattn_optim_report tells.
+ *
+ * Args     module  its trainable parameters; must outlive the optimiser
+ * Owner    the caller; lattn_optim_destroy, before the module
+ * Errors   ERR_ARG (a rate, beta or eps out of range; nothing to train), ERR_DTYPE
+ *          (parameters that are not f32), ERR_GPU_MEMORY
+ * Source   Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_adamw_create(lattn_ctx *ctx, lattn_module *module,
+    const lattn_adamw_params *params, lattn_optim **out);
+
+typedef struct lattn_sgd_params {
+    lattn_optim_params common;
+    float momentum;        // 0 = none
+    float dampening;
+    bool nesterov;
+} lattn_sgd_params;
+
+/**
+ * Stochastic gradient descent with momentum, as in PyTorch.
+ *
+ *     g = g + wd p;   v = momentum v + (1 - dampening) g  (v = g in the first step)
+ *     p = p - lr v            or, with Nesterov,  p = p - lr (g + momentum v)
+ *
+ * Args, Owner, Errors  as lattn_adamw_create; ERR_ARG for Nesterov without momentum or with
+ *          dampening
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_sgd_create(lattn_ctx *ctx, lattn_module *module,
+    const lattn_sgd_params *params, lattn_optim **out);
+
+LATTN_API void lattn_optim_destroy(lattn_optim **optim);
+
+/**
+ * Records one update: gradient norm, clipping, the update itself. Parameters without a gradient
+ * count as having a zero one. Inside a captured step the numbers come from the buffer of
+ * lattn_optim_hyper at run time.
+ *
+ * Errors   the first error kept in the context
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_step(lattn_optim *optim);
+
+/** Forgets all gradients: the next backward writes instead of adding. */
+LATTN_API void lattn_optim_zero_grad(lattn_optim *optim);
+
+/** Rate of the next step. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_set_lr(lattn_optim *optim, float lr);
+LATTN_API float lattn_optim_lr(const lattn_optim *optim);
+
+/** Updates done so far (replayed ones too, if announced by lattn_optim_advance). */
+LATTN_API int64_t lattn_optim_steps(const lattn_optim *optim);
+
+// ---- in a captured step -------------------------------------------------------------------
+
+/**
+ * The small tensor that a captured step reads its rate and step number from: give it to
+ * lattn_graph_create as an input, and write it before every run:
+ *
+ *     lattn_optim_advance(optim, lr, hyper, sizeof hyper);
+ *     lattn_graph_write(graph, i, hyper, sizeof hyper);
+ */
+LATTN_API lattn_tensor *lattn_optim_hyper(lattn_optim *optim);
+enum { LATTN_OPTIM_HYPER_BYTES = 64 };
+/** Counts one more update and fills data with what that update must read. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_advance(
+    lattn_optim *optim, float lr, void *data, size_t bytes);
+
+/**
+ * Tensor of the last step's report, f32 [4]: gradient norm before clipping, clip factor, 1 if
+ * all gradients were finite, 0. Use it as an output of a graph, or read it.
+ */
+LATTN_API lattn_tensor *lattn_optim_report(lattn_optim *optim);
+
+/**
+ * Looks for the first parameter whose gradient has NaN or infinity.
+ *
+ * Waits    reads all gradients
+ * Args     name  out: lent by the module; NULL if all are finite
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_first_not_finite(
+    lattn_optim *optim, const char **name);
+
+// ---- state --------------------------------------------------------------------------------
+
+/** Writes moments and step number, by parameter name, to one safetensors file. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_save(lattn_optim *optim, const char *path);
+/** Errors  ERR_FORMAT, ERR_SHAPE when the file is of other parameters; nothing is changed then. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_load(lattn_optim *optim, const char *path);
+
+// ---- schedules ----------------------------------------------------------------------------
+
+typedef enum lattn_schedule_kind {
+    LATTN_SCHEDULE_LINEAR,     // warm-up, then down to 0 at the last step
+    LATTN_SCHEDULE_COSINE,     // warm-up, then half a cosine down to 0
+    LATTN_SCHEDULE_CONSTANT,   // warm-up, then constant
+    LATTN_SCHEDULE_POLYNOMIAL, // warm-up, then (1 - progress)^power
+} lattn_schedule_kind;
+
+typedef struct lattn_schedule {
+    lattn_schedule_kind kind;
+    int64_t n_steps;           // updates in all
+    int64_t n_warmup;          // of these, linear from 0 upwards
+    float power;               // of the polynomial; 0 = 1
+} lattn_schedule;
+
+/**
+ * Factor on the rate for update number step, counted from 0; as transformers' schedules: update 0
+ * has rate 0 under warm-up, and after the last update it would be 0.
+ */
+LATTN_API double lattn_schedule_factor(const lattn_schedule *schedule, int64_t step);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+//
+// The training loop: batches in, a trained model, checkpoints and curves out.
+//
+// The loop knows no model. It is given functions that fetch a batch, compute a loss, save the
+// model; it captures one step per shape of batch and replays it, evaluates, keeps the best model,
+// saves and resumes exactly, and reports.
+#ifndef LATTN_TRAIN_H
+#define LATTN_TRAIN_H
+#include "lattn/data.h"
+#include "lattn/optim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LATTN_MAX_FIELDS = 8 };
+
+// One array of a batch in host memory.
+typedef struct lattn_field {
+    lattn_dtype dtype;
+    int rank;
+    int64_t dim[LATTN_MAX_RANK];
+    const void *data;
+} lattn_field;
+
+typedef struct lattn_fields {
+    lattn_field field[LATTN_MAX_FIELDS];
+    int n_fields;
+    int64_t n_samples;
+    const int32_t *labels;  // [n_samples] for the metrics of evaluation, or NULL
+} lattn_fields;
+
+// Where batches come from. Positions are what resume needs.
+typedef struct lattn_source {
+    void *user;
+    int64_t n_batches;  // of one epoch
+    int64_t n_samples;
+    // Next batch of the epoch; n_samples 0 when it is over. Lent until the next call.
+    lattn_status (*next)(void *user, lattn_fields *out);
+    lattn_status (*seek)(void *user, int64_t epoch, int64_t index);
+} lattn_source;
+
+/**
+ * A loader of texts as a source: fields input_ids, token_type_ids, lengths, labels.
+ *
+ * Args     n_samples  rows of one epoch
+ * Owner    the loader stays the caller's and must outlive the source
+ */
+LATTN_API lattn_source lattn_source_from_loader(lattn_loader *loader, int64_t n_samples);
+
+// What the loop computes with. Tensors are in the order of the fields.
+typedef struct lattn_task {
+    void *user;
+    lattn_module *module;
+    // Loss of one batch (mean), a tensor of one element.
+    lattn_tensor *(*loss)(lattn_ctx *ctx, void *user, lattn_tensor *const *fields);
+    // For evaluation: loss as above and logits [n, n_classes] through *logits.
+    lattn_tensor *(*evaluate)(
+        lattn_ctx *ctx, void *user, lattn_tensor *const *fields, lattn_tensor **logits);
+    int n_classes;
+    // Writes the model's own files (weights, config, vocabulary) into a folder.
+    lattn_status (*save)(void *user, const char *dir);
+    // Reads the weights back from a folder that save wrote.
+    lattn_status (*load)(void *user, const char *dir);
+} lattn_task;
+
+// Figures of one evaluation.
+typedef struct lattn_metrics {
+    int64_t n;
+    double loss;
+    double accuracy;
+    double macro_f1;     // mean over the classes that occur, in the labels or the predictions
+} lattn_metrics;
+
+typedef struct lattn_train_params {
+    lattn_task task;
+    lattn_source train;
+    lattn_source validation;       // n_samples 0 = none
+    lattn_optim *optim;
+
+    double n_epochs;               // may be fractional
+    int64_t max_steps;             // > 0 overrides n_epochs
+    int accumulation_steps;        // batches per update; 0 = 1
+    float lr;
+    lattn_schedule_kind schedule;
+    double warmup_ratio;           // of all updates
+    int64_t warmup_steps;          // > 0 overrides warmup_ratio
+
+    int64_t eval_steps;            // updates between evaluations; 0 = at the end of each epoch
+    int64_t save_steps;            // updates between checkpoints; 0 = at the end of each epoch
+    int64_t logging_steps;         // 0 = 10
+    int save_total_limit;          // checkpoints kept; 0 = 2
+    const char *metric_for_best;   // "accuracy" (NULL), "macro_f1" or "loss"
+
+    const char *output_dir;
+    const char *resume;            // NULL = start anew; "true" = newest checkpoint in output_dir, if
+                                   // any; else a checkpoint folder
+    uint64_t data_hash;            // of the training data: a changed one cannot be resumed
+    const char *fingerprint;       // of all settings that must be the same on resume; NULL = ""
+    const volatile int *stop;      // becomes non-zero: finish the step, save, ERR_INTERRUPTED
+    bool show_progress;            // a bar, or now and then a line, on stderr
+    bool eager;                    // no captured steps
+} lattn_train_params;
+
+typedef struct lattn_train_result {
+    int64_t n_steps;               // updates done, those before a resume included
+    int64_t best_step;             // -1 without evaluation
+    lattn_metrics best, last;
+    double train_loss;             // mean over the last logging interval
+    double seconds;                // of this call
+    double samples_per_second;     // training only, without evaluation and saving
+    bool resumed;
+} lattn_train_result;
+
+/**
+ * Trains. The output folder gets the best model so far (task.save), checkpoint-<step> folders,
+ * metrics.jsonl, a TensorBoard event file and curves.svg.
+ *
+ * Owner    everything in params is lent for the call
+ * Waits    all the time
+ * Errors   ERR_IO (output folder not writable, or in use by another process), ERR_INTERRUPTED after
+ *          a checkpoint, ERR_NOT_FINITE naming step, loss and parameter, ERR_FORMAT (a checkpoint
+ *          of other settings or data), ERR_DEVICE_LOST, ERR_GPU_MEMORY. What was saved before stays.
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_train(
+    lattn_ctx *ctx, const lattn_train_params *params, lattn_train_result *result);
+
+// Called with the logits of every batch of an evaluation: n rows of n_classes.
+typedef lattn_status (*lattn_logits_fn)(
+    void *user, const lattn_fields *batch, const float *logits, int n_classes);
+
+/** Runs the task over a source in evaluation mode. each may be NULL. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task,
+    const lattn_source *source, lattn_logits_fn each, void *user, lattn_metrics *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+//
+// The training loop. Each update replays a captured step; the loss of the one before is read
+// while it runs, so the device never waits for the host.
+//
+//   for each batch:   run(step for its shape)  ->  read the result of the run before
+//                     now and then: log | evaluate, keep the best model | checkpoint
+
+#include <math.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/thread.h"
+#include "train/evaluate.h"
+#include "train/run.h"
+
+// ---- set-up ---------------------------------------------------------------------------------------
+
+static lattn_status plan_run(struct lat_run *r)
+{
+    const lattn_train_params *p = r->params;
+    r->accumulation = p->accumulation_steps > 0 ? p->accumulation_steps : 1;
+    if (p->train.n_batches < 1)
+        return lat_err(LATTN_ERR_ARG, "train: the training set has no batches");
+    if (!(p->lr >= 0) || !isfinite(p->lr))
+        return lat_err(LATTN_ERR_ARG, "train: learning rate %g must be >= 0", (double) p->lr);
+    r->updates_per_epoch = (p->train.n_batches + r->accumulation - 1) / r->accumulation;
+    int64_t total = p->max_steps > 0 ? p->max_steps
+                                     : (int64_t) ceil(p->n_epochs * (double) r->updates_per_epoch);
+    if (total < 1)
+        return lat_err(LATTN_ERR_ARG, "train: %g epochs of %lld updates are less than one update",
+            p->n_epochs, (long long) r->updates_per_epoch);
+    r->schedule = (lattn_schedule){
+        .kind = p->schedule,
+        .n_steps = total,
+        .n_warmup = p->warmup_steps > 0 ? p->warmup_steps
+                                        : (int64_t) ceil(p->warmup_ratio * (double) total),
+    };
+    return LATTN_OK;
+}
+
+static lattn_status open_output(struct lat_run *r, bool resumed)
+{
+    const char *dir = r->params->output_dir;
+    LAT_TRY(lat_history_write(&r->history, dir));
+    LAT_TRY(lat_events_open(dir, &r->events));
+    if (resumed)
+        lat_progress_line(&r->progress, "resuming at update %lld of %lld", (long long) r->step,
+            (long long) r->schedule.n_steps);
+    return LATTN_OK;
+}
+
+static lattn_status begin(struct lat_run *r, bool *resumed)
+{
+    char dir[4096];
+    const lattn_train_params *p = r->params;
+    LAT_TRY(plan_run(r));
+    LAT_TRY(lat_dir_create(p->output_dir));
+    LAT_TRY(lat_dir_lock(p->output_dir, &r->lock));
+    LAT_TRY(lattn_checkpoint_clean(p->output_dir));
+    LAT_TRY(lat_run_find(r, dir, sizeof dir));
+    *resumed = dir[0] != 0;
+    if (*resumed)
+        LAT_TRY(lat_run_restore(r, dir));
+    lat_progress_begin(&r->progress, !p->show_progress, r->schedule.n_steps, r->step);
+    LAT_TRY(open_output(r, *resumed));
+    LAT_TRY(p->train.seek(p->train.user, r->epoch, r->batch));
+    return lat_steps_create(r->ctx, &p->task, p->optim, p->eager, &r->steps);
+}
+
+// ---- results of a step ----------------------------------------------------------------------------
+
+static lattn_status not_finite(struct lat_run *r, const struct lat_step_result *result)
+{
+    const char *name = NULL;
+    LAT_TRY(lattn_optim_first_not_finite(r->params->optim, &name));
+    return lat_err(LATTN_ERR_NOT_FINITE,
+        "update %lld: loss %g, gradient norm %g, learning rate %g; first parameter affected: %s",
+        (long long) r->step, (double) result->loss, (double) result->grad_norm,
+        (double) lattn_optim_lr(r->params->optim), name ? name : "none, the loss alone");
+}
+
+// Reads the newest run; later runs may still be going.
+static lattn_status collect(struct lat_run *r, struct lat_pending *pending)
+{
+    struct lat_step_result result;
+    if (!pending->step)
+        return LATTN_OK;
+    LAT_TRY(lat_steps_read(r->steps, pending, &result, NULL));
+    bool updated = pending->updated;
+    pending->step = NULL;
+    if (!result.finite)
+        return not_finite(r, &result);
+    r->loss_sum += (double) result.loss;
+    r->loss_count++;
+    if (updated)
+        r->grad_norm = (double) result.grad_norm;
+    return LATTN_OK;
+}
+
+static double epoch_of(const struct lat_run *r)
+{
+    return (double) r->step / (double) r->updates_per_epoch;
+}
+
+static lattn_status log_training(struct lat_run *r)
+{
+    const char *dir = r->params->output_dir;
+    r->train_loss = r->loss_sum / (double) LAT_MAX(r->loss_count, 1);
+    struct lat_entry entry = {
+        .step = r->step,
+        .epoch = epoch_of(r),
+        .loss = r->train_loss,
+        .lr = (double) lattn_optim_lr(r->params->optim),
+        .grad_norm = r->grad_norm,
+        .samples_per_second = r->samples_per_second,
+    };
+    r->logged_step = r->step;
+    r->loss_sum = 0;
+    r->loss_count = 0;
+    LAT_TRY(lat_history_add(&r->history, &entry));
+    LAT_TRY(lat_history_append(&entry, dir));
+    LAT_TRY(lat_events_scalar(r->events, "train/loss", r->step, (float) entry.loss));
+    LAT_TRY(lat_events_scalar(r->events, "train/learning_rate", r->step, (float) entry.lr));
+    return lat_events_scalar(r->events, "train/grad_norm", r->step, (float) entry.grad_norm);
+}
+
+// ---- evaluation -----------------------------------------------------------------------------------
+
+// Larger is better; NaN never is.
+static double value_of(const lattn_train_params *p, const lattn_metrics *m)
+{
+    const char *name = p->metric_for_best ? p->metric_for_best : "accuracy";
+    if (strcmp(name, "loss") == 0)
+        return -m->loss;
+    return strcmp(name, "macro_f1") == 0 ? m->macro_f1 : m->accuracy;
+}
+
+static lattn_status log_evaluation(struct lat_run *r)
+{
+    struct lat_entry entry = {
+        .step = r->step,
+        .epoch = epoch_of(r),
+        .is_eval = true,
+        .loss = r->last.loss,
+        .accuracy = r->last.accuracy,
+        .macro_f1 = r->last.macro_f1,
+    };
+    LAT_TRY(lat_history_add(&r->history, &entry));
+    LAT_TRY(lat_history_append(&entry, r->params->output_dir));
+    LAT_TRY(lat_history_draw(&r->history, r->params->output_dir));
+    LAT_TRY(lat_events_scalar(r->events, "eval/loss", r->step, (float) entry.loss));
+    LAT_TRY(lat_events_scalar(r->events, "eval/accuracy", r->step, (float) entry.accuracy));
+    return lat_events_scalar(r->events, "eval/f1", r->step, (float) entry.macro_f1);
+}
+
+static lattn_status evaluate(struct lat_run *r)
+{
+    const lattn_train_params *p = r->params;
+    if (!p->validation.n_samples)
+        return LATTN_OK;
+    LAT_TRY(lat_evaluate(r->steps, &p->task, &p->validation, NULL, NULL, &r->last));
+    LAT_TRY(log_evaluation(r));
+    double value = value_of(p, &r->last);
+    bool better = isfinite(r->last.loss) && (r->best_step < 0 || value > r->best_value);
+    lat_progress_line(&r->progress,
+        "epoch %.2f  validation loss %.4f  accuracy %.4f  macro F1 %.4f%s", epoch_of(r),
+        r->last.loss, r->last.accuracy, r->last.macro_f1, better ? "  (best so far)" : "");
+    if (!better)
+        return LATTN_OK;
+    r->best_step = r->step;
+    r->best_value = value;
+    r->best = r->last;
+    return p->task.save(p->task.user, p->output_dir);
+}
+
+// ---- the loop -------------------------------------------------------------------------------------
+
+static bool due(int64_t step, int64_t every, int64_t per_epoch)
+{
+    return step % (every > 0 ? every : per_epoch) == 0;
+}
+
+// What follows an update: everything here waits for the device, so it comes in intervals.
+static lattn_status after_update(struct lat_run *r, int64_t *saved_step)
+{
+    const lattn_train_params *p = r->params;
+    bool last = r->step >= r->schedule.n_steps;
+    bool stop = p->stop && *p->stop;
+    int64_t logging = p->logging_steps > 0 ? p->logging_steps : 10;
+    if (last || stop || due(r->step, logging, logging)) {
+        LAT_TRY(collect(r, &r->pending));
+        if (r->loss_count)
+            LAT_TRY(log_training(r));
+    }
+    if (last || due(r->step, p->eval_steps, r->updates_per_epoch)) {
+        LAT_TRY(collect(r, &r->pending));
+        LAT_TRY(evaluate(r));
+    }
+    if (last || stop || due(r->step, p->save_steps, r->updates_per_epoch)) {
+        LAT_TRY(collect(r, &r->pending));
+        LAT_TRY(lat_run_save(r));
+        *saved_step = r->step;
+    }
+    return LATTN_OK;
+}
+
+// The next batch; goes on to the next epoch when one is over.
+static lattn_status next_batch(struct lat_run *r, lattn_fields *batch)
+{
+    const lattn_source *source = &r->params->train;
+    LAT_TRY(source->next(source->user, batch));
+    if (batch->n_samples) {
+        r->batch++;
+        return LATTN_OK;
+    }
+    r->epoch++;
+    r->batch = 1;
+    LAT_TRY(source->next(source->user, batch));
+    if (!batch->n_samples)
+        return lat_err(LATTN_ERR_STATE, "train: the training set gave an empty epoch");
+    return LATTN_OK;
+}
+
+// One batch: forward, backward, and the update when its group of batches is complete.
+static lattn_status train_batch(struct lat_run *r, bool *updated)
+{
+    lattn_fields batch;
+    LAT_TRY(next_batch(r, &batch));
+    int64_t place = (r->batch - 1) % r->accumulation;
+    int64_t group = (r->batch - 1) / r->accumulation * r->accumulation;
+    int size = (int) LAT_MIN(r->accumulation, r->params->train.n_batches - group);
+    *updated = place == size - 1;
+
+    double factor = lattn_schedule_factor(&r->schedule, r->step);
+    unsigned kind =
+        LAT_STEP_BACKWARD | (place == 0 ? LAT_STEP_FIRST : 0) | (*updated ? LAT_STEP_UPDATE : 0);
+    struct lat_pending before = r->pending;
+    LAT_TRY(lat_steps_run(
+        r->steps, kind, &batch, (float) ((double) r->params->lr * factor), size, &r->pending));
+    r->step += *updated;
+    r->samples += batch.n_samples;
+    return collect(r, &before);
+}
+
+static lattn_status loop(struct lat_run *r)
+{
+    int64_t saved_step = -1;
+    while (r->step < r->schedule.n_steps) {
+        bool updated;
+        uint64_t start = lat_now_ns();
+        LAT_TRY(train_batch(r, &updated));
+        r->busy_ns += lat_now_ns() - start;
+        r->samples_per_second = (double) r->samples / ((double) r->busy_ns * 1e-9);
+        if (!updated)
+            continue;
+        LAT_TRY(after_update(r, &saved_step));
+        double loss = r->loss_count ? r->loss_sum / (double) r->loss_count : r->train_loss;
+        lat_progress_step(&r->progress, r->step, epoch_of(r), loss, r->samples_per_second);
+        if (saved_step == r->step && r->params->stop && *r->params->stop &&
+            r->step < r->schedule.n_steps)
+            return lat_err(LATTN_ERR_INTERRUPTED,
+                "stopped after update %lld of %lld; the checkpoint is complete",
+                (long long) r->step, (long long) r->schedule.n_steps);
+    }
+    return LATTN_OK;
+}
+
+// Without a validation set the last model is the one to keep.
+static lattn_status finish(struct lat_run *r)
+{
+    const lattn_train_params *p = r->params;
+    if (r->best_step < 0)
+        LAT_TRY(p->task.save(p->task.user, p->output_dir));
+    return lat_history_draw(&r->history, p->output_dir);
+}
+
+lattn_status lattn_train(
+    lattn_ctx *ctx, const lattn_train_params *params, lattn_train_result *result)
+{
+    struct lat_run r = { .ctx = ctx, .params = params, .best_step = -1 };
+    uint64_t start = lat_now_ns();
+    bool resumed = false;
+    lattn_status st;
+
+    LAT_GO(begin(&r, &resumed));
+    LAT_GO(loop(&r));
+    LAT_GO(finish(&r));
+
+done:
+    lat_progress_end(&r.progress);
+    if (result)
+        *result = (lattn_train_result){
+            .n_steps = r.step,
+            .best_step = r.best_step,
+            .best = r.best,
+            .last = r.last,
+            .train_loss = r.train_loss,
+            .seconds = (double) (lat_now_ns() - start) * 1e-9,
+            .samples_per_second = r.samples_per_second,
+            .resumed = resumed,
+        };
+    lat_steps_destroy(&r.steps);
+    lattn_status closed = lat_events_close(&r.events);
+    lat_history_free(&r.history);
+    lat_dir_unlock(&r.lock);
+    return st ? st : closed;
+}
