@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#ifndef LAT_BINARY_ABI_H
+#define LAT_BINARY_ABI_H
+#include "common/abi.h"
+
+// What to compute, a specialisation constant. The last three are backward's, with g the gradient of
+// the result: what one operand receives where the other was not broadcast.
+#define LAT_BINARY_ADD 0    // a + b
+#define LAT_BINARY_SUB 1    // a - b
+#define LAT_BINARY_MUL 2    // a b
+#define LAT_BINARY_DIV 3    // a / b
+#define LAT_BINARY_POW 4    // a ^ b
+#define LAT_BINARY_DIV_B 5  // -g a / (b b)
+#define LAT_BINARY_POW_A 6  // g b a ^ (b - 1)
+#define LAT_BINARY_POW_B 7  // g a ^ b ln a
+
+// Which operand of the flat form repeats.
+#define LAT_BINARY_NEITHER 0
+#define LAT_BINARY_REPEAT_B 1
+#define LAT_BINARY_REPEAT_A 2
+
+#define LAT_BINARY_PER_THREAD 4
+
+#if defined(__STDC_VERSION__) || defined(LAT_BINARY_FLAT)
+// Element i of the result belongs to element i of the full operand and to element
+// ((i / inner + row0) mod period) of the one that repeats.
+LAT_PUSH_BEGIN(binary_flat_push)
+    LAT_U32 n_rows;    // runs of inner elements
+    LAT_U32 inner;
+    LAT_U32 row0;      // number of the first run, when the work was cut
+    LAT_U32 period;
+    LAT_U32 offset_a;  // elements
+    LAT_U32 offset_b;
+LAT_PUSH_END
+#endif
+
+#if defined(__STDC_VERSION__) || !defined(LAT_BINARY_FLAT)
+LAT_PUSH_BEGIN(binary_strided_push)
+    LAT_U32 n;
+    LAT_U32 rank;
+    LAT_U32 offset_a;
+    LAT_U32 offset_b;
+    LAT_U32 dims[8];
+    LAT_U32 stride_a[8];
+    LAT_U32 stride_b[8];
+LAT_PUSH_END
+#endif
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#ifndef LAT_UNARY_ABI_H
+#define LAT_UNARY_ABI_H
+#include "common/abi.h"
+
+// What to compute, a specialisation constant. Backward reads one saved tensor s, which is x or y.
+#define LAT_UNARY_SCALE 0       // c x + d            dx = c g
+#define LAT_UNARY_POW 1         // x ^ c              dx = g c x ^ (c - 1), s = x
+#define LAT_UNARY_EXP 2         // exp x              dx = g y, s = y
+#define LAT_UNARY_LOG 3         // ln x               dx = g / x, s = x
+#define LAT_UNARY_SQRT 4        // sqrt x             dx = g / (2 y), s = y
+#define LAT_UNARY_ABS 5         // |x|                dx = g sign x, s = x
+#define LAT_UNARY_SIGN 6        // -1, 0 or 1         dx = 0
+#define LAT_UNARY_CLAMP 7       // x held to [c, d]   dx = g inside, s = x
+#define LAT_UNARY_TANH 8        // tanh x             dx = g (1 - y y), s = y
+#define LAT_UNARY_SIGMOID 9     // 1 / (1 + exp -x)   dx = g y (1 - y), s = y
+#define LAT_UNARY_RELU 10       // max(x, 0)          dx = g where y > 0, s = y
+#define LAT_UNARY_GELU 11       // x Phi(x)           s = x
+#define LAT_UNARY_GELU_TANH 12  // its form with tanh s = x
+#define LAT_UNARY_SILU 13       // x sigmoid(x)       s = x
+
+#define LAT_UNARY_PER_THREAD 4
+
+LAT_PUSH_BEGIN(unary_push)
+    LAT_U32 n;
+    LAT_F32 c;
+    LAT_F32 d;
+LAT_PUSH_END
+
+#endif

@@ -1,0 +1,92 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+// SPDX-License-Identifier: MIT
+//
+// unary_fwd: y = f(x), element by element, on contiguous memory. KIND is a specialisation constant,
+// so each pipeline holds one of the functions; unary.abi.h lists them.
+//
+//     gelu_tanh(x) = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+//                    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415
+//
+// @variants  T = f32 f16 bf16
+// @groups    ceil(n / (PER_THREAD * WG))
+
+#include "common/dtype.glsl"
+#include "common/gelu.glsl"
+#include "common/index.glsl"
+#include "common/math.glsl"
+#include "pointwise/unary.abi.h"
+
+layout(local_size_x = 256, local_size_x_id = 0) in;
+layout(constant_id = 1) const uint KIND = LAT_UNARY_SCALE;
+
+layout(binding = 0) readonly buffer X { T x[]; };
+layout(binding = 1) writeonly buffer Y { T y[]; };
+
+// NaN fails every comparison and would reach the zero of relu or an end of clamp where a compiler
+// turns those into min and max; so it leaves by its bits.
+float sign_of(float v)
+{
+    return lat_is_nan(v) ? v : v > 0.0 ? 1.0 : v < 0.0 ? -1.0 : 0.0;
+}
+
+float clamped(float v)
+{
+    float low = v < p.c ? p.c : v;
+    return lat_is_nan(v) ? v : low > p.d ? p.d : low;
+}
+
+float gelu_tanh(float v)
+{
+    float u = 0.79788456 * (v + 0.044715 * v * v * v);
+    return 0.5 * v * (1.0 + lat_tanh(u));
+}
+
+float root(float v)
+{
+    if (v < 0.0)
+        return LAT_NAN;
+    return lat_is_nan(v) || lat_is_inf(v) || v == 0.0 ? v : sqrt(v);
+}
+
+float unary(float v)
+{
+    if (KIND == LAT_UNARY_SCALE)
+        return p.c * v + p.d;
+    if (KIND == LAT_UNARY_POW)
+        return lat_pow(v, p.c);
+    if (KIND == LAT_UNARY_EXP)
+        return lat_exp(v);
+    if (KIND == LAT_UNARY_LOG)
+        return lat_log(v);
+    if (KIND == LAT_UNARY_SQRT)
+        return root(v);
+    if (KIND == LAT_UNARY_ABS)
+        return uintBitsToFloat(lat_magnitude_bits(v));
+    if (KIND == LAT_UNARY_SIGN)
+        return sign_of(v);
+    if (KIND == LAT_UNARY_CLAMP)
+        return clamped(v);
+    if (KIND == LAT_UNARY_TANH)
+        return lat_tanh(v);
+    if (KIND == LAT_UNARY_SIGMOID)
+        return lat_sigmoid(v);
+    if (KIND == LAT_UNARY_RELU)
+        return lat_is_nan(v) ? v : v > 0.0 ? v : 0.0;
+    if (KIND == LAT_UNARY_GELU)
+        return lat_gelu(v);
+    if (KIND == LAT_UNARY_GELU_TANH)
+        return gelu_tanh(v);
+    return v * lat_sigmoid(v);
+}
+
+void main()
+{
+    uint first = lat_group() * gl_WorkGroupSize.x * LAT_UNARY_PER_THREAD + gl_LocalInvocationID.x;
+    for (uint k = 0; k < LAT_UNARY_PER_THREAD; k++) {
+        uint i = first + k * gl_WorkGroupSize.x;
+        if (i >= p.n)
+            return;
+        y[i] = store(unary(load(x[i])));
+    }
+}

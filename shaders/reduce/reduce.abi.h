@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#ifndef LAT_REDUCE_ABI_H
+#define LAT_REDUCE_ABI_H
+#include "common/abi.h"
+
+// What is summed up, a specialisation constant.
+#define LAT_REDUCE_SUM 0
+#define LAT_REDUCE_SQUARES 1  // sum of x x
+#define LAT_REDUCE_MAX 2      // NaN wins
+
+// x is [outer, n, inner]. Each run of n is cut into n_chunks pieces of at most chunk, and each piece
+// gives one element of y [outer, n_chunks, inner].
+LAT_PUSH_BEGIN(reduce_push)
+    LAT_U32 outer;
+    LAT_U32 n;
+    LAT_U32 inner;
+    LAT_U32 chunk;
+    LAT_U32 n_chunks;
+    LAT_U32 chunk0;  // number of the first chunk, when one run was cut across dispatches
+    LAT_F32 scale;   // of the result, before the square root
+LAT_PUSH_END
+
+#endif
