@@ -21,7 +21,7 @@
 enum { N_BUFFERS = 3, N_SETS = 2, GROUPS = 4, BYTES = 4 * 64 * GROUPS };
 
 static const uint32_t copy_spirv[] = {
-#include "copy.inc"
+#include "canary_shaders/copy.inc"
 };
 
 // What a case does: dispatch i copies buffer from[i] to buffer to[i].
