@@ -184,7 +184,10 @@ static lattn_status verify_file(const char *dir, const char *what, const json_t 
 
     uint64_t bytes, hash;
     char text[17];
-    if (hash_path(dir, name, false, &bytes, &hash)) {
+    lattn_status st = hash_path(dir, name, false, &bytes, &hash);
+    if (st == LATTN_ERR_HOST_MEMORY)
+        return st;
+    if (st) {
         lat_err_prefix("%s is not complete: ", dir);
         return LATTN_ERR_FORMAT;
     }
