@@ -28,7 +28,9 @@ static void memory_barrier(struct lat_sched *s, VkCommandBuffer cmd)
 
 static void emit_barrier(struct lat_sched *s, VkCommandBuffer cmd, enum lat_barrier kind)
 {
-    if (kind == LAT_BARRIER_NONE || s->seams.drop_barrier-- == 0)
+    if (kind == LAT_BARRIER_NONE)
+        return;
+    if (s->seams.drop_barrier >= 0 && s->seams.drop_barrier-- == 0)
         return;
     if (kind == LAT_BARRIER_MEMORY)
         memory_barrier(s, cmd);

@@ -5,6 +5,7 @@
 #ifndef LT_SCHED_FIXTURE_H
 #define LT_SCHED_FIXTURE_H
 #include "base/array.h"
+#include "base/hash.h"
 #include "base/rng.h"
 #include "harness/harness.h"
 #include "sched/replay.h"
