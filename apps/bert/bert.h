@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// What the subcommands of lattn-bert share.
+#ifndef APP_BERT_H
+#define APP_BERT_H
+#include "common/cli.h"
+#include "lattn/lattn.h"
+
+int bert_finetune(int argc, char **argv);
+int bert_eval(int argc, char **argv);
+int bert_predict(int argc, char **argv);
+int bert_vocab(int argc, char **argv);
+int bert_tokenize(int argc, char **argv);
+int bert_wordnet(int argc, char **argv);
+
+// A model with its tokenizer.
+struct bert_model {
+    lattn_ctx *ctx;
+    lattn_tokenizer *tokenizer;
+    lattn_bert *bert;
+};
+void bert_model_close(struct bert_model *m);
+
+// A folder that finetune wrote, or any BERT folder of Hugging Face.
+lattn_status bert_model_open(const char *dir, const char *device, struct bert_model *m);
+
+// The model as the library's trainer sees it. Fields: input_ids, token_type_ids, lengths, labels.
+lattn_task bert_task(struct bert_model *m);
+
+// On: SIGINT and SIGTERM set the flag; a second signal ends the process.
+const volatile int *bert_watch_signals(void);
+int bert_signal(void);  // the signal that came, or 0
+
+// One row's probabilities from its logits.
+void bert_softmax(const float *logits, int n, double *out);
+
+#define TRY(expr)                                                                                  \
+    do {                                                                                           \
+        st = (expr);                                                                               \
+        if (st)                                                                                    \
+            goto done;                                                                             \
+    } while (0)
+
+#endif

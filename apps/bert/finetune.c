@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+//
+// lattn-bert finetune: labelled text in, a model folder out. Options carry the names and defaults
+// of run_glue.py and TrainingArguments.
+//
+//   texts -> tokenizer (of the model, or built from the training file) -> batches
+//   model (a folder, or new from a small configuration) -> lattn_train -> folder
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bert/bert.h"
+
+static const char name[] = "lattn-bert finetune";
+
+struct options {
+    const char *model, *config, *train, *validation, *test, *output, *device, *resume, *metric;
+    const char *text_column, *label_column;
+    int64_t hidden_size, intermediate_size, vocab_size, max_position;
+    int n_layers, n_heads;
+    float hidden_dropout, attention_dropout;
+    int max_seq_length, batch_size, eval_batch_size, accumulation, threads;
+    float n_epochs, lr, weight_decay, max_grad_norm, warmup_ratio, beta1, beta2, epsilon;
+    int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
+    int scheduler, save_total_limit;
+    bool eager, json, quiet, strict;
+};
+
+struct job {
+    struct options o;
+    struct bert_model m;
+    lattn_dataset *train, *validation, *test;
+    lattn_loader *train_loader, *validation_loader, *test_loader;
+    lattn_optim *optim;
+    const char **labels;
+    lattn_train_result result;
+    lattn_metrics test_metrics;
+    char settings[1024];
+};
+
+// ---- data -----------------------------------------------------------------------------------------
+
+static lattn_status open_text(
+    const struct job *j, const char *path, bool is_train, lattn_dataset **out)
+{
+    lattn_text_params params = {
+        .text_column = j->o.text_column,
+        .label_column = j->o.label_column,
+        .labels = is_train ? NULL : j->labels,
+        .n_labels = is_train ? 0 : lattn_dataset_n_labels(j->train),
+        .strict = j->o.strict,
+    };
+    lattn_status st = lattn_text_open(path, &params, out);
+    if (st)
+        return st;
+    lattn_text_stats stats = lattn_dataset_stats(*out);
+    if (stats.n_replaced)
+        fprintf(stderr, "%s: %lld invalid UTF-8 sequences read as U+FFFD\n", path,
+            (long long) stats.n_replaced);
+    return LATTN_OK;
+}
+
+static lattn_status open_data(struct job *j)
+{
+    lattn_status st;
+    TRY(open_text(j, j->o.train, true, &j->train));
+    int n = lattn_dataset_n_labels(j->train);
+    j->labels = malloc((size_t) (n > 0 ? n : 1) * sizeof *j->labels);
+    if (!j->labels)
+        return LATTN_ERR_HOST_MEMORY;
+    for (int i = 0; i < n; i++)
+        j->labels[i] = lattn_dataset_label_name(j->train, i);
+    if (n == 1)
+        fprintf(stderr, "%s: warning: every row has the label \"%s\"\n", j->o.train, j->labels[0]);
+    if (j->o.validation)
+        TRY(open_text(j, j->o.validation, false, &j->validation));
+    if (j->o.test)
+        TRY(open_text(j, j->o.test, false, &j->test));
+
+done:
+    return st;
+}
+
+static lattn_status build_vocabulary(struct job *j)
+{
+    lattn_vocab *vocab = NULL;
+    lattn_vocab_params params = { .size = (int32_t) j->o.vocab_size };
+    lattn_status st;
+    TRY(lattn_vocab_create(&params, &vocab));
+    for (int64_t i = 0; i < lattn_dataset_count(j->train); i++) {
+        size_t bytes = 0, pair_bytes = 0;
+        const char *text = lattn_dataset_text(j->train, i, &bytes);
+        const char *pair = lattn_dataset_pair(j->train, i, &pair_bytes);
+        TRY(lattn_vocab_add(vocab, text, bytes));
+        if (pair)
+            TRY(lattn_vocab_add(vocab, pair, pair_bytes));
+    }
+    TRY(lattn_vocab_build(vocab, &j->m.tokenizer));
+
+done:
+    lattn_vocab_destroy(&vocab);
+    return st;
+}
+
+static lattn_status open_loader(
+    struct job *j, const lattn_dataset *data, bool is_train, lattn_loader **out)
+{
+    lattn_loader_params params = {
+        .dataset = data,
+        .tokenizer = j->m.tokenizer,
+        .batch_size = is_train ? j->o.batch_size : j->o.eval_batch_size,
+        .max_tokens = j->o.max_seq_length,
+        .shuffle = is_train,
+        .seed = (uint64_t) j->o.seed,
+        .n_threads = j->o.threads,
+    };
+    return data ? lattn_loader_create(&params, out) : LATTN_OK;
+}
+
+static lattn_source source_of(lattn_loader *loader, const lattn_dataset *data)
+{
+    lattn_source none = { 0 };
+    return loader ? lattn_source_from_loader(loader, lattn_dataset_count(data)) : none;
+}
+
+// ---- model ----------------------------------------------------------------------------------------
+
+static lattn_status new_model(struct job *j)
+{
+    lattn_bert_config file = { 0 };
+    lattn_status st = LATTN_OK;
+    if (j->o.config)
+        TRY(lattn_bert_config_load(j->o.config, &file));
+    lattn_bert_config c = file;
+    c.labels = j->labels;
+    c.num_labels = lattn_dataset_n_labels(j->train);
+    c.vocab_size = lattn_tokenizer_size(j->m.tokenizer);
+    c.pad_token_id = lattn_tokenizer_special(j->m.tokenizer).pad;
+    if (!j->o.config) {
+        c.hidden_size = j->o.hidden_size;
+        c.num_hidden_layers = j->o.n_layers;
+        c.num_attention_heads = j->o.n_heads;
+        c.intermediate_size =
+            j->o.intermediate_size ? j->o.intermediate_size : 4 * j->o.hidden_size;
+        c.max_position_embeddings = j->o.max_position;
+        c.has_dropout = true;
+        c.hidden_dropout_prob = (double) j->o.hidden_dropout;
+        c.classifier_dropout = (double) j->o.hidden_dropout;
+        c.attention_probs_dropout_prob = (double) j->o.attention_dropout;
+    }
+    TRY(lattn_bert_create(j->m.ctx, &c, &j->m.bert));
+
+done:
+    lattn_bert_config_free(&file);
+    return st;
+}
+
+static lattn_status open_model(struct job *j)
+{
+    lattn_ctx_params ctx = { .device = j->o.device, .seed = (uint64_t) j->o.seed };
+    lattn_load_report report = { 0 };
+    lattn_status st;
+
+    TRY(j->o.model ? lattn_tokenizer_load(j->o.model, &j->m.tokenizer) : build_vocabulary(j));
+    TRY(lattn_ctx_create(&ctx, &j->m.ctx));
+    if (!j->o.model)
+        return new_model(j);
+    TRY(lattn_bert_load(
+        j->m.ctx, j->o.model, lattn_dataset_n_labels(j->train), j->labels, &report, &j->m.bert));
+    if (report.n_missing)
+        fprintf(stderr, "%s: newly initialised: %s\n", j->o.model, report.missing);
+    if (report.n_unused)
+        fprintf(stderr, "%s: not used: %s\n", j->o.model, report.unused);
+
+done:
+    return st;
+}
+
+static int check_length(const struct job *j)
+{
+    int64_t limit = lattn_bert_get_config(j->m.bert)->max_position_embeddings;
+    if (j->o.max_seq_length <= limit)
+        return 0;
+    return cli_usage_error(name,
+        "--max_seq_length %d is above the model's "
+        "max_position_embeddings %lld",
+        j->o.max_seq_length, (long long) limit);
+}
+
+// ---- training -------------------------------------------------------------------------------------
+
+static void describe(const struct job *j)
+{
+    const lattn_device_info *device = lattn_ctx_device(j->m.ctx);
+    const lattn_bert_config *c = lattn_bert_get_config(j->m.bert);
+    if (j->o.quiet)
+        return;
+    fprintf(stderr, "device: %s (%s)\n", device->name, device->driver);
+    fprintf(stderr,
+        "model: %d layers, %lld wide, %d heads, vocabulary %lld, %.2f million parameters\n",
+        c->num_hidden_layers, (long long) c->hidden_size, c->num_attention_heads,
+        (long long) c->vocab_size,
+        (double) lattn_module_numel(lattn_bert_module(j->m.bert)) * 1e-6);
+    fprintf(stderr, "data: %lld training rows, %d labels\n",
+        (long long) lattn_dataset_count(j->train), lattn_dataset_n_labels(j->train));
+}
+
+// Everything that must be the same when a run is resumed.
+static void write_settings(struct job *j)
+{
+    const struct options *o = &j->o;
+    snprintf(j->settings, sizeof j->settings,
+        "batch %d x %d, length %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g/%lld, decay "
+        "%.9g, "
+        "clip %.9g, betas %.9g %.9g, epsilon %.9g, seed %lld, schedule %d",
+        o->batch_size, o->accumulation, o->max_seq_length, (double) o->lr, (double) o->n_epochs,
+        (long long) o->max_steps, (double) o->warmup_ratio, (long long) o->warmup_steps,
+        (double) o->weight_decay, (double) o->max_grad_norm, (double) o->beta1, (double) o->beta2,
+        (double) o->epsilon, (long long) o->seed, o->scheduler);
+}
+
+static lattn_status create_optimiser(struct job *j)
+{
+    lattn_adamw_params params = {
+        .common = {
+            .lr = j->o.lr,
+            .weight_decay = j->o.weight_decay,
+            .max_grad_norm = j->o.max_grad_norm,
+        },
+        .beta1 = j->o.beta1,
+        .beta2 = j->o.beta2,
+        .eps = j->o.epsilon,
+    };
+    return lattn_adamw_create(j->m.ctx, lattn_bert_module(j->m.bert), &params, &j->optim);
+}
+
+static lattn_status train(struct job *j)
+{
+    const struct options *o = &j->o;
+    write_settings(j);
+    lattn_train_params params = {
+        .task = bert_task(&j->m),
+        .train = source_of(j->train_loader, j->train),
+        .validation = source_of(j->validation_loader, j->validation),
+        .optim = j->optim,
+        .n_epochs = (double) o->n_epochs,
+        .max_steps = o->max_steps,
+        .accumulation_steps = o->accumulation,
+        .lr = o->lr,
+        .schedule = (lattn_schedule_kind) o->scheduler,
+        .warmup_ratio = (double) o->warmup_ratio,
+        .warmup_steps = o->warmup_steps,
+        .eval_steps = o->eval_steps,
+        .save_steps = o->save_steps,
+        .logging_steps = o->logging_steps,
+        .save_total_limit = o->save_total_limit,
+        .metric_for_best = o->metric,
+        .output_dir = o->output,
+        .resume = o->resume,
+        .data_hash = lattn_dataset_stats(j->train).hash,
+        .fingerprint = j->settings,
+        .stop = bert_watch_signals(),
+        .show_progress = !o->quiet,
+        .eager = o->eager,
+    };
+    return lattn_train(j->m.ctx, &params, &j->result);
+}
+
+// The output folder has the best model by now; the test set judges that one.
+static lattn_status test(struct job *j)
+{
+    lattn_task task = bert_task(&j->m);
+    lattn_source source = source_of(j->test_loader, j->test);
+    lattn_status st;
+    if (!j->test)
+        return LATTN_OK;
+    TRY(task.load(task.user, j->o.output));
+    TRY(lattn_evaluate(j->m.ctx, &task, &source, NULL, NULL, &j->test_metrics));
+
+done:
+    return st;
+}
+
+static lattn_status run(struct job *j, int *usage)
+{
+    lattn_status st;
+    TRY(open_data(j));
+    TRY(open_model(j));
+    *usage = check_length(j);
+    if (*usage)
+        return LATTN_OK;
+    describe(j);
+    TRY(open_loader(j, j->train, true, &j->train_loader));
+    TRY(open_loader(j, j->validation, false, &j->validation_loader));
+    TRY(open_loader(j, j->test, false, &j->test_loader));
+    TRY(create_optimiser(j));
+    TRY(train(j));
+    TRY(test(j));
+
+done:
+    return st;
+}
+
+static void close_job(struct job *j)
+{
+    lattn_optim_destroy(&j->optim);
+    lattn_loader_destroy(&j->train_loader);
+    lattn_loader_destroy(&j->validation_loader);
+    lattn_loader_destroy(&j->test_loader);
+    bert_model_close(&j->m);
+    lattn_dataset_close(&j->train);
+    lattn_dataset_close(&j->validation);
+    lattn_dataset_close(&j->test);
+    free(j->labels);
+}
+
+// ---- results --------------------------------------------------------------------------------------
+
+static void print_results(const struct job *j)
+{
+    const lattn_train_result *r = &j->result;
+    if (j->o.json) {
+        printf("{\"steps\": %lld, \"train_loss\": %.9g, \"seconds\": %.3f, "
+               "\"samples_per_second\": %.2f",
+            (long long) r->n_steps, r->train_loss, r->seconds, r->samples_per_second);
+        if (r->best_step >= 0)
+            printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f, "
+                   "\"eval_loss\": %.9g",
+                (long long) r->best_step, r->best.accuracy, r->best.macro_f1, r->best.loss);
+        if (j->test)
+            printf(", \"test_accuracy\": %.6f, \"test_f1\": %.6f, \"test_loss\": %.9g",
+                j->test_metrics.accuracy, j->test_metrics.macro_f1, j->test_metrics.loss);
+        printf("}\n");
+        return;
+    }
+    if (r->best_step >= 0)
+        printf("validation accuracy %.2f %%, macro F1 %.2f %% (update %lld)\n",
+            100 * r->best.accuracy, 100 * r->best.macro_f1, (long long) r->best_step);
+    if (j->test)
+        printf("test accuracy %.2f %%, macro F1 %.2f %% on %lld rows\n",
+            100 * j->test_metrics.accuracy, 100 * j->test_metrics.macro_f1,
+            (long long) j->test_metrics.n);
+    printf("model: %s\n", j->o.output);
+}
+
+static int finish(const struct job *j, lattn_status st)
+{
+    if (st == LATTN_ERR_INTERRUPTED) {
+        fprintf(stderr, "%s: %s; call the same command with --resume_from_checkpoint to go on\n",
+            name, lattn_error(j->m.ctx));
+        return 128 + bert_signal();
+    }
+    if (st)
+        return cli_fail(name, st, j->m.ctx);
+    print_results(j);
+    return CLI_EXIT_OK;
+}
+
+int bert_finetune(int argc, char **argv)
+{
+    static const char *const schedulers[] = { "linear", "cosine", "constant", "polynomial", NULL };
+    struct job j = { .o = {
+                         .hidden_size = 128,
+                         .n_layers = 2,
+                         .n_heads = 2,
+                         .vocab_size = 16000,
+                         .max_position = 512,
+                         .hidden_dropout = 0.1f,
+                         .attention_dropout = 0.1f,
+                         .max_seq_length = 128,
+                         .batch_size = 8,
+                         .eval_batch_size = 64,
+                         .accumulation = 1,
+                         .threads = 1,
+                         .n_epochs = 3,
+                         .lr = 5e-5f,
+                         .max_grad_norm = 1,
+                         .beta1 = 0.9f,
+                         .beta2 = 0.999f,
+                         .epsilon = 1e-8f,
+                         .logging_steps = 10,
+                         .save_total_limit = 2,
+                         .seed = 42,
+                     } };
+    struct options *o = &j.o;
+    const struct cli_opt opts[] = {
+        CLI_GROUP("Data (.tsv, .csv, .jsonl; column label, column text or sentence)"),
+        CLI_STR("train_file", 0, &o->train, "FILE", "training rows"),
+        CLI_STR("validation_file", 0, &o->validation, "FILE", "rows that choose the best model"),
+        CLI_STR("test_file", 0, &o->test, "FILE", "rows to judge the best model at the end"),
+        CLI_STR("text_column", 0, &o->text_column, "NAME", "column of the text"),
+        CLI_STR("label_column", 0, &o->label_column, "NAME", "column of the label"),
+        CLI_INT("max_seq_length", 0, &o->max_seq_length, 4, 1048576,
+            "tokens of a row, the rest is cut"),
+        CLI_FLAG("strict", 0, &o->strict, "broken UTF-8, empty lines and texts are errors"),
+        CLI_GROUP("Model"),
+        CLI_STR("model_name_or_path", 'm', &o->model, "DIR",
+            "folder to start from; without it a new model"),
+        CLI_STR("config_name", 0, &o->config, "FILE", "config.json of the new model"),
+        CLI_I64("hidden_size", 0, &o->hidden_size, 1, 65536, "width of the new model"),
+        CLI_INT("num_hidden_layers", 0, &o->n_layers, 1, 1024, "its layers"),
+        CLI_INT("num_attention_heads", 0, &o->n_heads, 1, 1024, "its heads"),
+        CLI_I64("intermediate_size", 0, &o->intermediate_size, 0, 1048576,
+            "its feed-forward width; 0 = 4 times hidden_size"),
+        CLI_I64("vocab_size", 0, &o->vocab_size, 64, 1000000, "most entries of its vocabulary"),
+        CLI_I64(
+            "max_position_embeddings", 0, &o->max_position, 4, 1048576, "longest text it can take"),
+        CLI_F32("hidden_dropout_prob", 0, &o->hidden_dropout, 0, 0.99, "its dropout"),
+        CLI_F32("attention_probs_dropout_prob", 0, &o->attention_dropout, 0, 0.99,
+            "its dropout in attention"),
+        CLI_GROUP("Training"),
+        CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
+        CLI_INT("per_device_train_batch_size", 'b', &o->batch_size, 1, 65536, "rows of a batch"),
+        CLI_INT("per_device_eval_batch_size", 0, &o->eval_batch_size, 1, 65536,
+            "rows of a batch in evaluation"),
+        CLI_INT("gradient_accumulation_steps", 0, &o->accumulation, 1, 65536, "batches per update"),
+        CLI_F32("num_train_epochs", 0, &o->n_epochs, 0, 1e6, "passes over the training rows"),
+        CLI_I64("max_steps", 0, &o->max_steps, -1, 1e15, "updates, instead of epochs"),
+        CLI_F32("learning_rate", 'l', &o->lr, 0, 100, "peak learning rate"),
+        CLI_ENUM("lr_scheduler_type", 0, &o->scheduler, schedulers, "what follows the warm-up"),
+        CLI_F32("warmup_ratio", 0, &o->warmup_ratio, 0, 1, "share of the updates that warm up"),
+        CLI_I64("warmup_steps", 0, &o->warmup_steps, 0, 1e15, "updates that warm up"),
+        CLI_F32("weight_decay", 0, &o->weight_decay, 0, 10, "decay of all but biases and norms"),
+        CLI_F32("adam_beta1", 0, &o->beta1, 0, 0.999999, "AdamW"),
+        CLI_F32("adam_beta2", 0, &o->beta2, 0, 0.9999999, "AdamW"),
+        CLI_F32("adam_epsilon", 0, &o->epsilon, 1e-30, 1, "AdamW"),
+        CLI_F32("max_grad_norm", 0, &o->max_grad_norm, 0, 1e30,
+            "clip the gradients' norm; 0 = no clipping"),
+        CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order and dropout"),
+        CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),
+        CLI_I64("eval_steps", 0, &o->eval_steps, 0, 1e15, "updates between evaluations"),
+        CLI_I64("save_steps", 0, &o->save_steps, 0, 1e15, "updates between checkpoints"),
+        CLI_I64("logging_steps", 0, &o->logging_steps, 1, 1e15,
+            "updates between lines of metrics.jsonl"),
+        CLI_INT("save_total_limit", 0, &o->save_total_limit, 1, 1000000, "checkpoints kept"),
+        CLI_STR("metric_for_best_model", 0, &o->metric, "NAME", "accuracy, macro_f1 or loss"),
+        CLI_OPT_STR("resume_from_checkpoint", 'r', &o->resume, "[true|DIR]",
+            "go on from the newest checkpoint, if any"),
+        CLI_GROUP("Running"),
+        CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
+        CLI_INT("dataloader_num_workers", 0, &o->threads, 1, 64, "threads that prepare batches"),
+        CLI_FLAG("eager", 0, &o->eager, "record every step anew"),
+        CLI_FLAG("json", 0, &o->json, "result as JSON on stdout"),
+        CLI_FLAG("quiet", 'q', &o->quiet, "no progress"),
+        CLI_END,
+    };
+    const struct cli_command command = {
+        .name = name, .summary = "trains a text classifier", .opts = opts
+    };
+    int code;
+    if (!cli_parse(&command, argc, argv, NULL, &code))
+        return code;
+    if (!o->train)
+        return cli_usage_error(name, "--train_file is missing");
+    if (!o->output)
+        return cli_usage_error(name, "--output_dir is missing");
+    if (o->metric && strcmp(o->metric, "accuracy") != 0 && strcmp(o->metric, "macro_f1") != 0 &&
+        strcmp(o->metric, "loss") != 0)
+        return cli_usage_error(name,
+            "--metric_for_best_model is \"%s\", allowed are accuracy, macro_f1 and loss",
+            o->metric);
+
+    int usage = 0;
+    lattn_status st = run(&j, &usage);
+    code = usage ? usage : finish(&j, st);
+    close_job(&j);
+    return code;
+}

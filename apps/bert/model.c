@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+//
+// Opening a model folder, and the model as the trainer sees it.
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include "bert/bert.h"
+
+enum { INPUT_IDS, TOKEN_TYPE_IDS, LENGTHS, LABELS };  // fields of a batch
+
+void bert_model_close(struct bert_model *m)
+{
+    lattn_bert_destroy(&m->bert);
+    lattn_tokenizer_destroy(&m->tokenizer);
+    lattn_ctx_destroy(&m->ctx);
+}
+
+static void tell_load(const char *dir, const lattn_load_report *report)
+{
+    if (report->n_missing)
+        fprintf(stderr, "%s: newly initialised: %s\n", dir, report->missing);
+    if (report->n_unused)
+        fprintf(stderr, "%s: not used: %s\n", dir, report->unused);
+}
+
+lattn_status bert_model_open(const char *dir, const char *device, struct bert_model *m)
+{
+    lattn_ctx_params params = { .device = device };
+    lattn_load_report report = { 0 };
+    lattn_status st;
+
+    TRY(lattn_tokenizer_load(dir, &m->tokenizer));
+    TRY(lattn_ctx_create(&params, &m->ctx));
+    TRY(lattn_bert_load(m->ctx, dir, 0, NULL, &report, &m->bert));
+    tell_load(dir, &report);
+
+done:
+    return st;
+}
+
+static lattn_tensor *logits_of(lattn_ctx *ctx, void *user, lattn_tensor *const *fields)
+{
+    struct bert_model *m = user;
+    lattn_bert_inputs inputs = {
+        .input_ids = fields[INPUT_IDS],
+        .token_type_ids = fields[TOKEN_TYPE_IDS],
+        .lengths = fields[LENGTHS],
+    };
+    return lattn_bert_classify(ctx, m->bert, &inputs);
+}
+
+// Rows without a label have -1 and count as nothing.
+static lattn_tensor *loss_of(lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *labels)
+{
+    lattn_cross_entropy_args args = { .ignore_index = -1, .has_ignore_index = true };
+    return lattn_cross_entropy(ctx, logits, labels, &args);
+}
+
+static lattn_tensor *loss(lattn_ctx *ctx, void *user, lattn_tensor *const *fields)
+{
+    return loss_of(ctx, logits_of(ctx, user, fields), fields[LABELS]);
+}
+
+static lattn_tensor *evaluate(
+    lattn_ctx *ctx, void *user, lattn_tensor *const *fields, lattn_tensor **logits)
+{
+    *logits = logits_of(ctx, user, fields);
+    return loss_of(ctx, *logits, fields[LABELS]);
+}
+
+static lattn_status save(void *user, const char *dir)
+{
+    struct bert_model *m = user;
+    lattn_status st;
+    TRY(lattn_bert_save(m->bert, dir));
+    TRY(lattn_tokenizer_save(m->tokenizer, dir));
+
+done:
+    return st;
+}
+
+static lattn_status load(void *user, const char *dir)
+{
+    struct bert_model *m = user;
+    lattn_safetensors *file = NULL;
+    lattn_status st;
+    TRY(lattn_safetensors_open(dir, NULL, &file));
+    TRY(lattn_module_load(lattn_bert_module(m->bert), file, NULL, NULL));
+
+done:
+    lattn_safetensors_close(&file);
+    return st;
+}
+
+lattn_task bert_task(struct bert_model *m)
+{
+    return (lattn_task){
+        .user = m,
+        .module = lattn_bert_module(m->bert),
+        .loss = loss,
+        .evaluate = evaluate,
+        .n_classes = lattn_bert_get_config(m->bert)->num_labels,
+        .save = save,
+        .load = load,
+    };
+}
+
+void bert_softmax(const float *logits, int n, double *out)
+{
+    double max = -INFINITY, sum = 0;
+    for (int i = 0; i < n; i++)
+        max = fmax(max, (double) logits[i]);
+    for (int i = 0; i < n; i++)
+        sum += out[i] = exp((double) logits[i] - max);
+    for (int i = 0; i < n; i++)
+        out[i] /= sum;
+}
+
+// ---- signals --------------------------------------------------------------------------------------
+
+static volatile int stop;
+static volatile sig_atomic_t last_signal;
+
+static void on_signal(int number)
+{
+    stop = 1;
+    last_signal = number;
+    signal(number, SIG_DFL);
+}
+
+const volatile int *bert_watch_signals(void)
+{
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    return &stop;
+}
+
+int bert_signal(void)
+{
+    return last_signal;
+}
