@@ -17,6 +17,9 @@ extern const int lat_op_count;
 // reduce.c: dst = sum of src over the dimensions in which dst (broadcast to src) is smaller; what
 // the gradient of a broadcast operand needs. accumulate adds to dst instead. Any strides of src.
 lattn_status lat_sum_to(lattn_ctx *ctx, lattn_tensor *src, lattn_tensor *dst, bool accumulate);
+// The same times scale.
+lattn_status lat_sum_to_scaled(
+    lattn_ctx *ctx, lattn_tensor *src, lattn_tensor *dst, float scale, bool accumulate);
 
 // matmul.c: out[b] (+)= op(a[b]) op(b[b]) on raw tensors of rank 3 [batch, rows, cols] with any
 // strides in which one of the last two dimensions is contiguous; used by linear, attention and

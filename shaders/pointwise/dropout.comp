@@ -25,13 +25,13 @@ layout(binding = 2) buffer Y { T y[]; };
 void main()
 {
     uint block = lat_thread();
-    uint first = block * 4u;
-    if (first >= p.n)
+    if (block >= p.n_blocks)
         return;
+    uint n = p.n - p.block0 * 4u;
     uvec4 words = lat_philox(uvec2(key[0], key[1]), uvec4(p.block0 + block, 0u, p.op, 0u));
     for (uint w = 0; w < 4u; w++) {
-        uint i = first + w;
-        if (i >= p.n)
+        uint i = block * 4u + w;
+        if (i >= n)
             return;
         float v = words[w] >= p.threshold ? load(x[i]) * p.scale : 0.0;
         if (ACCUMULATE)

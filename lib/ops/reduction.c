@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+//
+// Reduces any set of dimensions of a tensor.
+//
+// Neighbouring dimensions that all stay, or all go, count as one, so a shape becomes an alternation
+// such as [stays][goes][stays][goes]. One pass removes one of those that go, seen as
+// [outer, n, inner]: the longest first, with f32 in between. So one kernel serves rows, columns and
+// everything else.
+//
+// A pass with few results and long runs would leave the device idle: its runs are cut into pieces,
+// and a second pass joins the pieces. Where the cuts are depends on the shape and on how much
+// memory a shader can see, never on timing, so the order of additions is fixed.
+
+#include "ops/reduce.h"
+#include "ops/pointwise.h"
+#include "lat_shaders.h"
+
+enum {
+    MIN_SPLIT = 65536,       // elements; below this a second dispatch costs more than it saves
+    WANTED_GROUPS = 256,     // workgroups that keep a large device busy
+    MIN_LANE_ELEMENTS = 16,  // of a piece
+};
+
+// One pass: x [outer, n, inner] -> y [outer, n_chunks, inner], both contiguous.
+struct pass {
+    uint32_t kind;
+    lattn_tensor *x, *y;
+    uint64_t outer, n, inner;
+    uint64_t chunk, n_chunks;
+    float scale;
+    bool root, accumulate;
+};
+
+static uint32_t power_of_two(uint64_t at_least, uint32_t at_most)
+{
+    uint32_t v = 1;
+    while (v < at_least && v < at_most)
+        v *= 2;
+    return v;
+}
+
+struct lat_lanes lat_lanes(uint64_t n, uint64_t inner)
+{
+    struct lat_lanes l;
+    if (inner == 1) {
+        l.run_first = 1;
+        l.lanes = power_of_two(lat_ceil_div(n, 4), LAT_REDUCE_GROUP);
+    } else {
+        l.run_first = 0;
+        l.lanes = power_of_two(lat_ceil_div(n, 8), LAT_REDUCE_GROUP / power_of_two(inner, 64));
+    }
+    l.results = LAT_REDUCE_GROUP / l.lanes;
+    return l;
+}
+
+// ---- kernels -------------------------------------------------------------------------------------
+
+static bool admits_subgroup(const struct lat_problem *p)
+{
+    const struct lat_caps *caps = p->caps;
+    return p->size[1] >= 8 && p->size[2] == 1 && caps->subgroup_arithmetic &&
+           caps->full_subgroups && caps->subgroup_size >= 4 &&
+           caps->subgroup_size <= LAT_REDUCE_GROUP;
+}
+
+// A subgroup walks long runs with few lanes; a workgroup pays for barriers on short ones.
+static double cost_base(const struct lat_problem *p)
+{
+    return p->size[1] <= 64 * (int64_t) p->caps->subgroup_size ? 2 : 1;
+}
+
+static double cost_subgroup(const struct lat_problem *p)
+{
+    return p->size[1] <= 64 * (int64_t) p->caps->subgroup_size ? 1 : 2;
+}
+
+static const struct lat_strategy strategies[] = {
+    { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
+    { LAT_STRATEGY_SUBGROUP, "", admits_subgroup, cost_subgroup, NULL },
+};
+
+static struct lat_split split_of(const struct pass *p, uint32_t results)
+{
+    bool pieces = p->outer == 1;  // rows of the split are pieces of the one run
+    uint64_t row = p->n_chunks * p->inner;
+    if (pieces)
+        row = p->inner;
+    return (struct lat_split){
+        .n_rows = (uint32_t) (pieces ? p->n_chunks : p->outer),
+        .rows_per_group = (uint32_t) LAT_MAX(1, results / row),
+        .groups_per_row = (uint32_t) lat_ceil_div(row, results),
+        .row_elements = { pieces ? p->chunk * p->inner : p->n * p->inner, row },
+        .push_n_rows =
+            pieces ? offsetof(struct reduce_push, n_chunks) : offsetof(struct reduce_push, outer),
+        .push_row0 = pieces ? offsetof(struct reduce_push, chunk0) : LAT_NO_OFFSET,
+    };
+}
+
+static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
+{
+    const struct lat_caps *caps = lat_caps(ctx);
+    struct lat_problem problem = {
+        .caps = caps,
+        .dtype = p->x->dtype,
+        .size = { (int64_t) (p->outer * p->n_chunks), (int64_t) p->chunk, (int64_t) p->inner },
+    };
+    int chosen = lat_strategy_select(ctx, "reduce", strategies, LAT_COUNT(strategies), &problem);
+    bool subgroup = strategies[chosen].kind == LAT_STRATEGY_SUBGROUP;
+    struct lat_lanes lanes = lat_lanes(p->chunk, p->inner);
+    if (subgroup)
+        lanes.results = LAT_REDUCE_GROUP / caps->subgroup_size;
+
+    struct reduce_push push = {
+        .outer = (uint32_t) p->outer,
+        .n = (uint32_t) p->n,
+        .inner = (uint32_t) p->inner,
+        .chunk = (uint32_t) p->chunk,
+        .n_chunks = (uint32_t) p->n_chunks,
+        .scale = p->scale,
+    };
+    const uint32_t spec[] = { LAT_REDUCE_GROUP, p->kind, p->root, p->accumulate,
+        subgroup ? lanes.results : lanes.lanes, lanes.run_first };
+    struct lat_kernel kernel = {
+        .shader = subgroup ? &lat_shader_reduce_subgroup : &lat_shader_reduce,
+        .t = (int) p->x->dtype,
+        .u = (int) p->y->dtype,
+        .read = { p->x },
+        .n_read = 1,
+        .write = { p->y },
+        .n_write = 1,
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = subgroup ? 5 : 6,
+        .full_subgroups = subgroup,
+        .groups = lat_ceil_div(p->outer * p->n_chunks * p->inner, lanes.results),
+        .split = split_of(p, lanes.results),
+        .flops = (double) (p->outer * p->n * p->inner),
+    };
+    return lat_kernel_run(ctx, &kernel);
+}
+
+// ---- passes --------------------------------------------------------------------------------------
+
+// Into how many pieces each run is cut.
+static uint64_t count_chunks(lattn_ctx *ctx, const struct pass *p)
+{
+    uint64_t results = p->outer * p->inner, elements = results * p->n;
+    struct lat_lanes lanes = lat_lanes(p->n, p->inner);
+    uint64_t groups = lat_ceil_div(results, lanes.results);
+    uint64_t wanted = elements < MIN_SPLIT ? 1 : LAT_MAX(1, WANTED_GROUPS / groups);
+    wanted = LAT_MIN(wanted, LAT_MAX(1, p->n / (lanes.lanes * MIN_LANE_ELEMENTS)));
+
+    // A run that no shader can see as a whole must be cut in any case.
+    uint64_t limit = lat_caps(ctx)->max_binding_bytes / 4;
+    uint64_t slab = p->n * p->inner * lattn_dtype_bytes(p->x->dtype);
+    return p->outer == 1 ? LAT_MIN(p->n, LAT_MAX(wanted, lat_ceil_div(slab, limit))) : wanted;
+}
+
+static lattn_status run_pass(lattn_ctx *ctx, struct pass *p)
+{
+    uint64_t n_chunks = count_chunks(ctx, p);
+    p->chunk = lat_ceil_div(p->n, n_chunks);
+    p->n_chunks = lat_ceil_div(p->n, p->chunk);
+    if (p->n_chunks == 1)
+        return run_kernel(ctx, p);
+
+    int64_t dims[] = { (int64_t) p->outer, (int64_t) p->n_chunks, (int64_t) p->inner };
+    struct pass second = *p, first = *p;
+    first.scale = 1;
+    first.root = first.accumulate = false;
+    first.y = second.x = lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, dims);
+    if (!first.y)
+        return ctx->error;
+    second.kind = p->kind == LAT_REDUCE_SQUARES ? LAT_REDUCE_SUM : p->kind;
+    second.n = second.chunk = p->n_chunks;
+    second.n_chunks = 1;
+    LAT_TRY(run_kernel(ctx, &first));
+    return run_kernel(ctx, &second);
+}
+
+// A shape as alternating dimensions that stay and go; sizes of 1 dropped.
+struct groups {
+    int n;
+    uint64_t size[LATTN_MAX_RANK];
+    bool goes[LATTN_MAX_RANK];
+};
+
+static struct groups groups_of(const lattn_tensor *t, uint32_t reduced)
+{
+    struct groups g = { 0 };
+    for (int d = 0; d < t->rank; d++) {
+        bool goes = reduced >> d & 1;
+        if (t->dim[d] == 1)
+            continue;
+        if (g.n > 0 && g.goes[g.n - 1] == goes) {
+            g.size[g.n - 1] *= (uint64_t) t->dim[d];
+        } else {
+            g.size[g.n] = (uint64_t) t->dim[d];
+            g.goes[g.n++] = goes;
+        }
+    }
+    return g;
+}
+
+// The longest of those that go, -1 if none does; *more: there are others.
+static int longest(const struct groups *g, bool *more)
+{
+    int best = -1, n = 0;
+    for (int i = 0; i < g->n; i++) {
+        if (!g->goes[i])
+            continue;
+        n++;
+        if (best < 0 || g->size[i] > g->size[best])
+            best = i;
+    }
+    *more = n > 1;
+    return best;
+}
+
+static uint64_t product(const struct groups *g, int from, int to)
+{
+    uint64_t n = 1;
+    for (int i = from; i < to; i++)
+        n *= g->size[i];
+    return n;
+}
+
+static void remove_group(struct groups *g, int at)
+{
+    bool joins = at > 0 && at + 1 < g->n;  // both neighbours stay
+    if (joins)
+        g->size[at - 1] *= g->size[at + 1];
+    int gone = joins ? 2 : 1;
+    for (int i = at; i + gone < g->n; i++) {
+        g->size[i] = g->size[i + gone];
+        g->goes[i] = g->goes[i + gone];
+    }
+    g->n -= gone;
+}
+
+lattn_status lat_reduction_run(lattn_ctx *ctx, const struct lat_reduction *r)
+{
+    LAT_TRY(lat_check_count("reduce", r->src));
+    struct groups g = groups_of(r->src, r->reduced);
+    struct pass p = { .kind = r->kind, .x = lat_prim_contiguous(r->src) };
+    for (bool more = true; more;) {
+        if (!p.x)
+            return ctx->error;
+        int at = longest(&g, &more);
+        p.n = at < 0 ? 1 : g.size[at];
+        p.outer = product(&g, 0, at < 0 ? g.n : at);  // nothing to reduce: runs of one
+        p.inner = at < 0 ? 1 : product(&g, at + 1, g.n);
+        if (more) {
+            p.scale = 1;
+            p.y = lat_tensor_new(
+                ctx, LATTN_DTYPE_F32, 1, &(int64_t){ (int64_t) (p.outer * p.inner) });
+            if (!p.y)
+                return ctx->error;
+        } else {
+            p.scale = r->scale;
+            p.root = r->root;
+            p.accumulate = r->accumulate;
+            p.y = r->dst;
+        }
+        LAT_TRY(run_pass(ctx, &p));
+        if (more)
+            remove_group(&g, at);
+        p.x = p.y;
+        if (p.kind == LAT_REDUCE_SQUARES)
+            p.kind = LAT_REDUCE_SUM;
+    }
+    return LATTN_OK;
+}
