@@ -4,6 +4,7 @@
 // Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 #ifndef LAT_RNG_H
 #define LAT_RNG_H
+#include <stddef.h>
 #include <stdint.h>
 
 // The four words at counter, under key.

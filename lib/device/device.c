@@ -7,6 +7,7 @@
 // layer objects to a kernel that uses it all the same.
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include "base/alloc.h"
 #include "base/log.h"
 #include "device/choose.h"
@@ -148,15 +149,23 @@ static void abandon(struct lat_device *dev)
     }
 }
 
+// A wait that fails for any reason but a loss says nothing about what still runs.
+static void wait_for_all(struct lat_device *dev)
+{
+    if (!lat_device_wait(dev, dev->last_ticket, "closing the device") || dev->lost || dev->wedged)
+        return;
+    snprintf(dev->lost_text, sizeof dev->lost_text, "closing the device: %.400s", lat_err_text());
+    dev->wedged = true;
+}
+
 void lat_device_close(struct lat_device **device)
 {
     struct lat_device *dev = *device;
     *device = NULL;
     if (!dev)
         return;
-    if (dev->handle && dev->timeline && !dev->lost && !dev->wedged &&
-        lat_device_wait(dev, dev->last_ticket, "closing the device"))
-        lat_log(LATTN_LOG_ERROR, "closing the device: %s", lat_err_text());
+    if (dev->timeline && !dev->lost && !dev->wedged)
+        wait_for_all(dev);
     if (dev->wedged) {
         abandon(dev);
         return;
