@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// Between attention.c (the op), attention_run.c (its dispatches) and attention_unfused.c.
+#ifndef LAT_ATTENTION_H
+#define LAT_ATTENTION_H
+#include "lattn/ops.h"
+#include "ops/internal.h"
+
+enum { LAT_ATTENTION_MAX_HEAD_SIZE = 256 };
+
+// Everything a kernel may need; mask, lengths and random may be NULL. Rank 4 as the public function
+// takes them: q, out, grads [B, H, T, D], k, v [B, Hk, S, D].
+struct lat_attention {
+    lattn_ctx *ctx;
+    lattn_tensor *q, *k, *v, *mask, *lengths, *random;
+    lattn_tensor *out;           // a view of [B, T, H, D]
+    lattn_tensor *lse;           // f32 [B, H, T]
+    lattn_tensor *stats;         // f32 [B, H, T, 2], backward only
+    lattn_tensor *g;             // gradient of out; the head size is contiguous
+    lattn_tensor *dq, *dk, *dv;  // contiguous
+    float scale, dropout;
+    uint32_t op;      // of the random stream
+    uint32_t batch0;  // of the whole call, when this is a part of its batches
+    bool causal;
+};
+
+lattn_status lat_attention_forward(const struct lat_attention *a);
+lattn_status lat_attention_backward(const struct lat_attention *a);  // makes stats itself
+
+// Shapes, dtypes and options, shared with the unfused form. False: kept in ctx.
+bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tensor *k,
+    const lattn_tensor *v, const lattn_attention_args *args);
+float lat_attention_scale(const lattn_tensor *q, const lattn_attention_args *args);
+
+#endif

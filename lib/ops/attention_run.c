@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+//
+// The dispatches of fused attention: one forward, two backward (queries first: that kernel leaves
+// what the one for keys and values needs per query).
+//
+// Head size, number of heads and options are specialisation constants, because registers are laid
+// out by them; lengths and strides are pushed, so sentences of any length share a pipeline. Where a
+// tensor is longer than the device lets a binding be, the call is made for fewer batches at a time.
+
+#include "ops/attention.h"
+#include "attention/attention.abi.h"
+#include "lat_shaders.h"
+
+enum { GROUP = 256, BLOCK = 32 };  // invocations; queries or keys of a workgroup
+
+#define PUSH(member) offsetof(struct attention_push, member)
+
+// Strides of batch, head and row.
+static void put_strides(uint32_t *to, const lattn_tensor *t)
+{
+    for (int d = 0; d < 3; d++)
+        to[d] = t && t->dim[d] > 1 ? (uint32_t) t->stride[d] : 0;
+}
+
+static struct attention_push push_of(const struct lat_attention *a)
+{
+    struct attention_push push = {
+        .t = (uint32_t) a->q->dim[2],
+        .s = (uint32_t) a->k->dim[2],
+        .n_batch = (uint32_t) a->q->dim[0],
+        .batch0 = a->batch0,
+        .scale = a->scale,
+        .drop_below = a->dropout > 0 ? lat_dropout_threshold(a->dropout) : 0,
+        .keep_factor = a->dropout > 0 ? 1 / (1 - a->dropout) : 1,
+        .op = a->op,
+    };
+    put_strides(push.q_stride, a->q);
+    put_strides(push.k_stride, a->k);
+    put_strides(push.v_stride, a->v);
+    put_strides(push.g_stride, a->g);
+    put_strides(push.mask_stride, a->mask);
+    return push;
+}
+
+static uint32_t options_of(const struct lat_attention *a)
+{
+    return (a->mask ? LAT_ATTENTION_MASK : 0) | (a->lengths ? LAT_ATTENTION_LENGTHS : 0) |
+           (a->causal ? LAT_ATTENTION_CAUSAL : 0) | (a->dropout > 0 ? LAT_ATTENTION_DROPOUT : 0);
+}
+
+// Fills in what the three kernels share; bindings 0 to 2 are mask, lengths and random state.
+static lattn_status run(const struct lat_attention *a, struct lat_kernel *kernel)
+{
+    struct attention_push push = push_of(a);
+    uint32_t spec[] = { GROUP, options_of(a), (uint32_t) a->q->dim[3], (uint32_t) a->q->dim[1],
+        (uint32_t) (a->q->dim[1] / a->k->dim[1]) };
+    kernel->t = (int) a->q->dtype;
+    kernel->u = LAT_NO_DTYPE;
+    kernel->read[0] = a->mask;
+    kernel->read[1] = a->lengths;
+    kernel->read[2] = a->random;
+    kernel->read[3] = a->q;
+    kernel->read[4] = a->k;
+    kernel->read[5] = a->v;
+    kernel->push_offset[0] = PUSH(mask_offset);
+    kernel->push_offset[3] = PUSH(q_offset);
+    kernel->push_offset[4] = PUSH(k_offset);
+    kernel->push_offset[5] = PUSH(v_offset);
+    kernel->push = &push;
+    kernel->push_bytes = sizeof push;
+    kernel->spec = spec;
+    kernel->n_spec = sizeof spec / sizeof spec[0];
+    return lat_kernel_run(a->ctx, kernel);
+}
+
+// out as it lies in memory.
+static lattn_tensor *out_memory(const struct lat_attention *a)
+{
+    return lat_view_permute(a->out, (int[]){ 0, 2, 1, 3 });
+}
+
+static uint64_t blocks(int64_t n)
+{
+    return (uint64_t) (n + BLOCK - 1) / BLOCK;
+}
+
+// Of one product of scores with a matrix.
+static double product_flops(const struct lat_attention *a)
+{
+    return 2.0 * (double) lat_numel(a->q) * (double) a->k->dim[2] / (a->causal ? 2 : 1);
+}
+
+static lattn_status forward(const struct lat_attention *a)
+{
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_attention_fwd_base,
+        .n_read = 6,
+        .write = { out_memory(a), a->lse },
+        .n_write = 2,
+        .groups = (uint64_t) (a->q->dim[0] * a->q->dim[1]) * blocks(a->q->dim[2]),
+        .flops = 2 * product_flops(a),
+    };
+    return kernel.write[0] ? run(a, &kernel) : a->ctx->error;
+}
+
+static lattn_status backward_q(const struct lat_attention *a)
+{
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_attention_bwd_q_base,
+        .read = { [6] = out_memory(a), a->g, a->lse },
+        .n_read = 9,
+        .write = { a->dq, a->stats },
+        .n_write = 2,
+        .push_offset = { [7] = PUSH(g_offset) },
+        .groups = (uint64_t) (a->q->dim[0] * a->q->dim[1]) * blocks(a->q->dim[2]),
+        .flops = 3 * product_flops(a),
+    };
+    return kernel.read[6] ? run(a, &kernel) : a->ctx->error;
+}
+
+static lattn_status backward_kv(const struct lat_attention *a)
+{
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_attention_bwd_kv_base,
+        .read = { [6] = a->g, a->stats },
+        .n_read = 8,
+        .write = { a->dk, a->dv },
+        .n_write = 2,
+        .push_offset = { [6] = PUSH(g_offset) },
+        .groups = (uint64_t) (a->k->dim[0] * a->k->dim[1]) * blocks(a->k->dim[2]),
+        .flops = 4 * product_flops(a),
+    };
+    return run(a, &kernel);
+}
+
+// ---- parts of the batch ------------------------------------------------------------------------------
+
+static lattn_tensor *some(lattn_tensor *t, int64_t start, int64_t count)
+{
+    return !t || t->dim[0] == 1 ? t : lat_view_slice(t, 0, start, count, 1);
+}
+
+static struct lat_attention part_of(const struct lat_attention *a, int64_t start, int64_t count)
+{
+    struct lat_attention part = *a;
+    lattn_tensor **batched[] = { &part.q, &part.k, &part.v, &part.mask, &part.lengths, &part.out,
+        &part.lse, &part.stats, &part.g, &part.dq, &part.dk, &part.dv };
+    for (size_t i = 0; i < sizeof batched / sizeof batched[0]; i++)
+        *batched[i] = some(*batched[i], start, count);
+    part.batch0 = (uint32_t) start;
+    return part;
+}
+
+// Whether count batches of every tensor fit a binding.
+static bool fits(const struct lat_attention *a, int64_t count)
+{
+    const struct lat_caps *caps = lat_caps(a->ctx);
+    const lattn_tensor *t[] = { a->q, a->k, a->v, a->out, a->mask, a->g };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        if (!t[i] || t[i]->dim[0] == 0)
+            continue;
+        uint64_t bytes = lat_tensor_span(t[i]) / (uint64_t) t[i]->dim[0] * (uint64_t) count;
+        if (bytes + caps->buffer_alignment > caps->max_binding_bytes)
+            return false;
+    }
+    return true;
+}
+
+static lattn_status in_parts(
+    const struct lat_attention *a, lattn_status (*kernel)(const struct lat_attention *))
+{
+    int64_t n = a->q->dim[0], count = n;
+    while (count > 1 && !fits(a, count))
+        count = (count + 1) / 2;
+    if (count >= n)
+        return kernel(a);
+    for (int64_t start = 0; start < n; start += count) {
+        struct lat_attention part = part_of(a, start, n - start < count ? n - start : count);
+        if (a->ctx->error)
+            return a->ctx->error;
+        LAT_TRY(kernel(&part));
+    }
+    return LATTN_OK;
+}
+
+lattn_status lat_attention_forward(const struct lat_attention *a)
+{
+    return in_parts(a, forward);
+}
+
+lattn_status lat_attention_backward(const struct lat_attention *a)
+{
+    struct lat_attention with = *a;
+    if (lat_numel(a->q) == 0) {
+        LAT_TRY(lat_prim_fill(a->dk, 0));
+        return lat_prim_fill(a->dv, 0);
+    }
+    with.stats = lat_tensor_new(
+        a->ctx, LATTN_DTYPE_F32, 4, (int64_t[]){ a->q->dim[0], a->q->dim[1], a->q->dim[2], 2 });
+    if (!with.stats)
+        return a->ctx->error;
+    LAT_TRY(in_parts(&with, backward_q));
+    return in_parts(&with, backward_kv);
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+//
+// Matrix products of raw tensors: out (+)= epilogue(scale * A B + bias), with two batch dimensions.
+//
+// A and B may have any strides: a transposed or broadcast operand is read in place, so a product and
+// both of its gradients are the same call with views. What differs between NN, NT, TN and TT is only
+// which dimension of an operand the kernel loads side by side.
+//
+// Two things make one product several dispatches:
+//   - few tiles and a long k (weight gradients): k is split, parts are summed in a second pass;
+//   - an operand longer than the device lets a binding be: the product is halved along that
+//     operand's slowest dimension. Cutting here and not by lat_split covers operands whose slowest
+//     dimension is k, which no run of output rows could shorten.
+// Sums are f32 in every case and in a fixed order; they are rounded to the dtype once.
+
+#include "ops/gemm.h"
+#include "lat_shaders.h"
+#include "matmul/gemm.abi.h"
+
+enum { OUTER, INNER, ROWS, COLUMNS };  // dimensions of every operand
+enum { CUT_OUTER, CUT_INNER, CUT_M, CUT_N, CUT_K };
+
+// All operands with rank 4: [outer batch, inner batch, rows, columns].
+struct product {
+    lattn_ctx *ctx;
+    lattn_tensor *a, *b, *out, *pre;
+    lattn_tensor *bias;
+    lattn_tensor *partial;  // f32 [splits, outer, inner, M, N] instead of out
+    uint32_t epilogue;
+    uint32_t n_splits;
+    float scale;
+};
+
+static lattn_status run(const struct product *g);
+
+// ---- views --------------------------------------------------------------------------------------
+
+static lattn_tensor *with_rank_4(lattn_tensor *t)
+{
+    if (!t || t->rank == 4)
+        return t;
+    int64_t dims[4] = { 1, 1, 1, 1 };
+    int64_t strides[4] = { 0, 0, 0, 0 };
+    for (int d = 0; d < t->rank; d++) {
+        dims[4 - t->rank + d] = t->dim[d];
+        strides[4 - t->rank + d] = t->stride[d];
+    }
+    return lat_tensor_view(t, 4, dims, strides, t->offset);
+}
+
+static lattn_tensor *slice(lattn_tensor *t, int dim, int64_t start, int64_t count)
+{
+    if (!t || t->dim[dim] == 1)
+        return t;  // broadcast, or not there
+    return lat_view_slice(t, dim, start, count, 1);
+}
+
+// ---- cutting -----------------------------------------------------------------------------------------
+
+// Bindings start at an aligned offset, so a little more than the span is bound.
+static bool too_long(const struct product *g, const lattn_tensor *t)
+{
+    const struct lat_caps *caps = lat_caps(g->ctx);
+    return t && lat_tensor_span(t) + caps->buffer_alignment > caps->max_binding_bytes;
+}
+
+static int slowest(const lattn_tensor *t)
+{
+    int best = COLUMNS;
+    for (int d = COLUMNS; d >= 0; d--)
+        if ((t->dim[d] - 1) * t->stride[d] > (t->dim[best] - 1) * t->stride[best])
+            best = d;
+    return best;
+}
+
+// Where the product has to be halved for operand t, or -1.
+static int cut_for(const struct product *g, const lattn_tensor *t)
+{
+    if (!too_long(g, t))
+        return -1;
+    int dim = slowest(t);
+    if (dim == INNER && g->out->dim[OUTER] > 1)
+        return CUT_OUTER;  // so that batches of out keep one stride
+    if (dim == ROWS)
+        return t == g->b ? CUT_K : CUT_M;
+    if (dim == COLUMNS)
+        return t == g->a ? CUT_K : CUT_N;
+    return dim;
+}
+
+static lattn_status run_slice(const struct product *g, int cut, int64_t start, int64_t count)
+{
+    struct product part = *g;
+    if (cut == CUT_N) {
+        part.b = slice(g->b, COLUMNS, start, count);
+        part.bias = g->bias ? lat_view_slice(g->bias, 0, start, count, 1) : NULL;
+    } else {
+        part.a = slice(g->a, cut, start, count);
+        if (cut != CUT_M)
+            part.b = slice(g->b, cut, start, count);
+    }
+    int dim = cut == CUT_N ? COLUMNS : cut;
+    part.out = lat_view_slice(g->out, dim, start, count, 1);
+    part.pre = g->pre ? lat_view_slice(g->pre, dim, start, count, 1) : NULL;
+    if (!part.a || !part.b || !part.out || (g->bias && !part.bias) || (g->pre && !part.pre))
+        return g->ctx->error;
+    return run(&part);
+}
+
+static lattn_status run_halves(const struct product *g, int cut)
+{
+    int64_t size = g->out->dim[cut == CUT_N ? COLUMNS : cut];
+    LAT_TRY(run_slice(g, cut, 0, size / 2));
+    return run_slice(g, cut, size / 2, size - size / 2);
+}
+
+// ---- one dispatch ---------------------------------------------------------------------------------
+
+static uint32_t ceil_div(int64_t n, uint32_t d)
+{
+    return (uint32_t) ((n + d - 1) / d);
+}
+
+static uint32_t batch_stride(const lattn_tensor *t, int dim)
+{
+    return t->dim[dim] == 1 ? 0 : (uint32_t) t->stride[dim];
+}
+
+static struct gemm_push push_of(const struct product *g, uint32_t bm, uint32_t bn, uint32_t bk)
+{
+    const lattn_tensor *a = g->a, *b = g->b, *out = g->out;
+    uint32_t k = (uint32_t) a->dim[COLUMNS];
+    struct gemm_push push = {
+        .m = (uint32_t) out->dim[ROWS],
+        .n = (uint32_t) out->dim[COLUMNS],
+        .k = k,
+        .a_row = (uint32_t) a->stride[ROWS],
+        .a_col = (uint32_t) a->stride[COLUMNS],
+        .b_row = (uint32_t) b->stride[ROWS],
+        .b_col = (uint32_t) b->stride[COLUMNS],
+        .out_row = (uint32_t) out->stride[ROWS],
+        .n_batch = (uint32_t) (out->dim[OUTER] * out->dim[INNER]),
+        .n_inner = (uint32_t) out->dim[INNER],
+        .a_outer = batch_stride(a, OUTER),
+        .a_inner = batch_stride(a, INNER),
+        .b_outer = batch_stride(b, OUTER),
+        .b_inner = batch_stride(b, INNER),
+        .out_batch = (uint32_t) out->stride[out->dim[INNER] > 1 ? INNER : OUTER],
+        .tiles_m = ceil_div(out->dim[ROWS], bm),
+        .tiles_n = ceil_div(out->dim[COLUMNS], bn),
+        .n_splits = g->n_splits,
+        // Whole slabs, so that only the last part has a ragged end.
+        .k_part = ceil_div(ceil_div(k, g->n_splits), bk) * bk,
+        .scale = g->scale,
+    };
+    return push;
+}
+
+static double flops_of(const struct product *g)
+{
+    return 2.0 * (double) lat_numel(g->out) * (double) g->a->dim[COLUMNS];
+}
+
+static struct lat_problem problem_of(const struct product *g)
+{
+    uint32_t layout = 0;
+    if (g->a->stride[COLUMNS] <= g->a->stride[ROWS])
+        layout |= LAT_GEMM_A_ALONG_K;
+    if (g->b->stride[ROWS] < g->b->stride[COLUMNS])
+        layout |= LAT_GEMM_B_ALONG_K;
+    struct lat_problem problem = {
+        .caps = lat_caps(g->ctx),
+        .dtype = g->out->dtype,
+        .size = {
+            [LAT_GEMM_BATCH] = g->out->dim[OUTER] * g->out->dim[INNER],
+            [LAT_GEMM_M] = g->out->dim[ROWS],
+            [LAT_GEMM_N] = g->out->dim[COLUMNS],
+            [LAT_GEMM_K] = g->a->dim[COLUMNS],
+            [LAT_GEMM_LAYOUT] = layout,
+        },
+    };
+    return problem;
+}
+
+#define PUSH(member) offsetof(struct gemm_push, member)
+
+static lattn_status dispatch(
+    const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
+{
+    const struct lat_caps *caps = problem->caps;
+    int64_t layout = problem->size[LAT_GEMM_LAYOUT];
+    uint32_t bn = lat_gemm_tile_n(form, caps);
+    uint32_t group = form->group ? form->group : caps->subgroup_size;
+    struct gemm_push push = push_of(g, form->bm, bn, form->bk);
+    uint32_t spec[] = { group, g->epilogue, (layout & LAT_GEMM_A_ALONG_K) != 0,
+        (layout & LAT_GEMM_B_ALONG_K) != 0, form->bm, bn, form->bk, form->tm, form->tn,
+        caps->subgroup_size };
+    bool in_subgroups = form->group == 0;
+    struct lat_kernel kernel = {
+        .shader = form->shader,
+        .t = (int) g->out->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { g->a, g->b, g->bias },
+        .n_read = 3,
+        .write = { g->partial ? NULL : g->out, g->pre, g->partial },
+        .n_write = 3,
+        .push_offset = { PUSH(a_offset), PUSH(b_offset), 0, PUSH(out_offset), PUSH(pre_offset) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = sizeof spec / sizeof spec[0],
+        .subgroup_size = in_subgroups && caps->subgroup_size_control ? caps->subgroup_size : 0,
+        .full_subgroups = in_subgroups && caps->full_subgroups,
+        .groups = (uint64_t) push.tiles_m * push.tiles_n * push.n_batch * g->n_splits,
+        .flops = flops_of(g),
+    };
+    if (form->addresses) {
+        kernel.push_address[0] = PUSH(a_address0);
+        kernel.push_address[1] = PUSH(b_address0);
+    }
+    return lat_kernel_run(g->ctx, &kernel);
+}
+
+// Sums partial over its parts and applies what dispatch() left out.
+static lattn_status reduce(const struct product *g)
+{
+    struct gemm_push push = push_of(g, 1, 1, 1);
+    uint32_t spec[] = { 256, g->epilogue };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_gemm_reduce,
+        .t = (int) g->out->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { g->partial, g->bias },
+        .n_read = 2,
+        .write = { g->out, g->pre },
+        .n_write = 2,
+        .push_offset = { 0, 0, PUSH(out_offset), PUSH(pre_offset) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = sizeof spec / sizeof spec[0],
+        .groups = ceil_div(lat_numel(g->out), 256),
+    };
+    return lat_kernel_run(g->ctx, &kernel);
+}
+
+static lattn_status partial_for(struct product *g)
+{
+    int64_t dims[] = { g->n_splits, lat_numel(g->out) };
+    g->partial = lat_tensor_new(g->ctx, LATTN_DTYPE_F32, 2, dims);
+    return g->partial ? LATTN_OK : g->ctx->error;
+}
+
+// Parts of k one after the other, each short enough to bind, added up in f32.
+static lattn_status run_along_k(const struct product *g)
+{
+    int64_t k = g->a->dim[COLUMNS], count = k;
+    while (count > 1 && (too_long(g, slice(g->a, COLUMNS, 0, count)) ||
+                            too_long(g, slice(g->b, ROWS, 0, count))))
+        count = (count + 1) / 2;
+
+    struct product whole = *g;
+    LAT_TRY(partial_for(&whole));
+    for (int64_t start = 0; start < k; start += count) {
+        int64_t n = k - start < count ? k - start : count;
+        struct product part = whole;
+        part.a = slice(g->a, COLUMNS, start, n);
+        part.b = slice(g->b, ROWS, start, n);
+        part.epilogue = LAT_GEMM_PARTIAL | (start ? LAT_GEMM_ACCUMULATE : 0);
+        part.bias = part.pre = NULL;
+        struct lat_problem problem = problem_of(&part);
+        LAT_TRY(dispatch(&part, lat_gemm_select(g->ctx, &problem), &problem));
+    }
+    return reduce(&whole);
+}
+
+static lattn_status run_once(const struct product *g)
+{
+    struct lat_problem problem = problem_of(g);
+    const struct lat_gemm_form *form = lat_gemm_select(g->ctx, &problem);
+    uint32_t n_splits = lat_gemm_splits(form, &problem);
+    if (n_splits < 2)
+        return dispatch(g, form, &problem);
+
+    struct product split = *g;
+    split.n_splits = n_splits;
+    LAT_TRY(partial_for(&split));
+    if (too_long(&split, split.partial))
+        return dispatch(g, form, &problem);
+    struct product first = split;
+    first.epilogue = LAT_GEMM_PARTIAL;
+    first.bias = first.pre = NULL;
+    LAT_TRY(dispatch(&first, form, &problem));
+    return reduce(&split);
+}
+
+// Every other cut comes before one along k, which needs out to fit in f32.
+static lattn_status run(const struct product *g)
+{
+    const lattn_tensor *operands[] = { g->a, g->b, g->out };
+    bool along_k = false;
+    for (int i = 0; i < 3; i++) {
+        int cut = cut_for(g, operands[i]);
+        if (cut >= 0 && cut != CUT_K)
+            return run_halves(g, cut);
+        along_k = along_k || cut == CUT_K;
+    }
+    return along_k ? run_along_k(g) : run_once(g);
+}
+
+lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *gemm)
+{
+    struct product g = {
+        .ctx = ctx,
+        .a = with_rank_4(gemm->a),
+        .b = with_rank_4(gemm->b),
+        .out = with_rank_4(gemm->out),
+        .pre = with_rank_4(gemm->pre),
+        .bias = gemm->bias,
+        .epilogue = (gemm->bias ? LAT_GEMM_BIAS : 0) | (gemm->pre ? LAT_GEMM_PRE : 0) |
+                    (gemm->gelu ? LAT_GEMM_GELU : 0) | (gemm->accumulate ? LAT_GEMM_ACCUMULATE : 0),
+        .n_splits = 1,
+        .scale = gemm->scale == 0 ? 1 : gemm->scale,
+    };
+    if (!g.a || !g.b || !g.out || (gemm->pre && !g.pre))
+        return ctx->error;
+    if (lat_numel(g.out) == 0)
+        return LATTN_OK;
+    return run(&g);
+}

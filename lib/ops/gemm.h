@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// Between gemm.c (what to compute) and gemm_select.c (which kernel does it).
+#ifndef LAT_GEMM_H
+#define LAT_GEMM_H
+#include "ops/internal.h"
+
+// A kernel with its tile; sizes the shader takes as specialisation constants.
+struct lat_gemm_form {
+    const struct lat_shader *shader;
+    uint32_t group;    // invocations; 0 = one subgroup
+    uint32_t bm, bn;   // tile of a workgroup; bn 0 = tn subgroups wide
+    uint32_t bk;       // slab of k
+    uint32_t tm, tn;   // of an invocation
+    bool addresses;    // loads A and B by device address
+    float efficiency;  // of the inner loop, relative to the best form there is on such a device
+};
+
+// size[] of struct lat_problem for matrix products.
+enum { LAT_GEMM_BATCH, LAT_GEMM_M, LAT_GEMM_N, LAT_GEMM_K, LAT_GEMM_LAYOUT };
+enum { LAT_GEMM_A_ALONG_K = 1, LAT_GEMM_B_ALONG_K = 2 };  // bits of LAT_GEMM_LAYOUT
+
+// The form that is expected to be fastest.
+const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);
+// Width of a workgroup's tile, once the subgroup size is known.
+uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps);
+// In how many parts k is cut so that there are enough workgroups; 1 = not at all.
+uint32_t lat_gemm_splits(const struct lat_gemm_form *form, const struct lat_problem *p);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// Which kernel and tile a matrix product runs with.
+//
+// The cost of a form is the work of the tiles it has to make, padding included, divided by how fast
+// its inner loop is; where there are fewer tiles than the device can run at once, the idle part is
+// paid for too. Vulkan does not tell how many units a device has, so a GPU counts as 128 workgroups
+// wide and a CPU as 4.
+
+#include "ops/gemm.h"
+#include "lat_shaders.h"
+
+enum { GPU_WIDTH = 128, CPU_WIDTH = 4, MIN_K_PART = 256, MAX_SPLITS = 64 };
+
+static uint32_t width_of(const struct lat_caps *caps)
+{
+    return caps->is_cpu ? CPU_WIDTH : GPU_WIDTH;
+}
+
+uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps)
+{
+    return form->bn ? form->bn : form->tn * caps->subgroup_size;
+}
+
+static double tiles_of(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    int64_t bm = form->bm, bn = lat_gemm_tile_n(form, p->caps);
+    int64_t rows = (p->size[LAT_GEMM_M] + bm - 1) / bm;
+    int64_t columns = (p->size[LAT_GEMM_N] + bn - 1) / bn;
+    return (double) p->size[LAT_GEMM_BATCH] * (double) rows * (double) columns;
+}
+
+uint32_t lat_gemm_splits(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    double tiles = tiles_of(form, p);
+    int64_t most = p->size[LAT_GEMM_K] / MIN_K_PART;
+    int64_t wanted = (int64_t) (width_of(p->caps) / tiles);
+    int64_t n = wanted < most ? wanted : most;
+    return n < 2 ? 1 : n > MAX_SPLITS ? MAX_SPLITS : (uint32_t) n;
+}
+
+static double cost(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    double tiles = tiles_of(form, p) * lat_gemm_splits(form, p);
+    double width = width_of(p->caps);
+    double work = (double) form->bm * lat_gemm_tile_n(form, p->caps) *
+                  (double) p->size[LAT_GEMM_K] / lat_gemm_splits(form, p);
+    return (tiles < width ? width : tiles) * work / form->efficiency;
+}
+
+#define COST_OF(name)                                                                              \
+    static double cost_of_##name(const struct lat_problem *p)                                      \
+    {                                                                                              \
+        return cost(&name, p);                                                                     \
+    }
+
+// clang-format off
+static const struct lat_gemm_form base_32 = {
+    &lat_shader_gemm_base, .group = 64, .bm = 32, .bn = 32, .bk = 16, .tm = 4, .tn = 4, .efficiency = 0.5f };
+static const struct lat_gemm_form base_64 = {
+    &lat_shader_gemm_base, .group = 256, .bm = 64, .bn = 64, .bk = 16, .tm = 4, .tn = 4, .efficiency = 0.7f };
+static const struct lat_gemm_form base_128 = {
+    &lat_shader_gemm_base, .group = 256, .bm = 128, .bn = 128, .bk = 8, .tm = 8, .tn = 8, .efficiency = 1 };
+COST_OF(base_32)
+COST_OF(base_64)
+COST_OF(base_128)
+
+static const struct lat_strategy table[] = {
+    { LAT_STRATEGY_BASE, "32x32",   NULL, cost_of_base_32,  &base_32 },
+    { LAT_STRATEGY_BASE, "64x64",   NULL, cost_of_base_64,  &base_64 },
+    { LAT_STRATEGY_BASE, "128x128", NULL, cost_of_base_128, &base_128 },
+};
+// clang-format on
+
+const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p)
+{
+    int n = sizeof table / sizeof table[0];
+    return table[lat_strategy_select(ctx, "matmul", table, n, p)].config;
+}

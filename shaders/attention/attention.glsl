@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// What all attention kernels share: the specialisation constants, bindings 0 to 2, where a row of a
+// batch and head is, which keys a query sees, and which weights dropout keeps. The kernels' own
+// tensors start at binding 3.
+//
+// out is stored as [B, T, H, D], which is how the layers around attention hold their activations:
+// the op hands it out as a permuted view.
+#ifndef LAT_ATTENTION_GLSL
+#define LAT_ATTENTION_GLSL
+#include "common/dtype.glsl"
+#include "common/index.glsl"
+#include "common/rng.glsl"
+#include "attention.abi.h"
+
+layout(constant_id = 1) const uint OPTIONS = 0;
+layout(constant_id = 2) const uint D = 64;       // head size
+layout(constant_id = 3) const uint HEADS = 1;    // of queries
+layout(constant_id = 4) const uint SHARING = 1;  // query heads that share a key head
+
+const uint KEY_HEADS = HEADS / SHARING;
+
+const bool HAS_MASK = (OPTIONS & LAT_ATTENTION_MASK) != 0;
+const bool HAS_LENGTHS = (OPTIONS & LAT_ATTENTION_LENGTHS) != 0;
+const bool CAUSAL = (OPTIONS & LAT_ATTENTION_CAUSAL) != 0;
+const bool DROPOUT = (OPTIONS & LAT_ATTENTION_DROPOUT) != 0;
+const bool ROWS_FIRST = (OPTIONS & LAT_ATTENTION_ROWS_FIRST) != 0;
+
+layout(binding = 0) readonly buffer Mask { float mask[]; };
+layout(binding = 1) readonly buffer Lengths { int key_lengths[]; };
+layout(binding = 2) readonly buffer Random { uint random_state[]; };
+
+// First element of a row of out.
+uint out_row(uint batch, uint head, uint t)
+{
+    return ((batch * p.t + t) * HEADS + head) * D;
+}
+
+// Of a row of a gradient with n rows and heads heads.
+uint grad_row(uint batch, uint head, uint row, uint n, uint heads)
+{
+    return (ROWS_FIRST ? (batch * n + row) * heads + head : (batch * heads + head) * n + row) * D;
+}
+
+// Keys from here on are padding.
+uint keys_of(uint batch)
+{
+    return HAS_LENGTHS ? min(uint(max(key_lengths[batch], 0)), p.s) : p.s;
+}
+
+// First key that queries before t_end do not see, with keys as the end otherwise.
+uint causal_end(uint t_end, uint keys)
+{
+    return CAUSAL ? uint(clamp(int(t_end + p.s) - int(p.t), 0, int(keys))) : keys;
+}
+
+// First query that sees key s.
+uint causal_begin(uint s)
+{
+    return CAUSAL ? uint(max(int(s + p.t) - int(p.s), 0)) : 0;
+}
+
+// The score of query t and key s after scale and mask; keys is keys_of(batch).
+float score_of(float dot_qk, uint batch, uint head, uint t, uint s, uint keys)
+{
+    float v = dot_qk * p.scale;
+    if (s >= keys || (CAUSAL && s + p.t > t + p.s))
+        return LAT_ATTENTION_MASKED;
+    if (HAS_MASK)
+        v += mask[p.mask_offset + batch * p.mask_stride[0] + head * p.mask_stride[1]
+            + t * p.mask_stride[2] + s];
+    // False for NaN: a broken score stays visible.
+    return v < LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
+}
+
+// exp(score - shift), 0 for masked keys.
+float weight_of(float score, float shift)
+{
+    return score == LAT_ATTENTION_MASKED ? 0.0 : exp(score - shift);
+}
+
+// Four keys share a counter; the layout is the same on every device and in every strategy.
+bool kept(uint batch, uint head, uint t, uint s)
+{
+    if (!DROPOUT)
+        return true;
+    uvec2 key = uvec2(random_state[0], random_state[1]);
+    uvec4 words = lat_philox(key, uvec4(s / 4, t, (p.batch0 + batch) * HEADS + head, p.op));
+    return words[s % 4] >= p.drop_below;
+}
+
+#endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#ifndef LAT_BIAS_BWD_ABI_H
+#define LAT_BIAS_BWD_ABI_H
+#include "common/abi.h"
+
+#define LAT_BIAS_BWD_GELU 1u  // bits of PARTS: multiply by the derivative of GELU, store the product
+#define LAT_BIAS_BWD_SUM 2u   // sum columns
+
+LAT_PUSH_BEGIN(bias_bwd_push)
+    LAT_U32 m;       // rows
+    LAT_U32 n;       // columns
+    LAT_U32 n_rows;  // summed by one workgroup
+LAT_PUSH_END
+
+#endif

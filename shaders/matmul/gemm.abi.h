@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#ifndef LAT_GEMM_ABI_H
+#define LAT_GEMM_ABI_H
+#include "common/abi.h"
+
+// Bits of the epilogue, a specialisation constant.
+#define LAT_GEMM_BIAS 1u        // add bias[n]
+#define LAT_GEMM_PRE 2u         // store the value before GELU
+#define LAT_GEMM_GELU 4u        // GELU, erf form
+#define LAT_GEMM_ACCUMULATE 8u  // add to what out holds
+#define LAT_GEMM_PARTIAL 16u    // store f32 sums per split instead; gemm_reduce does the rest
+
+LAT_PUSH_BEGIN(gemm_push)
+    LAT_U32 m;
+    LAT_U32 n;
+    LAT_U32 k;
+    LAT_U32 a_offset;    // elements from the start of the binding
+    LAT_U32 b_offset;
+    LAT_U32 out_offset;
+    LAT_U32 pre_offset;
+    LAT_U32 a_row;       // strides in elements: of m
+    LAT_U32 a_col;       // of k
+    LAT_U32 b_row;       // of k
+    LAT_U32 b_col;       // of n
+    LAT_U32 out_row;     // of m; columns of out are contiguous
+    LAT_U32 n_batch;     // product of both batch dimensions
+    LAT_U32 n_inner;     // size of the inner batch dimension
+    LAT_U32 a_outer;     // strides of the two batch dimensions; 0 = broadcast
+    LAT_U32 a_inner;
+    LAT_U32 b_outer;
+    LAT_U32 b_inner;
+    LAT_U32 out_batch;   // of a matrix of out
+    LAT_U32 tiles_m;
+    LAT_U32 tiles_n;
+    LAT_U32 n_splits;    // parts of k, each k_part long but the last
+    LAT_U32 k_part;
+    LAT_F32 scale;
+    LAT_U32 a_address0;  // device addresses of a and b; only the cpu strategy reads them
+    LAT_U32 a_address1;
+    LAT_U32 b_address0;
+    LAT_U32 b_address1;
+LAT_PUSH_END
+
+#endif

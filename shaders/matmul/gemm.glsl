@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// What all matrix-product kernels share: which tile a workgroup has, and what happens to a sum
+// on its way out. A kernel includes it after it has declared EPILOGUE, and calls
+//
+//     lat_gemm_tile(BM, BN)           false when this workgroup has nothing to do
+//     lat_gemm_store(m, n, acc)       for m < p.m and n < p.n
+//
+// Bindings 0 and 1 are A and B and belong to the kernel; 2 to 5 are here.
+#ifndef LAT_GEMM_GLSL
+#define LAT_GEMM_GLSL
+#include "common/dtype.glsl"
+#include "common/index.glsl"
+#include "gemm.abi.h"
+
+layout(binding = 2) readonly buffer Bias { T bias[]; };
+layout(binding = 3) buffer Out { T out_[]; };
+layout(binding = 4) writeonly buffer Pre { T pre[]; };
+layout(binding = 5) buffer Partial { float partial[]; };
+
+#include "gemm_finish.glsl"
+
+uint tile_m, tile_n;        // first row and column of the tile
+uint a_base, b_base;        // first elements of this batch's matrices
+uint k_begin, k_end;        // this workgroup's part of k
+uint out_base, pre_base, partial_base;
+
+// Column tiles are the fastest, so that neighbours share rows of A in cache; then row tiles,
+// batches, and parts of k.
+bool lat_gemm_tile(uint bm, uint bn)
+{
+    uint tiles = p.tiles_m * p.tiles_n;
+    uint group = lat_group();
+    uint z = group / tiles;
+    uint tile = group - z * tiles;
+    uint split = z / p.n_batch;
+    if (split >= p.n_splits)
+        return false;  // the linear count was folded into x and y, and rounded up
+
+    uint batch = z - split * p.n_batch;
+    uint outer = batch / p.n_inner;
+    uint inner = batch - outer * p.n_inner;
+    tile_m = tile / p.tiles_n * bm;
+    tile_n = tile % p.tiles_n * bn;
+    a_base = p.a_offset + outer * p.a_outer + inner * p.a_inner;
+    b_base = p.b_offset + outer * p.b_outer + inner * p.b_inner;
+    out_base = p.out_offset + batch * p.out_batch;
+    pre_base = p.pre_offset + batch * p.out_batch;
+    partial_base = z * p.m * p.n;
+    k_begin = split * p.k_part;
+    k_end = min(k_begin + p.k_part, p.k);
+    return true;
+}
+
+void lat_gemm_store(uint m, uint n, float acc)
+{
+    if ((EPILOGUE & LAT_GEMM_PARTIAL) == 0) {
+        uint at = m * p.out_row + n;
+        lat_gemm_finish(out_base + at, pre_base + at, n, acc * p.scale);
+        return;
+    }
+    uint at = partial_base + m * p.n + n;
+    if ((EPILOGUE & LAT_GEMM_ACCUMULATE) != 0)
+        acc += partial[at];
+    partial[at] = acc;
+}
+
+#endif
