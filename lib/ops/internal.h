@@ -21,15 +21,16 @@ lattn_status lat_sum_to(lattn_ctx *ctx, lattn_tensor *src, lattn_tensor *dst, bo
 lattn_status lat_sum_to_scaled(
     lattn_ctx *ctx, lattn_tensor *src, lattn_tensor *dst, float scale, bool accumulate);
 
-// matmul.c: out[b] (+)= op(a[b]) op(b[b]) on raw tensors of rank 3 [batch, rows, cols] with any
-// strides in which one of the last two dimensions is contiguous; used by linear, attention and
-// their gradients. No tape.
+// gemm.c: out (+)= epilogue(scale * a b + bias) on raw tensors, for products that are part of other
+// ops and for their gradients. No tape. Rank 2 to 4: up to two batch dimensions before rows and
+// columns, of the same size in all (stride 0 = broadcast). a and b may have any strides, a product
+// reads transposed views in place; out and pre are contiguous. k = 0 gives zeros plus bias.
 struct lat_gemm {
-    lattn_tensor *a, *b, *out;  // [batch, M, K], [batch, K, N], [batch, M, N] contiguous
+    lattn_tensor *a, *b, *out;  // [..., M, K], [..., K, N], [..., M, N]
     lattn_tensor *bias;         // [N] or NULL
-    lattn_tensor *pre;          // [batch, M, N] or NULL: receives the value before GELU
-    bool gelu;
-    bool accumulate;            // out += instead of out =
+    lattn_tensor *pre;          // [..., M, N] or NULL: receives the value before GELU
+    bool gelu;                  // erf form, after bias
+    bool accumulate;            // add what out holds, before GELU
     float scale;                // 0 means 1
 };
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *g);
