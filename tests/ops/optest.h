@@ -116,4 +116,72 @@ struct ot_op {
 
 extern const struct ot_op *const ot_ops[];  // in the order of ops.def, ends with NULL
 
+// ---- for an op's own run() --------------------------------------------------------------------
+
+// Fails the running case with a sentence.
+void ot_report(const char *fmt, ...) LATTN_PRINTF(1, 2);
+// Compares n values, |got - want| <= abs + rel * |want|, and reports the worst one that does not fit.
+bool ot_expect(const char *what, const double *got, const double *want, int64_t n, double rel, double abs);
+// n values of a fill, rounded to dtype; seed tells the tensors of a case apart.
+void ot_fill(enum ot_fill fill, int64_t limit, lattn_dtype dtype, uint64_t seed, double *v, int64_t n);
+// v rounded to dtype, to nearest even.
+double ot_round(lattn_dtype dtype, double v);
+// A step tensor with these values; NULL = error kept in ctx.
+lattn_tensor *ot_tensor(
+    lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims, const double *v);
+// Reads a tensor; false with the case failed.
+bool ot_read(lattn_tensor *t, double *v, int64_t n);
+
+// ---- running the table (lattn-bench and test_ops.c) ---------------------------------------------
+
+enum ot_mode { OT_CHECK, OT_GRAD };
+enum ot_verdict { OT_PASSED, OT_FAILED, OT_SKIPPED };
+
+// One case that was run with one dtype and one strategy.
+struct ot_result {
+    const struct ot_op *op;
+    const struct ot_case *c;
+    lattn_dtype dtype;
+    const char *strategy;     // "base", ...; "-" for ops with one kernel
+    enum ot_verdict verdict;
+    double worst;             // largest error as a share of its tolerance
+    const char *text;         // of a failure or skip: what, where, and the command that repeats it
+};
+
+struct ot_options {
+    int dtype;                // lattn_dtype; -1 = every one
+    int strategy;             // lat_strategy_kind; -1 = every one
+    const char *case_name;    // NULL = every one
+    bool full;                // OT_FULL cases too
+    void (*done)(void *user, const struct ot_result *result);
+    void *user;
+};
+
+// Runs the cases of op; returns how many failed. The context has no open step of interest.
+int ot_run_op(lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op, const struct ot_options *options);
+
+// What time measured of one case.
+struct ot_timing {
+    const struct ot_op *op;
+    const struct ot_case *c;
+    lattn_dtype dtype;
+    const char *strategy;
+    bool backward;            // gradient of all inputs; else forward
+    double seconds;           // median of one application, on the device
+    double spread;            // (third quartile - first quartile) / median
+    double wall_seconds;      // of one application, recording and submitting included
+    int64_t applications;     // measured
+    double bytes, flops;      // of one application; 0 = not counted
+};
+struct ot_time_options {
+    int dtype, strategy;
+    const char *case_name;
+    bool full;
+    double warm_up_s, measure_s;
+    void (*done)(void *user, const struct ot_timing *timing);
+    void *user;
+};
+// Returns a status of the context; cases that the device does not support are left out.
+lattn_status ot_time_op(lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *options);
+
 #endif
