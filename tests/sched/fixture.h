@@ -53,7 +53,7 @@ static inline void fixture_close(struct fixture *f)
 {
     if (!f->dev)
         return;
-    lat_sched_destroy(&f->s);
+    lat_sched_destroy(&f->s);  // NULL when the test has done it
     EXPECT_EQ(f->dev->validation_messages, 0);
     EXPECT_EQ(f->dev->stats.used_bytes_now, 0);
     lat_device_close(&f->dev);
