@@ -11,10 +11,12 @@
 #include "base/file.h"
 #include "base/json.h"
 
-lattn_status lat_json_parse(const char *what, const char *text, size_t bytes, json_t **out)
+static lattn_status parse(
+    const char *what, const char *text, size_t bytes, bool reals, json_t **out)
 {
     json_error_t error;
-    *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    size_t flags = JSON_REJECT_DUPLICATES | (reals ? JSON_DECODE_INT_AS_REAL : 0);
+    *out = json_loadb(text, bytes, flags, &error);
     if (*out)
         return LATTN_OK;
     if (json_error_code(&error) == json_error_out_of_memory)
@@ -23,15 +25,30 @@ lattn_status lat_json_parse(const char *what, const char *text, size_t bytes, js
         LATTN_ERR_FORMAT, "%s: line %d, column %d: %s", what, error.line, error.column, error.text);
 }
 
-lattn_status lat_json_load(const char *path, size_t max_bytes, json_t **out)
+lattn_status lat_json_parse(const char *what, const char *text, size_t bytes, json_t **out)
+{
+    return parse(what, text, bytes, false, out);
+}
+
+static lattn_status load(const char *path, size_t max_bytes, bool reals, json_t **out)
 {
     *out = NULL;
     char *text = NULL;
     size_t bytes = 0;
     LAT_TRY(lat_file_read_all(path, max_bytes, &text, &bytes));
-    lattn_status st = lat_json_parse(path, text, bytes, out);
+    lattn_status st = parse(path, text, bytes, reals, out);
     lat_free(text);
     return st;
+}
+
+lattn_status lat_json_load(const char *path, size_t max_bytes, json_t **out)
+{
+    return load(path, max_bytes, false, out);
+}
+
+lattn_status lat_json_load_reals(const char *path, size_t max_bytes, json_t **out)
+{
+    return load(path, max_bytes, true, out);
 }
 
 void lat_json_add_escaped(struct lat_str *s, const char *text, size_t n)

@@ -10,6 +10,9 @@
 
 lattn_status lat_json_parse(const char *what, const char *text, size_t bytes, json_t **out);
 lattn_status lat_json_load(const char *path, size_t max_bytes, json_t **out);
+// For files of others that may have whole numbers beyond 64 bits: all numbers are
+// read as reals.
+lattn_status lat_json_load_reals(const char *path, size_t max_bytes, json_t **out);
 lattn_status lat_json_save(const char *path, const json_t *j);  // atomic, sorted as inserted, indented
 
 // Each takes the field from object j of file what. required=false leaves *out as it is when
