@@ -5,8 +5,8 @@
 // an own step scope, a fresh random stream, no error left behind, no validation message.
 //
 // Beyond GoogleTest's own flags:
-//     --kind=unit|gpu|golden|e2e    only these: unit needs no device; golden and e2e are the tests
-//                                   in the folders of that name; gpu is the rest
+//     --kind=unit|gpu|ops|golden|e2e    only these: unit needs no device; ops, golden and e2e are the
+//                                   tests in the folders of that name; gpu is the rest
 //     LATTN_TEST_COUNTS=file        a line "kind passed failed skipped" is appended at the end
 //     LATTN_TEST_NEED_DEVICE=1      no usable device fails instead of skipping (CI)
 #include <cstdarg>
@@ -85,6 +85,8 @@ const char *kind_of(const struct lt_test *test)
         return "golden";
     if (strstr(test->file, "/tests/e2e/"))
         return "e2e";
+    if (test->gpu && strstr(test->file, "/tests/ops/"))
+        return "ops";
     return test->gpu ? "gpu" : "unit";
 }
 
