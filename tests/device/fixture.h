@@ -8,6 +8,14 @@
 #include "device/memory.h"
 #include "harness/harness.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define DT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DT_ASAN 1
+#endif
+#endif
+
 // The kernel of tests/device/add.comp.
 struct add_push {
     uint32_t n, add, rounds;
