@@ -11,11 +11,14 @@ enum { LAT_MAX_INPUTS = 16, LAT_MAX_OUTPUTS = 4 };
 // One application of an op: filled in by lat_apply(), read by the op's callbacks.
 struct lat_call {
     lattn_ctx *ctx;
+    const char *op_name;
     const void *attr;  // copy of the op's attributes
     int n_inputs;      // as given to lat_apply (some ops take a varying number)
-    lattn_tensor *in[LAT_MAX_INPUTS];         // NULL = absent optional input
+    // NULL = absent optional input. In backward those that were not kept are there too, but with
+    // shape and dtype only: a kernel cannot read them.
+    lattn_tensor *in[LAT_MAX_INPUTS];
     lattn_tensor *out[LAT_MAX_OUTPUTS];
-    lattn_tensor *grad_out[LAT_MAX_OUTPUTS];  // backward: NULL = zero, except output 0
+    lattn_tensor *grad_out[LAT_MAX_OUTPUTS];  // backward: contiguous; NULL = zero, except output 0
     // backward: where to write the gradient of in[i], made by the tape with in[i]'s shape and
     // dtype, contiguous; NULL = not needed. If accumulate has bit i set, the gradient must be
     // added to what is there (only for ops with can_accumulate bit i).
@@ -41,13 +44,22 @@ struct lat_op {
     lattn_status (*infer)(struct lat_call *c);
     lattn_status (*forward)(struct lat_call *c);
     lattn_status (*backward)(struct lat_call *c);  // NULL = no gradient flows
-    void (*free_attr)(void *attr);                 // for attributes that own something; may be NULL
+    // Optional, asked before backward for each wanted input: the gradient of in[i] where it is
+    // grad_out[0] seen differently (that tensor itself, or a view of it with any strides), so that
+    // nothing needs to be computed or copied. NULL = have backward write grad_in[i] as usual. Here
+    // grad_out[0] may have any strides. The result has in[i]'s shape and dtype.
+    lattn_tensor *(*pass_grad)(struct lat_call *c, int i);
+    void (*free_attr)(void *attr);  // for attributes that own something; may be NULL
+
+    // The selection table of the op's main kernel, for lattn/introspect.h; NULL = only one form.
+    const struct lat_strategy *strategies;
+    int n_strategies;
 };
 
 // Runs infer and forward, and puts the call on the tape when a gradient may be asked for.
 // Forward is skipped when out[0] is empty. Inputs that are NULL where the op has required ones give
 // NULL without a new error: the public function checks `if (!x) return NULL`. Returns the first
-// output, or NULL with the error kept in ctx.
+// output, or NULL with the error kept in ctx. What attr owns is taken over in every case.
 lattn_tensor *lat_apply(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor *const in[],
     int n_inputs, const void *attr);
 // The same, for ops whose further outputs the caller wants.

@@ -5,14 +5,23 @@
 // layers above hang their own state on it without being known here.
 #ifndef LAT_CONTEXT_H
 #define LAT_CONTEXT_H
-#include "base/status.h"
+#include "base/arena.h"
 #include "base/array.h"
+#include "base/hash.h"
+#include "base/status.h"
 #include "lattn/tensor.h"
 #include "sched/sched.h"
 
-// State of a higher layer: made by it, freed by the context.
+struct lat_node;
+struct lat_storage;
+
+// State of a higher layer: made by it, freed by the context. Callbacks other than destroy may be
+// NULL.
 struct lat_ext {
     void (*destroy)(lattn_ctx *ctx, struct lat_ext *ext);
+    void (*release_node)(lattn_ctx *ctx, struct lat_node *node);  // a tensor with history is gone
+    // A capture was aborted (what it recorded never runs) or has ended well.
+    void (*capture_done)(lattn_ctx *ctx, struct lat_ext *ext, bool aborted);
 };
 enum lat_ext_slot { LAT_EXT_AUTOGRAD, LAT_EXT_SELECT, LAT_EXT_SLOTS };
 
@@ -34,7 +43,29 @@ struct lattn_ctx {
         size_t n, capacity;
     } marks;
 
+    // Handles come from here and go back here, so that a steady loop of steps takes nothing from
+    // the system, and what a program forgot to release goes with the context.
+    struct {
+        struct lat_arena memory;
+        lattn_tensor *free_tensors;
+        struct lat_storage *free_storages;
+    } pool;
+
+    // Each module path once: nodes of the tape keep the pointer.
+    struct {
+        struct lat_map index;
+        struct lat_arena memory;
+        struct {
+            const char **items;
+            size_t n, capacity;
+        } texts;
+        const char *current;  // of path; NULL = not looked up since path changed
+    } paths;
+
+    struct lat_guards *guards;  // NULL unless LATTN_CHECK=guard (guard.c)
+
     bool capturing;         // inside lattn_graph_create
+    size_t capture_marks;   // steps that were open when fn was called
     int no_grad_depth;
     bool training;
 
@@ -53,11 +84,22 @@ void *lat_fail(lattn_ctx *ctx, lattn_status status, const char *fmt, ...) LAT_PR
 void *lat_fail_status(lattn_ctx *ctx, lattn_status status);
 // What a kind-1 function returns: the kept error, cleared unless the device is lost.
 lattn_status lat_take_error(lattn_ctx *ctx);
+// The same at the end of a kind-1 function: an error kept before goes first, else status, whose
+// sentence is then also what lattn_error(ctx) says.
+lattn_status lat_done(lattn_ctx *ctx, lattn_status status);
+// ERR_STATE "what: ..." while a step is being captured.
+lattn_status lat_not_capturing(const lattn_ctx *ctx, const char *what);
 
 // Module path for sentences and traces. push appends ".name"; pop cuts back to the length that
 // push returned.
 size_t lat_path_push(lattn_ctx *ctx, const char *name);
 void lat_path_pop(lattn_ctx *ctx, size_t length);
+// The path as a pointer that lives as long as the context ("" at the root); set puts it back.
+const char *lat_path_text(lattn_ctx *ctx);
+void lat_path_set(lattn_ctx *ctx, const char *text);
+
+// step.c: gives up the tensors of the innermost step and closes it.
+void lat_step_drop(lattn_ctx *ctx);
 
 const struct lat_caps *lat_caps(const lattn_ctx *ctx);
 

@@ -47,6 +47,8 @@ struct lat_kernel {
     // shader finds it with lat_group() of common/index.glsl. groups_z is the third dimension.
     uint64_t groups;
     uint32_t groups_z;  // 0 means 1
+    uint16_t push_z0;   // byte offset in the push block of the u32 first z, for kernels that may
+                        // pass the device's limit of z; 0 = none, then that is ERR_UNSUPPORTED
     struct lat_split split;
     double bytes, flops;  // for statistics; bytes 0 = sum of the bindings
 };
@@ -64,6 +66,7 @@ enum lat_strategy_kind {
     LAT_STRATEGY_KINDS
 };
 const char *lat_strategy_name(enum lat_strategy_kind kind);
+int lat_strategy_kind_of(const char *name);  // -1 = no such strategy
 
 // What a choice may depend on: filled by the op, read by admits and cost.
 struct lat_problem {
@@ -87,6 +90,8 @@ int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strateg
     const struct lat_problem *p);
 // For tests and benches: kind = -1 lifts it.
 void lat_strategy_force(lattn_ctx *ctx, int kind);
+// As LATTN_DISABLE does, for one context. base stays on.
+void lat_strategy_disable(lattn_ctx *ctx, enum lat_strategy_kind kind, bool off);
 // What the last select for op took, for lattn-bench and lattn-info.
 const struct lat_strategy *lat_strategy_last(lattn_ctx *ctx);
 

@@ -12,13 +12,17 @@ struct lat_storage {
     uint64_t offset;          // of this storage in block, in bytes: parameters live in arenas
     uint64_t bytes;
     uint64_t version;
+    int grad_users;           // gradients on their way in backward that lie here (backward.c)
+    bool kept;                // KEPT memory, so it has an address and a place of its own
+    bool guarded;             // LATTN_CHECK=guard: a band of LAT_GUARD_BYTES on each side
+    struct lat_storage *next; // among the free ones
 };
 
 struct lattn_tensor {
     lattn_ctx *ctx;
     struct lat_storage *storage;
     int64_t offset;  // elements from the storage's start
-    lattn_dtype dtype;
+    lattn_dtype dtype;  // storage is NULL where only shape and dtype are known (lat_call, backward)
     int rank;
     int64_t dim[LATTN_MAX_RANK];
     int64_t stride[LATTN_MAX_RANK];  // elements; 0 in expanded dimensions
@@ -30,13 +34,16 @@ struct lattn_tensor {
     bool grad_ready;         // leaf: grad holds a value; else the next backward writes it
     struct lat_node *node;   // what made this tensor; NULL for leaves
     int node_output;
+
+    lattn_tensor *next;      // among the free handles
 };
 
 // ---- creating (storage.c, tensor.c) -----------------------------------------------------------
 
 // A result: contiguous, STEP memory, owned by the innermost step. NULL = error kept in ctx.
 lattn_tensor *lat_tensor_new(lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims);
-// A view of t's storage, owned by the step. Strides and offset in elements.
+// A view of t's storage, owned by the step. Strides and offset in elements, offset from the start
+// of the storage (a view that does not move it passes t->offset).
 lattn_tensor *lat_tensor_view(lattn_tensor *t, int rank, const int64_t *dims, const int64_t *strides,
     int64_t offset);
 // Points t at other memory of the same size (parameters moving into an arena): block is retained.
@@ -45,6 +52,43 @@ lattn_tensor *lat_tensor_ref(lattn_tensor *t);      // one more reference; NULL 
 void lat_tensor_unref(lattn_tensor *t);             // accepts NULL
 // In place changes go through here: bumps the version.
 void lat_tensor_touch(lattn_tensor *t);
+// A tensor with KEPT memory and one reference, owned by the caller.
+lattn_status lat_tensor_kept(
+    lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims, lattn_tensor **out);
+// The same on a part of a block that is there already, for arenas. block is retained.
+lattn_status lat_tensor_on_block(lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims,
+    struct lat_block *block, uint64_t byte_offset, lattn_tensor **out);
+
+lattn_status lat_storage_create(
+    lattn_ctx *ctx, enum lat_block_kind kind, uint64_t bytes, struct lat_storage **out);
+lattn_status lat_storage_on_block(lattn_ctx *ctx, struct lat_block *block, uint64_t offset,
+    uint64_t bytes, struct lat_storage **out);
+struct lat_storage *lat_storage_ref(struct lat_storage *s);
+void lat_storage_unref(lattn_ctx *ctx, struct lat_storage *s);  // accepts NULL
+
+// ERR_ARG "what: the tensor is NULL": what a program passes on when an earlier op failed.
+lattn_status lat_check_tensor(const lattn_tensor *t, const char *what);
+
+// The bytes of t, from its first to its last element (0 for an empty one), and where they start in
+// the block.
+uint64_t lat_tensor_span(const lattn_tensor *t);
+uint64_t lat_tensor_start(const lattn_tensor *t);
+
+// ---- guard.c --------------------------------------------------------------------------------------
+
+// LATTN_CHECK=guard puts a band of 0xff on both sides of every STEP tensor, and bindings that end
+// with a storage reach into its band: a kernel that writes out of range is found, and one that reads
+// there sees NaN. Captured steps have no bands. The outermost step's end checks all of them.
+enum { LAT_GUARD_BYTES = 4096 };
+struct lat_guards;
+lattn_status lat_guards_create(lattn_ctx *ctx);
+void lat_guards_destroy(lattn_ctx *ctx);
+// A STEP block of bytes with its bands; *offset is where the data starts.
+lattn_status lat_guard_block(
+    lattn_ctx *ctx, uint64_t bytes, struct lat_block **block, uint64_t *offset);
+// Waits, then looks at every band since the last call. ERR_INTERNAL says which tensor and where.
+// LATTN_OK without guards.
+lattn_status lat_guard_check(lattn_ctx *ctx);
 
 // ---- shape.c ------------------------------------------------------------------------------------
 
@@ -93,6 +137,8 @@ lattn_tensor *lat_view_expand(lattn_tensor *t, int rank, const int64_t *dims);
 lattn_status lat_prim_fill(lattn_tensor *t, double value);             // any strides
 lattn_status lat_prim_copy(lattn_tensor *dst, lattn_tensor *src);      // any strides and dtypes, broadcast
 lattn_status lat_prim_accumulate(lattn_tensor *dst, lattn_tensor *src);  // dst += src, contiguous
+// dst = a + b, contiguous, one dtype; dst may be a or b.
+lattn_status lat_prim_add(lattn_tensor *dst, lattn_tensor *a, lattn_tensor *b);
 lattn_tensor *lat_prim_contiguous(lattn_tensor *t);                    // t itself when it already is
 
 // The random state for kernels: bind the tensor, put op into the push block. Brings rng_state up to
