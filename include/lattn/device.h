@@ -51,18 +51,26 @@ typedef struct lattn_device_info {
 } lattn_device_info;
 
 /**
- * Lists every Vulkan device of the system, usable or not.
+ * Lists every Vulkan device of the system, usable or not. The limits are those that a context
+ * would work with, so a test profile (LATTN_LIMITS, LATTN_DISABLE) shows in them.
  *
- * Args     infos  room for capacity entries; may be NULL when capacity is 0
- *          count  out: number of devices there are, may exceed capacity
- * Errors   ERR_NO_DEVICE when there is no Vulkan loader or no driver
+ * Args     infos     room for capacity entries; may be NULL when capacity is 0
+ *          capacity  entries there is room for; the first ones are filled
+ *          count     out: number of devices there are, may exceed capacity; 0 on failure
+ * Edge     a device that cannot be used is listed with the reason in refused
+ * Owner    the caller; nothing stays open
+ * Waits    no device work, but loading the drivers takes from milliseconds to a second
+ * Errors   ERR_NO_DEVICE when there is no Vulkan loader, no driver or no device; ERR_ARG for
+ *          NULL or a negative capacity, or a bad LATTN_LIMITS
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_device_list(
     lattn_device_info *infos, int capacity, int *count);
 
-// An application's own Vulkan objects, borrowed: it created them with the
-// features it wants to share and destroys them after the context. Handles are
-// passed as void pointers so that this header needs no vulkan.h.
+// An application's own Vulkan objects, borrowed: it created them with the features it wants to
+// share and destroys them after the context. Handles are passed as void pointers so that this
+// header needs no vulkan.h. The device must have been created for Vulkan 1.2 or later with
+// timelineSemaphore on. Either instance, physical_device, device and queue are all given, or
+// none of them: then the library creates its own through get_instance_proc_addr.
 typedef struct lattn_vulkan_handles {
     void *instance;                // VkInstance
     void *physical_device;         // VkPhysicalDevice
@@ -72,8 +80,9 @@ typedef struct lattn_vulkan_handles {
     uint32_t api_version;          // the instance was created with
     const char *const *extensions; // device extensions enabled
     uint32_t n_extensions;
-    const void *features;          // VkPhysicalDeviceFeatures2 chain used to create device;
-                                   // NULL = nothing beyond the floor is used
+    const void *features;          // VkPhysicalDeviceFeatures2 chain used to create device, with
+                                   // single or collected (Vulkan1xFeatures) structs; NULL =
+                                   // timelineSemaphore and nothing beyond the floor
     void *get_instance_proc_addr;  // PFN_vkGetInstanceProcAddr; NULL = library finds the loader
 } lattn_vulkan_handles;
 

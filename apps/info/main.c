@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//
+// lattn-info: which Vulkan devices there are, what each offers, why one is refused, and
+// which one would be used.
+//
+//   lattn-info                    every device in full, then the one that would be used
+//   lattn-info --list_devices     one line each
+//   lattn-info --device amd       only that one
+//
+// Exit code 4 when no device can be used: the reasons are printed all the same.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/cli.h"
+#include "info/info.h"
+
+static const char name[] = "lattn-info";
+
+struct options {
+    bool json, list_devices;
+    const char *device;
+};
+
+// The device that a context would run on; -1 with *st and the sentence kept.
+static int default_device(const char *device, lattn_status *st)
+{
+    lattn_ctx *ctx = NULL;
+    lattn_ctx_params params = { .device = device };
+    *st = lattn_ctx_create(&params, &ctx);
+    int index = *st ? -1 : lattn_ctx_device(ctx)->index;
+    lattn_ctx_destroy(&ctx);
+    return index;
+}
+
+static lattn_status list(lattn_device_info **infos, int *n)
+{
+    lattn_status st = lattn_device_list(NULL, 0, n);
+    *infos = NULL;
+    if (st)
+        return st;
+    *infos = calloc((size_t) *n, sizeof **infos);
+    if (!*infos)
+        return LATTN_ERR_HOST_MEMORY;
+    int capacity = *n;
+    st = lattn_device_list(*infos, capacity, n);
+    *n = *n < capacity ? *n : capacity;
+    return st;
+}
+
+static int report(const struct options *o, const lattn_device_info *infos, int n)
+{
+    lattn_status st;
+    int chosen = default_device(o->device, &st);
+    if (o->device && st)
+        return cli_fail(name, st, NULL);
+    struct info_report r = {
+        .devices = infos,
+        .n_devices = n,
+        .chosen = chosen,
+        .only_chosen = o->device != NULL,
+        .reason = chosen < 0 ? lattn_error(NULL) : "",
+    };
+    if (o->json)
+        info_print_json(&r, stdout);
+    else if (o->list_devices)
+        info_print_list(&r, stdout);
+    else
+        info_print_text(&r, stdout);
+    return chosen < 0 ? cli_fail(name, st, NULL) : CLI_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { 0 };
+    const struct cli_opt opts[] = {
+        CLI_STR("device", 'd', &o.device, "DEVICE",
+            "show only this one: index, UUID or part of the name"),
+        CLI_FLAG("list_devices", 'l', &o.list_devices, "one line for each device"),
+        CLI_FLAG("json", 0, &o.json, "one JSON object instead of text"),
+        CLI_END,
+    };
+    const struct cli_command cmd = {
+        .name = name,
+        .summary = "Shows the Vulkan devices of this machine, what each offers, and which one "
+                   "liblattn would use.",
+        .opts = opts,
+        .notes = "Without --device the variable LATTN_DEVICE chooses, else the best device: "
+                 "discrete before integrated before virtual before CPU.",
+    };
+    int code;
+    if (!cli_parse(&cmd, argc, argv, NULL, &code))
+        return code;
+
+    lattn_device_info *infos = NULL;
+    int n = 0;
+    lattn_status st = list(&infos, &n);
+    code = st ? cli_fail(name, st, NULL) : report(&o, infos, n);
+    free(infos);
+    return code;
+}
