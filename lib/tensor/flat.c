@@ -122,12 +122,34 @@ lattn_tensor *lat_flat_slice(struct lat_flat *f, int i)
     return lat_view_slice(f->buffer[p->buffer], 0, p->start, p->n, 1);
 }
 
-lattn_status lat_flat_adopt(struct lat_flat *f, int i, lattn_tensor *t)
+// Places i's address: block and byte offset.
+static uint64_t byte_offset_of(const struct lat_flat *f, int i)
 {
     const struct lat_flat_place *p = &f->place[i];
     const lattn_tensor *buffer = f->buffer[p->buffer];
-    uint64_t byte_offset =
-        buffer->storage->offset + (uint64_t) p->start * lattn_dtype_bytes(buffer->dtype);
-    LAT_ASSERT(lat_numel(t) == p->n && t->dtype == buffer->dtype);
-    return lat_tensor_rebase(t, buffer->storage->block, byte_offset);
+    return buffer->storage->offset + (uint64_t) p->start * lattn_dtype_bytes(buffer->dtype);
+}
+
+static struct lat_block *block_of(const struct lat_flat *f, int i)
+{
+    return f->buffer[f->place[i].buffer]->storage->block;
+}
+
+lattn_status lat_flat_adopt(struct lat_flat *f, int i, lattn_tensor *t)
+{
+    LAT_ASSERT(lat_numel(t) == f->place[i].n && lat_is_contiguous(t));
+    lattn_tensor *place = lat_flat_slice(f, i);
+    lattn_tensor *values = lat_view_reshape(t, 1, &f->place[i].n);
+    if (!place || !values)
+        return lat_take_error(f->ctx);
+    LAT_TRY(lat_prim_copy(place, values));
+    return lat_tensor_rebase(t, block_of(f, i), byte_offset_of(f, i));
+}
+
+lattn_status lat_flat_tensor(
+    struct lat_flat *f, int i, const lattn_tensor *like, lattn_tensor **out)
+{
+    lattn_dtype dtype = f->buffer[0]->dtype;
+    return lat_tensor_on_block(
+        f->ctx, dtype, like->rank, like->dim, block_of(f, i), byte_offset_of(f, i), out);
 }

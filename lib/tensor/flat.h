@@ -34,6 +34,9 @@ void lat_flat_destroy(struct lat_flat **f);
 
 // Moves tensor i, which must have the layout's size and dtype, into its place, with its values.
 lattn_status lat_flat_adopt(struct lat_flat *f, int i, lattn_tensor *t);
+// A tensor with like's shape on slice i, with one reference, owned by the caller.
+lattn_status lat_flat_tensor(
+    struct lat_flat *f, int i, const lattn_tensor *like, lattn_tensor **out);
 // Slice i as a vector of the current step.
 lattn_tensor *lat_flat_slice(struct lat_flat *f, int i);
 
