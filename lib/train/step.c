@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "optim/optim.h"
 #include "train/step.h"
 
 enum { MAX_STEPS = 48, REPORT_FLOATS = 4, MAX_OUTPUTS = 2 };
@@ -74,16 +75,17 @@ static lattn_status record_training(lattn_ctx *ctx, struct lat_step *step, lattn
     struct lat_steps *s = step->owner;
     if (step->kind & LAT_STEP_FIRST)
         lattn_optim_zero_grad(s->optim);
+    else
+        lat_optim_keep_grads(s->optim);
     lattn_tensor *loss = s->task.loss(ctx, s->task.user, step->field);
     lattn_tensor *share =
         step->divisor > 1 ? lattn_scale(ctx, loss, 1.0f / (float) step->divisor, 0) : loss;
     LAT_TRY(lattn_backward(ctx, share, NULL));
     outputs[OUT_LOSS] = loss;
-    if (step->kind & LAT_STEP_UPDATE) {
-        LAT_TRY(lattn_optim_step(s->optim));
-        outputs[OUT_EXTRA] = lattn_optim_report(s->optim);
-    }
-    return LATTN_OK;
+    if (!(step->kind & LAT_STEP_UPDATE))
+        return lat_optim_settle(s->optim);
+    outputs[OUT_EXTRA] = lattn_optim_report(s->optim);
+    return lattn_optim_step(s->optim);
 }
 
 static lattn_status record_evaluation(lattn_ctx *ctx, struct lat_step *step, lattn_tensor **outputs)
@@ -201,16 +203,13 @@ static size_t field_bytes(const lattn_field *f)
     return bytes;
 }
 
-static lattn_status run_eager(struct lat_step *step, const lattn_fields *batch, const void *hyper)
+static lattn_status run_eager(struct lat_step *step, const lattn_fields *batch)
 {
     lattn_ctx *ctx = step->owner->ctx;
     lattn_tensor *outputs[MAX_OUTPUTS] = { NULL };
     for (int i = 0; i < batch->n_fields; i++)
         LAT_TRY(lattn_tensor_write(
             step->field[i], batch->field[i].data, field_bytes(&batch->field[i])));
-    if (hyper)
-        LAT_TRY(lattn_tensor_write(
-            lattn_optim_hyper(step->owner->optim), hyper, LATTN_OPTIM_HYPER_BYTES));
     LAT_TRY(lattn_step_begin(ctx));
     lattn_status st = record(ctx, step, outputs);
     for (int i = 0; i < step->n_outputs && !st; i++) {
@@ -221,14 +220,17 @@ static lattn_status run_eager(struct lat_step *step, const lattn_fields *batch, 
     return st ? st : end;
 }
 
-static lattn_status run_captured(
-    struct lat_step *step, const lattn_fields *batch, const void *hyper)
+static lattn_status run_captured(struct lat_step *step, const lattn_fields *batch, float lr)
 {
+    lattn_optim *optim = step->owner->optim;
+    unsigned char hyper[LATTN_OPTIM_HYPER_BYTES];
     for (int i = 0; i < batch->n_fields; i++)
         LAT_TRY(
             lattn_graph_write(step->graph, i, batch->field[i].data, field_bytes(&batch->field[i])));
-    if (hyper)
-        LAT_TRY(lattn_graph_write(step->graph, batch->n_fields, hyper, LATTN_OPTIM_HYPER_BYTES));
+    if (step->kind & LAT_STEP_UPDATE) {
+        LAT_TRY(lattn_optim_advance(optim, lr, hyper, sizeof hyper));
+        LAT_TRY(lattn_graph_write(step->graph, batch->n_fields, hyper, sizeof hyper));
+    }
     return lattn_graph_run(step->graph);
 }
 
@@ -236,16 +238,16 @@ lattn_status lat_steps_run(struct lat_steps *s, unsigned kind, const lattn_field
     int divisor, struct lat_pending *out)
 {
     struct lat_step *step = NULL;
-    unsigned char hyper[LATTN_OPTIM_HYPER_BYTES];
-    bool update = kind & LAT_STEP_UPDATE;
     LAT_TRY(find_step(s, kind, batch, divisor, &step));
-    if (update)
-        LAT_TRY(lattn_optim_advance(s->optim, lr, hyper, sizeof hyper));
-    LAT_TRY(step->graph ? run_captured(step, batch, update ? hyper : NULL)
-                        : run_eager(step, batch, update ? hyper : NULL));
+    if (!step->graph && kind & LAT_STEP_UPDATE)
+        LAT_TRY(lattn_optim_set_lr(s->optim, lr));
+    LAT_TRY(step->graph ? run_captured(step, batch, lr) : run_eager(step, batch));
     step->used = ++s->clock;
     *out = (struct lat_pending){
-        .step = step, .run = ++step->runs, .n_samples = batch->n_samples, .updated = update
+        .step = step,
+        .run = ++step->runs,
+        .n_samples = batch->n_samples,
+        .updated = kind & LAT_STEP_UPDATE,
     };
     return LATTN_OK;
 }

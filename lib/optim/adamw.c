@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// AdamW: what the host computes per step, in double, so that beta^t stays exact for long runs.
+// The update itself is shaders/optim/adamw.comp.
+// Source: Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2.
+
+#include <math.h>
+#include "base/alloc.h"
+#include "optim/optim.h"
+
+static void fill(const lattn_optim *o, int64_t t, float hyper[LAT_HYPER_COUNT])
+{
+    hyper[LAT_HYPER_BETA1] = o->beta1;
+    hyper[LAT_HYPER_SHARE1] = (float) (1 - (double) o->beta1);
+    hyper[LAT_HYPER_BETA2] = o->beta2;
+    hyper[LAT_HYPER_SHARE2] = (float) (1 - (double) o->beta2);
+    hyper[LAT_HYPER_EPS] = o->eps;
+    hyper[LAT_HYPER_BIAS1] = (float) (1 - pow((double) o->beta1, (double) t));
+    hyper[LAT_HYPER_SQRT_BIAS2] = (float) sqrt(1 - pow((double) o->beta2, (double) t));
+}
+
+static const struct lat_rule rule = {
+    .name = "adamw",
+    .moment_names = { "exp_avg", "exp_avg_sq" },
+    .fill = fill,
+    .run = lat_adamw_run,
+};
+
+lattn_status lattn_adamw_create(
+    lattn_ctx *ctx, lattn_module *module, const lattn_adamw_params *params, lattn_optim **out)
+{
+    *out = NULL;
+    float beta1 = params->beta1 != 0 ? params->beta1 : 0.9f;
+    float beta2 = params->beta2 != 0 ? params->beta2 : 0.999f;
+    float eps = params->eps != 0 ? params->eps : 1e-8f;
+    if (!(beta1 >= 0 && beta1 < 1) || !(beta2 >= 0 && beta2 < 1))
+        return lat_err(LATTN_ERR_ARG, "adamw: betas %g and %g must be in [0, 1)", (double) beta1,
+            (double) beta2);
+    if (!(eps > 0) || !isfinite(eps))
+        return lat_err(LATTN_ERR_ARG, "adamw: eps %g must be above 0", (double) eps);
+    lattn_optim *o = LAT_NEW(lattn_optim);
+    if (!o)
+        return LATTN_ERR_HOST_MEMORY;
+    *o = (lattn_optim){ .common = params->common, .beta1 = beta1, .beta2 = beta2, .eps = eps };
+    return lat_optim_open(ctx, module, &rule, o, out);
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+//
+// The part of an optimiser that is the same for every rule.
+//
+//   weights   [ buffer 0: parameter, gap, parameter, ... ] [ buffer 1 ... ]
+//   grads     the same layout; each parameter's grad tensor lies in it
+//   moments   the same layout, f32
+//   groups    group 0 decays, group 1 does not; chunk_group says which group a chunk is in
+//
+// One step is: norm over the gradient buffers, then one kernel per buffer.
+
+#include <math.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "optim/optim.h"
+
+enum { GROUP_DECAY, GROUP_NO_DECAY, N_GROUPS };
+
+// ---- making ---------------------------------------------------------------------------------------
+
+static lattn_status collect(lattn_optim *o)
+{
+    int n = lattn_module_n_parameters(o->module), kept = 0;
+    o->params = lat_calloc((size_t) n + 1, sizeof *o->params);
+    if (!o->params)
+        return LATTN_ERR_HOST_MEMORY;
+    LAT_TRY(lattn_module_parameters(o->module, o->params, n, &n));
+    for (int i = 0; i < n; i++) {
+        lattn_parameter *p = &o->params[i];
+        if (!p->tensor->requires_grad)
+            continue;
+        if (p->tensor->dtype != LATTN_DTYPE_F32)
+            return lat_err(LATTN_ERR_DTYPE, "%s: parameter %s is %s, f32 is needed", o->rule->name,
+                p->name, lattn_dtype_name(p->tensor->dtype));
+        o->params[kept] = *p;
+        // The listing's names die with the next listing.
+        o->params[kept].name = lat_strdup(p->name);
+        if (!o->params[kept].name)
+            return LATTN_ERR_HOST_MEMORY;
+        o->n_params = ++kept;
+    }
+    if (!kept)
+        return lat_err(LATTN_ERR_ARG, "%s: there are no trainable parameters", o->rule->name);
+    return LATTN_OK;
+}
+
+static lattn_status make_arenas(lattn_optim *o)
+{
+    lattn_tensor **tensors = lat_calloc((size_t) o->n_params, sizeof *tensors);
+    if (!tensors)
+        return LATTN_ERR_HOST_MEMORY;
+    for (int i = 0; i < o->n_params; i++)
+        tensors[i] = o->params[i].tensor;
+    lattn_status st = lat_flat_create(o->ctx, tensors, o->n_params, &o->weights);
+    lat_free(tensors);
+    LAT_TRY(st);
+    LAT_TRY(lat_flat_like(o->weights, LATTN_DTYPE_F32, &o->grads));
+    for (int m = 0; m < LAT_MAX_MOMENTS; m++) {
+        if (o->rule->moment_names[m])
+            LAT_TRY(lat_flat_like(o->weights, LATTN_DTYPE_F32, &o->moments[m]));
+    }
+    return LATTN_OK;
+}
+
+static lattn_status move_in(lattn_optim *o)
+{
+    for (int i = 0; i < o->n_params; i++) {
+        lattn_tensor *t = o->params[i].tensor;
+        LAT_TRY(lat_flat_adopt(o->weights, i, t));
+        lattn_tensor_release(&t->grad);
+        t->grad_ready = false;
+        LAT_TRY(lat_flat_tensor(o->grads, i, t, &t->grad));
+    }
+    return LATTN_OK;
+}
+
+static lattn_status fill_chunk_groups(lattn_optim *o, int buffer)
+{
+    int64_t n_chunks = lat_numel(o->weights->buffer[buffer]) / LAT_FLAT_CHUNK;
+    int32_t *group = lat_calloc((size_t) n_chunks + 1, sizeof *group);
+    if (!group)
+        return LATTN_ERR_HOST_MEMORY;
+    for (int i = 0; i < o->n_params; i++) {
+        const struct lat_flat_place *p = &o->weights->place[i];
+        int64_t first = p->start / LAT_FLAT_CHUNK;
+        int64_t end = (p->start + p->n + LAT_FLAT_CHUNK - 1) / LAT_FLAT_CHUNK;
+        for (int64_t c = first; p->buffer == buffer && c < end; c++)
+            group[c] = o->params[i].no_decay ? GROUP_NO_DECAY : GROUP_DECAY;
+    }
+    lattn_tensor **out = &o->chunk_group[buffer];
+    lattn_status st = lattn_tensor_create(o->ctx, LATTN_DTYPE_I32, 1, &n_chunks, out);
+    if (!st)
+        st = lattn_tensor_write(*out, group, (size_t) n_chunks * sizeof *group);
+    lat_free(group);
+    return st;
+}
+
+static lattn_status make_numbers(lattn_optim *o)
+{
+    const int64_t groups[] = { N_GROUPS, LAT_GROUP_COUNT };
+    const int64_t hyper = LAT_HYPER_COUNT, report = LAT_REPORT_COUNT;
+    float values[N_GROUPS][LAT_GROUP_COUNT] = { { 0 } };
+    values[GROUP_DECAY][LAT_GROUP_LR_RATIO] = 1;
+    values[GROUP_DECAY][LAT_GROUP_WEIGHT_DECAY] = o->common.weight_decay;
+    values[GROUP_NO_DECAY][LAT_GROUP_LR_RATIO] = 1;
+    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 2, groups, &o->groups));
+    LAT_TRY(lattn_tensor_write(o->groups, values, sizeof values));
+    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 1, &hyper, &o->hyper));
+    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 1, &report, &o->report));
+    for (int b = 0; b < o->weights->n_buffers; b++)
+        LAT_TRY(fill_chunk_groups(o, b));
+    return LATTN_OK;
+}
+
+static lattn_status check_common(const struct lat_rule *rule, const lattn_optim_params *p)
+{
+    const struct {
+        const char *name;
+        float value;
+    } numbers[] = {
+        { "lr", p->lr },
+        { "weight_decay", p->weight_decay },
+        { "max_grad_norm", p->max_grad_norm },
+    };
+    for (size_t i = 0; i < LAT_COUNT(numbers); i++) {
+        if (!(numbers[i].value >= 0) || !isfinite(numbers[i].value))
+            return lat_err(LATTN_ERR_ARG, "%s: %s is %g, it must be 0 or more", rule->name,
+                numbers[i].name, (double) numbers[i].value);
+    }
+    return LATTN_OK;
+}
+
+// Work of a step of its own: the views made on the way must not pile up in the caller's.
+static lattn_status build(lattn_optim *o)
+{
+    LAT_TRY(collect(o));
+    LAT_TRY(lattn_step_begin(o->ctx));
+    lattn_status st = make_arenas(o);
+    if (!st)
+        st = move_in(o);
+    if (!st)
+        st = make_numbers(o);
+    lattn_status end = lattn_step_end(o->ctx);
+    return st ? st : end;
+}
+
+lattn_status lat_optim_open(lattn_ctx *ctx, lattn_module *module, const struct lat_rule *rule,
+    lattn_optim *o, lattn_optim **out)
+{
+    o->ctx = ctx;
+    o->module = module;
+    o->rule = rule;
+    o->lr = o->common.lr;
+    lattn_status st = module ? check_common(rule, &o->common)
+                             : lat_err(LATTN_ERR_ARG, "%s: the module is NULL", rule->name);
+    if (!st)
+        st = build(o);
+    if (st) {
+        lattn_optim_destroy(&o);
+        return st;
+    }
+    *out = o;
+    return LATTN_OK;
+}
+
+void lattn_optim_destroy(lattn_optim **optim)
+{
+    lattn_optim *o = optim ? *optim : NULL;
+    if (!o)
+        return;
+    for (int i = 0; i < o->n_params; i++)
+        lat_free((void *) o->params[i].name);
+    lat_free(o->params);
+    lat_flat_destroy(&o->weights);
+    lat_flat_destroy(&o->grads);
+    for (int m = 0; m < LAT_MAX_MOMENTS; m++)
+        lat_flat_destroy(&o->moments[m]);
+    for (int b = 0; b < LAT_FLAT_MAX_BUFFERS; b++)
+        lattn_tensor_release(&o->chunk_group[b]);
+    lattn_tensor_release(&o->groups);
+    lattn_tensor_release(&o->hyper);
+    lattn_tensor_release(&o->report);
+    lat_free(o);
+    *optim = NULL;
+}
+
+// ---- numbers --------------------------------------------------------------------------------------
+
+lattn_status lattn_optim_set_lr(lattn_optim *o, float lr)
+{
+    if (!(lr >= 0) || !isfinite(lr))
+        return lat_err(
+            LATTN_ERR_ARG, "%s: lr is %g, it must be 0 or more", o->rule->name, (double) lr);
+    o->lr = lr;
+    return LATTN_OK;
+}
+
+float lattn_optim_lr(const lattn_optim *o)
+{
+    return o->lr;
+}
+
+int64_t lattn_optim_steps(const lattn_optim *o)
+{
+    return o->n_steps;
+}
+
+lattn_tensor *lattn_optim_hyper(lattn_optim *o)
+{
+    return o->hyper;
+}
+
+lattn_tensor *lattn_optim_report(lattn_optim *o)
+{
+    return o->report;
+}
+
+lattn_status lattn_optim_advance(lattn_optim *o, float lr, void *data, size_t bytes)
+{
+    float hyper[LAT_HYPER_COUNT] = { 0 };
+    _Static_assert(sizeof hyper == LATTN_OPTIM_HYPER_BYTES, "the public size is this one");
+    if (bytes != sizeof hyper)
+        return lat_err(
+            LATTN_ERR_ARG, "%s: %zu bytes given, %zu needed", o->rule->name, bytes, sizeof hyper);
+    LAT_TRY(lattn_optim_set_lr(o, lr));
+    hyper[LAT_HYPER_LR] = lr;
+    hyper[LAT_HYPER_GRAD_SCALE] = 1;
+    hyper[LAT_HYPER_MAX_NORM] = o->common.max_grad_norm;
+    o->rule->fill(o, ++o->n_steps, hyper);
+    memcpy(data, hyper, sizeof hyper);
+    return LATTN_OK;
+}
+
+// ---- the step -------------------------------------------------------------------------------------
+
+void lattn_optim_zero_grad(lattn_optim *o)
+{
+    for (int i = 0; i < o->n_params; i++)
+        lattn_tensor_zero_grad(o->params[i].tensor);
+}
+
+lattn_status lat_optim_settle(lattn_optim *o)
+{
+    for (int i = 0; i < o->n_params; i++) {
+        lattn_tensor *t = o->params[i].tensor;
+        if (t->grad_ready)
+            continue;
+        LAT_TRY(lat_prim_fill(t->grad, 0));
+        t->grad_ready = true;
+    }
+    return LATTN_OK;
+}
+
+void lat_optim_keep_grads(lattn_optim *o)
+{
+    for (int i = 0; i < o->n_params; i++)
+        o->params[i].tensor->grad_ready = true;
+}
+
+static lattn_status write_hyper(lattn_optim *o)
+{
+    unsigned char hyper[LATTN_OPTIM_HYPER_BYTES];
+    LAT_TRY(lattn_optim_advance(o, o->lr, hyper, sizeof hyper));
+    return lattn_tensor_write(o->hyper, hyper, sizeof hyper);
+}
+
+static lattn_status update(lattn_optim *o, int buffer)
+{
+    struct lat_update u = {
+        .grad = o->grads->buffer[buffer],
+        .param = o->weights->buffer[buffer],
+        .moment1 = o->moments[0] ? o->moments[0]->buffer[buffer] : NULL,
+        .moment2 = o->moments[1] ? o->moments[1]->buffer[buffer] : NULL,
+        .chunk_group = o->chunk_group[buffer],
+        .groups = o->groups,
+        .hyper = o->hyper,
+        .report = o->report,
+    };
+    return o->rule->run(o->ctx, &u);
+}
+
+lattn_status lattn_optim_step(lattn_optim *o)
+{
+    if (!o->ctx->capturing)
+        LAT_TRY(write_hyper(o));
+    LAT_TRY(lat_optim_settle(o));
+    struct lat_grad_norm norm = {
+        .grads = o->grads->buffer,
+        .n_grads = o->grads->n_buffers,
+        .hyper = o->hyper,
+        .report = o->report,
+    };
+    LAT_TRY(lat_grad_norm_run(o->ctx, &norm));
+    for (int b = 0; b < o->weights->n_buffers; b++)
+        LAT_TRY(update(o, b));
+    for (int i = 0; i < o->n_params; i++)
+        lat_tensor_touch(o->params[i].tensor);
+    return LATTN_OK;
+}
+
+// ---- looking for trouble --------------------------------------------------------------------------
+
+static lattn_status is_finite(lattn_tensor *t, bool *finite)
+{
+    int64_t n = lat_numel(t);
+    float *values = lat_alloc((size_t) n * sizeof *values);
+    if (!values)
+        return LATTN_ERR_HOST_MEMORY;
+    lattn_status st = lattn_tensor_read_f32(t, values, n);
+    *finite = true;
+    for (int64_t i = 0; i < n && !st && *finite; i++)
+        *finite = isfinite(values[i]);
+    lat_free(values);
+    return st;
+}
+
+lattn_status lattn_optim_first_not_finite(lattn_optim *o, const char **name)
+{
+    *name = NULL;
+    for (int i = 0; i < o->n_params; i++) {
+        bool finite = true;
+        LAT_TRY(is_finite(o->params[i].tensor->grad, &finite));
+        if (!finite) {
+            *name = o->params[i].name;
+            return LATTN_OK;
+        }
+    }
+    return LATTN_OK;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// SGD with momentum, dampening and Nesterov's form, as PyTorch defines them. The update itself is
+// shaders/optim/sgd.comp.
+// Source: Sutskever et al. 2013, "On the importance of initialization and momentum".
+
+#include "base/alloc.h"
+#include "optim/optim.h"
+
+static void fill(const lattn_optim *o, int64_t t, float hyper[LAT_HYPER_COUNT])
+{
+    hyper[LAT_HYPER_MOMENTUM] = o->momentum;
+    hyper[LAT_HYPER_SHARE1] = t == 1 ? 1.0f : 1.0f - o->dampening;
+    hyper[LAT_HYPER_NESTEROV] = o->nesterov;
+}
+
+static const struct lat_rule plain = {
+    .name = "sgd",
+    .fill = fill,
+    .run = lat_sgd_run,
+};
+static const struct lat_rule with_momentum = {
+    .name = "sgd",
+    .moment_names = { "momentum_buffer" },
+    .fill = fill,
+    .run = lat_sgd_run,
+};
+
+lattn_status lattn_sgd_create(
+    lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out)
+{
+    *out = NULL;
+    if (!(params->momentum >= 0 && params->momentum < 1))
+        return lat_err(
+            LATTN_ERR_ARG, "sgd: momentum %g must be in [0, 1)", (double) params->momentum);
+    if (params->nesterov && (params->momentum == 0 || params->dampening != 0))
+        return lat_err(LATTN_ERR_ARG,
+            "sgd: Nesterov needs momentum above 0 and dampening 0, given are %g and %g",
+            (double) params->momentum, (double) params->dampening);
+    lattn_optim *o = LAT_NEW(lattn_optim);
+    if (!o)
+        return LATTN_ERR_HOST_MEMORY;
+    *o = (lattn_optim){
+        .common = params->common,
+        .momentum = params->momentum,
+        .dampening = params->dampening,
+        .nesterov = params->nesterov ? 1.0f : 0.0f,
+    };
+    return lat_optim_open(ctx, module, params->momentum > 0 ? &with_momentum : &plain, o, out);
+}
