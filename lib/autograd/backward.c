@@ -140,7 +140,7 @@ static lattn_status changed(
     return lat_err(LATTN_ERR_STATE,
         "backward of %s: its %s %d of shape %s was changed in place after the forward pass "
         "(version %llu, now %llu)",
-        node->op->name, what, i, LAT_SHAPE(t), (unsigned long long) version,
+        node->name, what, i, LAT_SHAPE(t), (unsigned long long) version,
         (unsigned long long) t->storage->version);
 }
 
@@ -150,7 +150,7 @@ static lattn_status check_kept(const struct lat_node *node)
         return lat_err(LATTN_ERR_STATE,
             "backward of %s: what it needs was freed by an earlier backward; that one must have "
             "retain_graph set",
-            node->op->name);
+            node->name);
     for (int i = 0; i < node->n_inputs; i++) {
         const struct lat_edge *e = &node->in[i];
         if (e->kept && e->kept->storage->version != e->version)
@@ -261,7 +261,7 @@ static void fill_call(const struct walk *k, struct lat_node *node, struct lat_ca
 {
     *c = (struct lat_call){
         .ctx = k->ctx,
-        .op_name = node->op->name,
+        .op_name = node->name,
         .attr = node->attr,
         .n_inputs = node->n_inputs,
     };
@@ -311,6 +311,8 @@ static lattn_status compute(
 {
     for (int i = 0; i < node->n_outputs; i++) {
         lattn_tensor *g = c->grad_out[i];
+        if (node->op->strided_grad_out >> i & 1)
+            continue;
         c->grad_out[i] = lat_prim_contiguous(g);
         if (g && !c->grad_out[i])
             return k->ctx->error;

@@ -12,7 +12,7 @@ lattn_status lattn_tensor_set_requires_grad(lattn_tensor *t, bool on)
             lat_err(LATTN_ERR_STATE,
                 "lattn_tensor_set_requires_grad: the tensor was made by %s and is no leaf; use "
                 "lattn_detach first",
-                t->node->op->name));
+                t->node->name));
     if (on && !lat_is_float(t->dtype))
         return lat_done(t->ctx,
             lat_err(LATTN_ERR_DTYPE, "lattn_tensor_set_requires_grad: dtype %s has no gradient",

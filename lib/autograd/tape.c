@@ -151,7 +151,6 @@ static void destroy(lattn_ctx *ctx, struct lat_ext *ext)
     a->draining = true;
     while (a->live)
         take_apart(a, a->live);
-    lat_custom_destroy(a);
     lat_free(a->nodes.items);
     lat_free(a->stack.items);
     lat_free(a->captured.items);
@@ -237,6 +236,7 @@ lattn_status lat_tape_record(
         return LATTN_ERR_HOST_MEMORY;
     node->ctx = c->ctx;
     node->serial = a->next_serial++;
+    node->name = c->op_name;
     node->path = lat_path_text(c->ctx);
     for (int i = 0; i < c->n_inputs; i++)
         if (inputs[i])

@@ -31,6 +31,7 @@ struct lat_node {
     lattn_ctx *ctx;
     const struct lat_op *op;
     void *attr;
+    const char *name;       // of the op, for sentences
     const char *path;       // module path at the time of the call
     uint64_t serial;
     int refs;
@@ -70,8 +71,6 @@ struct lat_autograd {
         lattn_tensor **items;
         size_t n, capacity;
     } captured;
-
-    struct lat_custom *custom;  // custom.c: the user's shaders
 };
 
 // NULL with the error kept.
@@ -100,7 +99,5 @@ struct lat_walk {
     bool retain_graph;
 };
 lattn_status lat_walk_run(const struct lat_walk *w);
-
-void lat_custom_destroy(struct lat_autograd *a);
 
 #endif

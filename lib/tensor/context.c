@@ -109,7 +109,7 @@ lattn_status lat_not_capturing(const lattn_ctx *ctx, const char *what)
 
 static void path_changed(lattn_ctx *ctx)
 {
-    ctx->paths.current = NULL;
+    ctx->path_text = NULL;
     lat_sched_label(ctx->sched, ctx->path);
 }
 
@@ -128,24 +128,31 @@ void lat_path_pop(lattn_ctx *ctx, size_t length)
     path_changed(ctx);
 }
 
-const char *lat_path_text(lattn_ctx *ctx)
+const char *lat_intern(lattn_ctx *ctx, const char *text)
 {
-    if (ctx->paths.current || !*ctx->path)
-        return *ctx->path ? ctx->paths.current : "";
     int64_t i;
-    size_t length = strlen(ctx->path);
-    if (lat_map_get(&ctx->paths.index, ctx->path, length, &i))
-        return ctx->paths.current = ctx->paths.texts.items[i];
+    size_t length = strlen(text);
+    if (lat_map_get(&ctx->names.index, text, length, &i))
+        return ctx->names.texts.items[i];
 
     // Without memory for it a sentence lacks its path, which is no reason to fail.
-    const char *copy = lat_arena_strdup(&ctx->paths.memory, ctx->path);
-    if (!copy || LAT_PUSH(&ctx->paths.texts, copy))
+    const char *copy = lat_arena_strdup(&ctx->names.memory, text);
+    if (!copy || LAT_PUSH(&ctx->names.texts, copy))
         return "";
-    if (lat_map_put(&ctx->paths.index, copy, length, (int64_t) ctx->paths.texts.n - 1)) {
-        ctx->paths.texts.n--;
+    if (lat_map_put(&ctx->names.index, copy, length, (int64_t) ctx->names.texts.n - 1)) {
+        ctx->names.texts.n--;
         return "";
     }
-    return ctx->paths.current = copy;
+    return copy;
+}
+
+const char *lat_path_text(lattn_ctx *ctx)
+{
+    if (!*ctx->path)
+        return "";
+    if (!ctx->path_text)
+        ctx->path_text = lat_intern(ctx, ctx->path);
+    return ctx->path_text;
 }
 
 void lat_path_set(lattn_ctx *ctx, const char *text)
@@ -222,9 +229,9 @@ void lattn_ctx_destroy(lattn_ctx **p)
     lat_sched_destroy(&ctx->sched);
     lat_device_close(&ctx->dev);
     lat_arena_destroy(&ctx->pool.memory);
-    lat_arena_destroy(&ctx->paths.memory);
-    lat_map_free(&ctx->paths.index);
-    lat_free(ctx->paths.texts.items);
+    lat_arena_destroy(&ctx->names.memory);
+    lat_map_free(&ctx->names.index);
+    lat_free(ctx->names.texts.items);
     lat_free(ctx->step.items);
     lat_free(ctx->marks.items);
     lat_free(ctx);

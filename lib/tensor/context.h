@@ -51,7 +51,7 @@ struct lattn_ctx {
         struct lat_storage *free_storages;
     } pool;
 
-    // Each module path once: nodes of the tape keep the pointer.
+    // Each module path and name once: nodes of the tape and labels keep the pointer.
     struct {
         struct lat_map index;
         struct lat_arena memory;
@@ -59,8 +59,8 @@ struct lattn_ctx {
             const char **items;
             size_t n, capacity;
         } texts;
-        const char *current;  // of path; NULL = not looked up since path changed
-    } paths;
+    } names;
+    const char *path_text;  // path among the names; NULL = not looked up since it changed
 
     struct lat_guards *guards;  // NULL unless LATTN_CHECK=guard (guard.c)
 
@@ -97,6 +97,8 @@ void lat_path_pop(lattn_ctx *ctx, size_t length);
 // The path as a pointer that lives as long as the context ("" at the root); set puts it back.
 const char *lat_path_text(lattn_ctx *ctx);
 void lat_path_set(lattn_ctx *ctx, const char *text);
+// text as a pointer that lives as long as the context; "" without memory for it.
+const char *lat_intern(lattn_ctx *ctx, const char *text);
 
 // step.c: gives up the tensors of the innermost step and closes it.
 void lat_step_drop(lattn_ctx *ctx);

@@ -182,6 +182,10 @@ static void bind(struct run *r, struct lat_dispatch *d, uint64_t row0, uint64_t 
 static lattn_status send(struct run *r, struct lat_dispatch *d, uint64_t groups)
 {
     const struct lat_kernel *k = r->k;
+    if (k->exact_groups[0]) {
+        memcpy(d->groups, k->exact_groups, sizeof d->groups);
+        return lat_sched_dispatch(r->ctx->sched, d);
+    }
     uint32_t n_z = k->groups_z ? k->groups_z : 1, max_z = lat_caps(r->ctx)->max_groups[2];
     LAT_TRY(fold(r, groups, d->groups));
     if (n_z > max_z && !k->push_z0)
@@ -281,7 +285,7 @@ lattn_status lat_kernel_run(lattn_ctx *ctx, const struct lat_kernel *k)
 {
     struct run r = { .ctx = ctx, .k = k, .n = (uint32_t) (k->n_read + k->n_write) };
     LAT_ASSERT(r.n <= LAT_MAX_BINDINGS && k->push_bytes <= LAT_MAX_PUSH_BYTES);
-    if (k->groups == 0)
+    if (k->groups == 0 && k->exact_groups[0] == 0)
         return LATTN_OK;
     if (k->push_bytes)
         memcpy(r.push, k->push, k->push_bytes);

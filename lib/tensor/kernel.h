@@ -49,6 +49,7 @@ struct lat_kernel {
     uint32_t groups_z;  // 0 means 1
     uint16_t push_z0;   // byte offset in the push block of the u32 first z, for kernels that may
                         // pass the device's limit of z; 0 = none, then that is ERR_UNSUPPORTED
+    uint32_t exact_groups[3];  // instead of groups, when not 0: x, y and z as they are
     struct lat_split split;
     double bytes, flops;  // for statistics; bytes 0 = sum of the bindings
 };
@@ -94,5 +95,7 @@ void lat_strategy_force(lattn_ctx *ctx, int kind);
 void lat_strategy_disable(lattn_ctx *ctx, enum lat_strategy_kind kind, bool off);
 // What the last select for op took, for lattn-bench and lattn-info.
 const struct lat_strategy *lat_strategy_last(lattn_ctx *ctx);
+// Every kind that was taken since the last lat_strategy_force, as bits.
+uint32_t lat_strategy_taken(lattn_ctx *ctx);
 
 #endif

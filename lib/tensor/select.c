@@ -19,6 +19,7 @@ struct select {
     int preferred;  // by LATTN_STRATEGY; -1 = none
     int forced;     // by lat_strategy_force; -1 = none
     const struct lat_strategy *last;
+    uint32_t taken;  // kinds since forced was set, as bits
 };
 
 const char *lat_strategy_name(enum lat_strategy_kind kind)
@@ -111,14 +112,17 @@ int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strateg
         row = 0;
     }
     s->last = &table[row];
+    s->taken |= 1u << table[row].kind;
     return row;
 }
 
 void lat_strategy_force(lattn_ctx *ctx, int kind)
 {
     struct select *s = state_of(ctx);
-    if (s)
-        s->forced = kind;
+    if (!s)
+        return;
+    s->forced = kind;
+    s->taken = 0;
 }
 
 void lat_strategy_disable(lattn_ctx *ctx, enum lat_strategy_kind kind, bool off)
@@ -132,4 +136,10 @@ const struct lat_strategy *lat_strategy_last(lattn_ctx *ctx)
 {
     struct select *s = state_of(ctx);
     return s ? s->last : NULL;
+}
+
+uint32_t lat_strategy_taken(lattn_ctx *ctx)
+{
+    struct select *s = state_of(ctx);
+    return s ? s->taken : 0;
 }
