@@ -62,7 +62,7 @@ TEST(caps, floor_profile_leaves_the_smallest_device)
 
 TEST(caps, single_limits_are_lowered_and_never_raised)
 {
-    struct lat_device *plain = dt_open(NULL);
+    struct lat_device *plain = open_with(NULL, NULL);
     if (!plain)
         return;
     struct lat_device *dev = open_with("max_binding_bytes=4096,push_descriptors=0,max_groups[0]=7,"
