@@ -7,7 +7,7 @@
 # loader, libc and LLVM, and Mesa from its backports, unpacked into BUILD/modern. What runs there is
 # started through that libc's own dynamic linker, so the machine's libc may be older.
 #
-#     BUILD/modern/bin/glslc          the compiler
+#     BUILD/modern/bin/glslc          the compiler; beside it spirv-val
 #     BUILD/modern/run PROGRAM ...    runs a program on the unpacked lavapipe, or on MODERN_ICD
 #     BUILD/modern/packages           names and versions
 #
@@ -29,7 +29,8 @@ private_apt_open "$dir" <<END
 $mirror trixie main
 $mirror trixie-backports main
 END
-private_apt_unpack "$dir/root" glslc libvulkan1 mesa-vulkan-drivers/trixie-backports
+private_apt_unpack "$dir/root" glslc spirv-tools libvulkan1 \
+    mesa-vulkan-drivers/trixie-backports
 
 linker=$(find "$dir/root/usr/lib" -name 'ld-linux*.so*' -type f | head -n 1)
 icd=$(find "$dir/root/usr/share/vulkan/icd.d" -name 'lvp_icd*.json' | head -n 1)
@@ -41,10 +42,12 @@ libraries=$(dirname "$linker")
 sed "s|\"library_path\": *\"[^\"]*\"|\"library_path\": \"$libraries/libvulkan_lvp.so\"|" \
     "$icd" >"$dir/lvp_icd.json"
 
-cat >"$dir/bin/glslc" <<END
+for tool in glslc spirv-val; do
+    cat >"$dir/bin/$tool" <<END
 #!/bin/sh
-exec "$linker" --library-path "$libraries" "$dir/root/usr/bin/glslc" "\$@"
+exec "$linker" --library-path "$libraries" "$dir/root/usr/bin/$tool" "\$@"
 END
+done
 
 # Libraries of the distribution (jansson, utf8proc, ...) come after the unpacked ones: an older
 # library runs on a newer libc. The machine's implicit layers were built for another loader.
@@ -61,7 +64,7 @@ export VK_LOADER_LAYERS_DISABLE=~implicit~
 export LATTN_TEST_WRAPPER="$dir/run"
 exec "$linker" --library-path "$libraries\${host:+:\$host}" "\$program" "\$@"
 END
-chmod +x "$dir/bin/glslc" "$dir/run"
+chmod +x "$dir"/bin/* "$dir/run"
 
 "$dir/bin/glslc" --version >/dev/null || skip "the unpacked glslc does not start"
 rm -rf "$dir/apt"
