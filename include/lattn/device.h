@@ -144,7 +144,15 @@ typedef struct lattn_rng_state {
     uint32_t op;    // random ops so far in this step
 } lattn_rng_state;
 
+/** Where the random stream of ctx is now, for a checkpoint. */
 LATTN_API lattn_rng_state lattn_rng_get(const lattn_ctx *ctx);
+
+/**
+ * Moves the random stream, as on resuming from a checkpoint: the same ops then draw the same
+ * numbers again.
+ *
+ * Edge     in the middle of a step the ops that follow count on from state.op
+ */
 LATTN_API void lattn_rng_set(lattn_ctx *ctx, lattn_rng_state state);
 
 // ---- counters -----------------------------------------------------------------------------
@@ -168,6 +176,12 @@ typedef struct lattn_stats {
     uint64_t device_time_ns;     // sum over submissions, 0 without timestamps
 } lattn_stats;
 
+/**
+ * The counters so far. Differences of two readings show what happened in between.
+ *
+ * Owner    the caller; a copy
+ * Waits    no
+ */
 LATTN_API lattn_stats lattn_ctx_stats(const lattn_ctx *ctx);
 
 // ---- step graphs --------------------------------------------------------------------------
