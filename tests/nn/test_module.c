@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+
+#include "harness/harness.h"
+#include "lattn/lattn.h"
+
+static lattn_module *two_layers(lattn_ctx *ctx)
+{
+    lattn_module *m = NULL, *a = NULL, *b = NULL;
+    lattn_linear_params params = { .in_features = 3, .out_features = 4 };
+    EXPECT_OK(lattn_module_create(ctx, "two_layers", &m));
+    EXPECT_OK(lattn_linear_create(ctx, &params, &a));
+    params = (lattn_linear_params){ .in_features = 4, .out_features = 2, .no_bias = true };
+    EXPECT_OK(lattn_linear_create(ctx, &params, &b));
+    EXPECT_OK(lattn_module_add(m, "block.first", a));
+    EXPECT_OK(lattn_module_add(m, "second", b));
+    return m;
+}
+
+GPU_TEST(module, parameters_are_listed_in_order_with_full_names)
+{
+    lattn_module *m = two_layers(ctx);
+    lattn_parameter list[8];
+    int n = 0;
+    EXPECT_OK(lattn_module_parameters(m, list, 8, &n));
+    EXPECT_EQ(n, 3);
+    EXPECT_STR(list[0].name, "block.first.weight");
+    EXPECT_STR(list[1].name, "block.first.bias");
+    EXPECT_STR(list[2].name, "second.weight");
+    EXPECT(!list[0].no_decay && list[1].no_decay);
+    EXPECT_EQ(lattn_module_numel(m), 12 + 4 + 8);
+    EXPECT(lattn_module_parameter(m, "second.weight") == list[2].tensor);
+    EXPECT(lattn_module_parameter(m, "second.bias") == NULL);
+    lattn_module_destroy(&m);
+}
+
+GPU_TEST(module, a_name_is_taken_once)
+{
+    lattn_module *m = two_layers(ctx), *extra = NULL;
+    EXPECT_OK(lattn_dropout_create(ctx, 0.5f, &extra));
+    EXPECT_STATUS(lattn_module_add(m, "second", extra), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(NULL), "second");
+    lattn_module_destroy(&m);
+}
+
+GPU_TEST(module, frozen_parameters_get_no_gradient)
+{
+    lattn_module *m = two_layers(ctx);
+    EXPECT_OK(lattn_module_set_requires_grad(m, false));
+    EXPECT(!lattn_tensor_requires_grad(lattn_module_parameter(m, "second.weight")));
+    lattn_module_destroy(&m);
+}
+
+GPU_TEST(module, the_wrong_kind_is_refused_with_both_names)
+{
+    lattn_module *m = NULL;
+    float one = 1;
+    EXPECT_OK(lattn_dropout_create(ctx, 0.5f, &m));
+    lattn_linear_forward(ctx, m, lt_tensor(ctx, 1, (int64_t[]){ 1 }, &one), LATTN_EPILOGUE_NONE);
+    lt_expect_error(ctx, LATTN_ERR_ARG, "dropout");
+    lattn_module_destroy(&m);
+}
+
+GPU_TEST(init, normal_and_kaiming_have_their_spread)
+{
+    enum { ROWS = 64, COLS = 100, N = ROWS * COLS };
+    static float v[N];
+    const struct {
+        lattn_init init;
+        double std;
+    } rules[] = {
+        { { LATTN_INIT_NORMAL, 0.02f }, 0.02 },
+        { { LATTN_INIT_TRUNC_NORMAL, 0.02f }, 0.02 * 0.8796 },
+        { { LATTN_INIT_UNIFORM, 0.5f }, 0.5 / sqrt(3.0) },
+        { { LATTN_INIT_XAVIER_UNIFORM, 0 }, sqrt(2.0 / (ROWS + COLS)) },
+        { { LATTN_INIT_XAVIER_NORMAL, 0 }, sqrt(2.0 / (ROWS + COLS)) },
+        { { LATTN_INIT_KAIMING_UNIFORM, 0 }, sqrt(2.0 / COLS) },
+        { { LATTN_INIT_KAIMING_NORMAL, 0 }, sqrt(2.0 / COLS) },
+    };
+    lattn_tensor *t = NULL;
+    EXPECT_OK(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ ROWS, COLS }, &t));
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) {
+        double sum = 0, squares = 0;
+        EXPECT_OK(lattn_init_(t, rules[r].init));
+        EXPECT_OK(lattn_tensor_read_f32(t, v, N));
+        for (int i = 0; i < N; i++) {
+            sum += (double) v[i];
+            squares += (double) v[i] * (double) v[i];
+        }
+        EXPECT_NEAR(sum / N, 0, 5 * rules[r].std / sqrt(N));
+        EXPECT_NEAR(sqrt(squares / N), rules[r].std, 0.04 * rules[r].std);
+    }
+    lattn_tensor_release(&t);
+}
