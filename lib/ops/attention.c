@@ -108,6 +108,9 @@ bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tens
            (!args->key_lengths || check_lengths(ctx, q, args->key_lengths));
 }
 
+// Between [B, T, H, D] and [B, H, T, D].
+static const int heads_second[] = { 0, 2, 1, 3 };
+
 // ---- op -------------------------------------------------------------------------------------------
 
 // out lies in memory as [B, T, H, D]: joining the heads afterwards is then a view.
@@ -116,7 +119,7 @@ static lattn_status infer(struct lat_call *c)
     const lattn_tensor *q = c->in[Q];
     LAT_TRY(
         lat_out(c, OUT, q->dtype, 4, (int64_t[]){ q->dim[0], q->dim[2], q->dim[1], q->dim[3] }));
-    c->out[OUT] = lat_view_permute(c->out[OUT], (int[]){ 0, 2, 1, 3 });
+    c->out[OUT] = lat_view_permute(c->out[OUT], heads_second);
     if (!c->out[OUT])
         return c->ctx->error;
     return lat_out(c, LSE, LATTN_DTYPE_F32, 3, q->dim);
@@ -149,11 +152,14 @@ static lattn_status forward(struct lat_call *c)
     return lat_attention_forward(&a);
 }
 
-// The kernels write all three gradients.
+// The kernels write all three gradients, as [B, T, H, D] like out: what the layers before attention
+// take without a copy.
 static lattn_tensor *grad_for(const struct lat_call *c, int i)
 {
     const lattn_tensor *in = c->in[i];
-    return c->grad_in[i] ? c->grad_in[i] : lat_tensor_new(c->ctx, in->dtype, in->rank, in->dim);
+    int64_t dims[] = { in->dim[0], in->dim[2], in->dim[1], in->dim[3] };
+    lattn_tensor *grad = lat_tensor_new(c->ctx, in->dtype, 4, dims);
+    return grad ? lat_view_permute(grad, heads_second) : NULL;
 }
 
 static lattn_status backward(struct lat_call *c)
@@ -167,6 +173,10 @@ static lattn_status backward(struct lat_call *c)
     a.dv = grad_for(c, V);
     if (!a.g || !a.dq || !a.dk || !a.dv)
         return c->ctx->error;
+    lattn_tensor *made[] = { a.dq, a.dk, a.dv };
+    for (int i = 0; i < 3; i++)
+        if (c->grad_in[i])
+            c->grad_in[i] = made[i];
     return lat_attention_backward(&a);
 }
 
@@ -178,6 +188,7 @@ const struct lat_op lat_op_attention = {
     .keep_in = (1u << N_INPUTS) - 1,
     .keep_out = 1u << OUT | 1u << LSE,
     .strided_in = 1u << Q | 1u << K | 1u << V | 1u << MASK,
+    .strided_grad_out = 1u << OUT,
     .no_grad_in = 1u << MASK | 1u << LENGTHS | 1u << RANDOM,
     .infer = infer,
     .forward = forward,

@@ -17,7 +17,7 @@ struct lat_attention {
     lattn_tensor *lse;           // f32 [B, H, T]
     lattn_tensor *stats;         // f32 [B, H, T, 2], backward only
     lattn_tensor *g;             // gradient of out; the head size is contiguous
-    lattn_tensor *dq, *dk, *dv;  // contiguous
+    lattn_tensor *dq, *dk, *dv;
     float scale, dropout;
     uint32_t op;      // of the random stream
     uint32_t batch0;  // of the whole call, when this is a part of its batches

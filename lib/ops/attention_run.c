@@ -73,10 +73,10 @@ static lattn_status run(const struct lat_attention *a, struct lat_kernel *kernel
     return lat_kernel_run(a->ctx, kernel);
 }
 
-// out as it lies in memory.
-static lattn_tensor *out_memory(const struct lat_attention *a)
+// out and gradients as they lie in memory.
+static lattn_tensor *memory_of(lattn_tensor *t)
 {
-    return lat_view_permute(a->out, (int[]){ 0, 2, 1, 3 });
+    return lat_view_permute(t, (int[]){ 0, 2, 1, 3 });
 }
 
 static uint64_t blocks(int64_t n)
@@ -95,7 +95,7 @@ static lattn_status forward(const struct lat_attention *a)
     struct lat_kernel kernel = {
         .shader = &lat_shader_attention_fwd_base,
         .n_read = 6,
-        .write = { out_memory(a), a->lse },
+        .write = { memory_of(a->out), a->lse },
         .n_write = 2,
         .groups = (uint64_t) (a->q->dim[0] * a->q->dim[1]) * blocks(a->q->dim[2]),
         .flops = 2 * product_flops(a),
@@ -107,15 +107,15 @@ static lattn_status backward_q(const struct lat_attention *a)
 {
     struct lat_kernel kernel = {
         .shader = &lat_shader_attention_bwd_q_base,
-        .read = { [6] = out_memory(a), a->g, a->lse },
+        .read = { [6] = memory_of(a->out), a->g, a->lse },
         .n_read = 9,
-        .write = { a->dq, a->stats },
+        .write = { memory_of(a->dq), a->stats },
         .n_write = 2,
         .push_offset = { [7] = PUSH(g_offset) },
         .groups = (uint64_t) (a->q->dim[0] * a->q->dim[1]) * blocks(a->q->dim[2]),
         .flops = 3 * product_flops(a),
     };
-    return kernel.read[6] ? run(a, &kernel) : a->ctx->error;
+    return kernel.read[6] && kernel.write[0] ? run(a, &kernel) : a->ctx->error;
 }
 
 static lattn_status backward_kv(const struct lat_attention *a)
@@ -124,13 +124,13 @@ static lattn_status backward_kv(const struct lat_attention *a)
         .shader = &lat_shader_attention_bwd_kv_base,
         .read = { [6] = a->g, a->stats },
         .n_read = 8,
-        .write = { a->dk, a->dv },
+        .write = { memory_of(a->dk), memory_of(a->dv) },
         .n_write = 2,
         .push_offset = { [6] = PUSH(g_offset) },
         .groups = (uint64_t) (a->k->dim[0] * a->k->dim[1]) * blocks(a->k->dim[2]),
         .flops = 4 * product_flops(a),
     };
-    return run(a, &kernel);
+    return kernel.write[0] && kernel.write[1] ? run(a, &kernel) : a->ctx->error;
 }
 
 // ---- parts of the batch ------------------------------------------------------------------------------

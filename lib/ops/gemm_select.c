@@ -48,6 +48,15 @@ static double cost(const struct lat_gemm_form *form, const struct lat_problem *p
     return (tiles < width ? width : tiles) * work / form->efficiency;
 }
 
+// The kernel is laid out for one subgroup size, so the device must give exactly that.
+static bool in_subgroups(const struct lat_problem *p)
+{
+    const struct lat_caps *caps = p->caps;
+    bool one_size = caps->min_subgroup_size == caps->max_subgroup_size;
+    return caps->subgroup_basic && caps->subgroup_ballot && caps->subgroup_size >= 4 &&
+        (one_size || (caps->subgroup_size_control && caps->full_subgroups));
+}
+
 #define COST_OF(name)                                                                              \
     static double cost_of_##name(const struct lat_problem *p)                                      \
     {                                                                                              \
@@ -61,14 +70,22 @@ static const struct lat_gemm_form base_64 = {
     &lat_shader_gemm_base, .group = 256, .bm = 64, .bn = 64, .bk = 16, .tm = 4, .tn = 4, .efficiency = 0.7f };
 static const struct lat_gemm_form base_128 = {
     &lat_shader_gemm_base, .group = 256, .bm = 128, .bn = 128, .bk = 8, .tm = 8, .tn = 8, .efficiency = 1 };
+static const struct lat_gemm_form subgroup_8 = {
+    &lat_shader_gemm_subgroup, .bm = 8, .bk = 4, .tm = 8, .tn = 2, .efficiency = 0.3f };
+static const struct lat_gemm_form subgroup_16 = {
+    &lat_shader_gemm_subgroup, .bm = 16, .bk = 4, .tm = 16, .tn = 4, .efficiency = 0.6f };
 COST_OF(base_32)
 COST_OF(base_64)
 COST_OF(base_128)
+COST_OF(subgroup_8)
+COST_OF(subgroup_16)
 
 static const struct lat_strategy table[] = {
     { LAT_STRATEGY_BASE, "32x32",   NULL, cost_of_base_32,  &base_32 },
     { LAT_STRATEGY_BASE, "64x64",   NULL, cost_of_base_64,  &base_64 },
     { LAT_STRATEGY_BASE, "128x128", NULL, cost_of_base_128, &base_128 },
+    { LAT_STRATEGY_SUBGROUP, "8x2",  in_subgroups, cost_of_subgroup_8,  &subgroup_8 },
+    { LAT_STRATEGY_SUBGROUP, "16x4", in_subgroups, cost_of_subgroup_16, &subgroup_16 },
 };
 // clang-format on
 

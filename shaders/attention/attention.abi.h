@@ -8,7 +8,6 @@
 #define LAT_ATTENTION_LENGTHS 2u  // key_lengths
 #define LAT_ATTENTION_CAUSAL 4u
 #define LAT_ATTENTION_DROPOUT 8u
-#define LAT_ATTENTION_ROWS_FIRST 16u  // gradients are stored as [B, T, H, D], not [B, H, T, D]
 
 // Scores at or below this are masked: they get weight 0 even when their whole row is. Finite,
 // because Vulkan does not promise exp(-inf) = 0.

@@ -4,8 +4,8 @@
 // batch and head is, which keys a query sees, and which weights dropout keeps. The kernels' own
 // tensors start at binding 3.
 //
-// out is stored as [B, T, H, D], which is how the layers around attention hold their activations:
-// the op hands it out as a permuted view.
+// out and the gradients are stored as [B, T, H, D], which is how the layers around attention hold
+// their activations: the op hands them out as permuted views.
 #ifndef LAT_ATTENTION_GLSL
 #define LAT_ATTENTION_GLSL
 #include "common/dtype.glsl"
@@ -24,22 +24,15 @@ const bool HAS_MASK = (OPTIONS & LAT_ATTENTION_MASK) != 0;
 const bool HAS_LENGTHS = (OPTIONS & LAT_ATTENTION_LENGTHS) != 0;
 const bool CAUSAL = (OPTIONS & LAT_ATTENTION_CAUSAL) != 0;
 const bool DROPOUT = (OPTIONS & LAT_ATTENTION_DROPOUT) != 0;
-const bool ROWS_FIRST = (OPTIONS & LAT_ATTENTION_ROWS_FIRST) != 0;
 
 layout(binding = 0) readonly buffer Mask { float mask[]; };
 layout(binding = 1) readonly buffer Lengths { int key_lengths[]; };
 layout(binding = 2) readonly buffer Random { uint random_state[]; };
 
-// First element of a row of out.
-uint out_row(uint batch, uint head, uint t)
+// First element of a row of out or of a gradient, with n rows and heads heads.
+uint row_at(uint batch, uint head, uint row, uint n, uint heads)
 {
-    return ((batch * p.t + t) * HEADS + head) * D;
-}
-
-// Of a row of a gradient with n rows and heads heads.
-uint grad_row(uint batch, uint head, uint row, uint n, uint heads)
-{
-    return (ROWS_FIRST ? (batch * n + row) * heads + head : (batch * heads + head) * n + row) * D;
+    return ((batch * n + row) * heads + head) * D;
 }
 
 // Keys from here on are padding.

@@ -166,7 +166,7 @@ void main()
         uint s = s0 + row + i;
         if (s >= p.s)
             continue;
-        uint at = grad_row(batch, key_head, s, p.s, KEY_HEADS);
+        uint at = row_at(batch, key_head, s, p.s, KEY_HEADS);
         [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
             uint d = slice * SLICE + col;
             if (d < D) {

@@ -92,7 +92,7 @@ float[2] dots_with_out(uint g_base, uint batch, uint head, uint t0, uint row, ui
         if (t < p.t)
             for (uint d = col; d < D; d += 16)
                 sum += load(g[g_base + t * p.g_stride[2] + d])
-                    * load(out_[out_row(batch, head, t) + d]);
+                    * load(out_[row_at(batch, head, t, p.t, HEADS) + d]);
         tile[(row + i) * TILE_LINE + col] = sum;
     }
     barrier();
@@ -175,7 +175,7 @@ void main()
         [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
             uint d = slice * SLICE + col;
             if (d < D)
-                dq[grad_row(batch, head, t, p.t, HEADS) + d] = store(acc[slice * 2 + i]);
+                dq[row_at(batch, head, t, p.t, HEADS) + d] = store(acc[slice * 2 + i]);
         }
         if (col == 0) {
             stats[(matrix * p.t + t) * 2] = row_lse[i];

@@ -159,10 +159,11 @@ void main()
             continue;
         // l is 0 when nothing is to be seen; NaN stays NaN.
         float factor = l[i] == 0.0 ? 0.0 : p.keep_factor / l[i];
+        uint at = row_at(batch, head, t, p.t, HEADS);
         [[unroll]] for (uint j = 0; j < SLICES * 2; j++) {
             uint d = col + j * 16;
             if (d < D)
-                out_[out_row(batch, head, t) + d] = store(o[j / 2 * 4 + i * 2 + j % 2] * factor);
+                out_[at + d] = store(o[j / 2 * 4 + i * 2 + j % 2] * factor);
         }
         if (col == 0)
             lse[matrix * p.t + t] = l[i] == 0.0 ? 0.0 : m[i] + log(l[i]);
