@@ -125,11 +125,12 @@ static void record_outputs(
 static lattn_status make_cuts(struct lat_replay *r, const double *cost)
 {
     uint32_t n = (uint32_t) r->list.commands.n;
+    LAT_TRY(LAT_RESERVE(&r->ends, n + 1));  // first, so that the old cuts survive a failure
     r->ends.n = 0;
     uint32_t first = 0;
     do {
         first = first < n ? lat_cut(r->sched, &r->list, first, cost) : n;
-        LAT_TRY(LAT_PUSH(&r->ends, first));
+        r->ends.items[r->ends.n++] = first;
     } while (first < n);
     r->cut++;
     return LATTN_OK;
@@ -342,9 +343,7 @@ void lat_replay_destroy(struct lat_replay **replay)
         return;
     struct lat_sched *s = r->sched;
     for (uint32_t c = 0; c < LAT_COUNT(r->copies); c++)
-        if (!s->dev->lost && !s->dev->wedged &&
-            lat_sched_wait_ticket(s, r->copies[c].ticket, "a graph that is being destroyed"))
-            lat_log(LATTN_LOG_WARN, "graph: %s", lat_err_text());
+        lat_sched_settle(s, r->copies[c].ticket, "a graph that is being destroyed");
     for (uint32_t c = 0; c < LAT_COUNT(r->copies); c++)
         copy_destroy(r, &r->copies[c]);
     lat_list_free(&r->list);

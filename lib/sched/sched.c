@@ -87,9 +87,7 @@ void lat_sched_destroy(struct lat_sched **sched)
     if (s->capturing)
         lat_capture_abort(s);
     lat_list_free(&s->list);  // recorded but never flushed: nobody asked for it
-    if (!s->dev->lost && !s->dev->wedged &&
-        lat_sched_wait_ticket(s, s->dev->last_ticket, "work at the end"))
-        lat_log(LATTN_LOG_WARN, "scheduler: at the end: %s", lat_err_text());
+    lat_sched_settle(s, s->dev->last_ticket, "work at the end");
     lat_trace_close(&s->trace);
     free_segments(s);
     lat_staging_free(s);

@@ -12,6 +12,7 @@
 // A segment has a command pool of its own: resetting a pool is the cheapest way to recycle a
 // command buffer, and no other command buffer is in the way.
 
+#include "base/log.h"
 #include "base/thread.h"
 #include "sched/state.h"
 
@@ -186,8 +187,12 @@ static lattn_status read_times(struct lat_sched *s, struct lat_segment *seg)
     uint64_t span = lat_timer_elapsed(s->dev, ns[0], ns[seg->n_times - 1]);
     seg->measured_ns = (double) span;
     s->dev->stats.device_time_ns += span;
-    if (s->trace && seg->events.n)
-        LAT_TRY(lat_trace_write(s->trace, seg->events.items, seg->events.n, ns));
+    if (s->trace && seg->events.n &&
+        lat_trace_write(s->trace, seg->events.items, seg->events.n, ns)) {
+        // A full disk ends the trace, not the training.
+        lat_log(LATTN_LOG_WARN, "LATTN_TRACE: %s; the trace ends here", lat_err_text());
+        lat_trace_close(&s->trace);
+    }
     return LATTN_OK;
 }
 

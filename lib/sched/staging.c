@@ -26,14 +26,23 @@ static struct lat_slice part_of(const struct lat_slice *whole, uint64_t offset, 
     return part;
 }
 
+// A staging block of bytes, or of what the device allows in one piece, if that is less.
+static lattn_status staging_block(
+    struct lat_sched *s, enum lat_memory_kind kind, uint64_t bytes, struct lat_block **out)
+{
+    uint64_t most = LAT_MIN(bytes, s->dev->caps.max_allocation_bytes);
+    return lat_block_create_host(s, kind, most / 4096 * 4096, out);
+}
+
 // ---- upload ---------------------------------------------------------------------------------
 
 static lattn_status ring_create(struct lat_sched *s)
 {
     if (s->upload.block)
         return LATTN_OK;
-    s->upload.bytes = LAT_MIN(UPLOAD_BYTES, s->dev->caps.max_allocation_bytes);
-    return lat_block_create_host(s, LAT_MEMORY_UPLOAD, s->upload.bytes, &s->upload.block);
+    LAT_TRY(staging_block(s, LAT_MEMORY_UPLOAD, UPLOAD_BYTES, &s->upload.block));
+    s->upload.bytes = lat_block_bytes(s->upload.block);
+    return LATTN_OK;
 }
 
 static lattn_status reclaim(struct lat_sched *s, bool wait)
@@ -145,8 +154,8 @@ lattn_status lat_sched_download(struct lat_sched *s, struct lat_range src, void 
     if (src.bytes == 0)
         return LATTN_OK;
     if (!s->readback)
-        LAT_TRY(lat_block_create_host(s, LAT_MEMORY_READBACK, READBACK_BYTES, &s->readback));
-    uint64_t half = READBACK_BYTES / 2;
+        LAT_TRY(staging_block(s, LAT_MEMORY_READBACK, READBACK_BYTES, &s->readback));
+    uint64_t half = lat_block_bytes(s->readback) / 2;
     uint64_t n = (src.bytes + half - 1) / half;
     struct piece pieces[2];
     for (uint64_t i = 0; i <= n; i++) {

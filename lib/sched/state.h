@@ -168,6 +168,8 @@ uint32_t lat_cut(
 // Completes what has run, without waiting / up to ticket, waiting for it.
 lattn_status lat_sched_poll(struct lat_sched *s);
 lattn_status lat_sched_wait_ticket(struct lat_sched *s, uint64_t ticket, const char *what);
+// Before objects are destroyed: returns when ticket is complete, or the device lost or wedged.
+void lat_sched_settle(struct lat_sched *s, uint64_t ticket, const char *what);
 
 // ---- staging.c ------------------------------------------------------------------------------
 

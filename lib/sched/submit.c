@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "sched/state.h"
 #include <math.h>
+#include <stdio.h>
 
 // ---- estimates ------------------------------------------------------------------------------
 
@@ -114,6 +115,19 @@ lattn_status lat_sched_wait_ticket(struct lat_sched *s, uint64_t ticket, const c
         while (s->in_flight.n && s->in_flight.items[0]->ticket <= until);
     }
     return LATTN_OK;
+}
+
+void lat_sched_settle(struct lat_sched *s, uint64_t ticket, const char *what)
+{
+    // A wait may fail for want of memory and succeed the next time.
+    for (int attempt = 0; attempt < 3; attempt++)
+        if (s->dev->lost || s->dev->wedged || lat_sched_wait_ticket(s, ticket, what) == LATTN_OK)
+            return;
+    // Unknown whether it still runs: leaking it is the only safe thing left.
+    snprintf(s->dev->lost_text, sizeof s->dev->lost_text, "cannot wait for %s: %s", what,
+        lat_err_text());
+    s->dev->wedged = true;
+    lat_log(LATTN_LOG_ERROR, "%s", s->dev->lost_text);
 }
 
 static lattn_status eager_segment(struct lat_sched *s, struct lat_segment **out)

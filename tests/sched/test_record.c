@@ -152,7 +152,7 @@ TEST(staging, many_uploads_wait_only_for_the_ring)
 
 TEST(block, step_memory_is_shared_when_uses_do_not_overlap)
 {
-    enum { BYTES = 1 << 20 };
+    enum { BYTES = 1 << 15 };
     struct fixture f;
     if (!fixture_open(&f))
         return;
@@ -176,7 +176,7 @@ TEST(block, step_memory_is_shared_when_uses_do_not_overlap)
 
 TEST(block, steady_eager_steps_allocate_nothing)
 {
-    enum { BYTES = 1 << 20 };
+    enum { BYTES = 1 << 15 };
     struct fixture f;
     if (!fixture_open(&f))
         return;
