@@ -9,9 +9,9 @@
 #ifndef LAT_OPTIM_KERNELS_H
 #define LAT_OPTIM_KERNELS_H
 #include "autograd/op.h"
-#include "optim/optim.abi.h"
+#include "optim/optim_layout.h"
 
-// hyper: f32 [LAT_HYPER_COUNT], indices in shaders/optim/optim.abi.h.
+// hyper: f32 [LAT_HYPER_COUNT], indices in shaders/optim/optim_layout.h.
 // groups: f32 [n_groups, LAT_GROUP_COUNT].
 // report: f32 [LAT_REPORT_COUNT].
 
@@ -19,7 +19,7 @@ struct lat_grad_norm {
     lattn_tensor *const *grads;  // arenas, each contiguous, of any float dtype
     int n_grads;                 // 0 reports norm 0, clip factor 1, finite
     lattn_tensor *hyper;
-    lattn_tensor *report;        // out
+    lattn_tensor *report;  // out
 };
 
 // report = (norm of all gradients times the gradient scale, min(1, max_norm / (norm + 1e-6)),
@@ -36,7 +36,7 @@ struct lat_update {
     lattn_tensor *chunk_group;  // i32 [ceil(n / LAT_OPTIM_CHUNK)]: the group of each chunk
     lattn_tensor *groups;
     lattn_tensor *hyper;
-    lattn_tensor *report;       // written by lat_grad_norm_run before
+    lattn_tensor *report;  // written by lat_grad_norm_run before
 };
 
 // g = grad * gradient scale * clip factor; nothing is changed when report says not finite.

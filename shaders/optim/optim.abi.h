@@ -1,46 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// The small buffers that update rules read, described once for C and GLSL.
+// Push block of the update rules. The buffers they read are laid out in optim_layout.h.
 #ifndef LAT_OPTIM_ABI_H
 #define LAT_OPTIM_ABI_H
 #include "common/abi.h"
-
-#define LAT_OPTIM_CHUNK 1024     // elements that share a group; parameters start on a chunk
-
-// hyper: what the host writes before each step.
-#define LAT_HYPER_LR 0
-#define LAT_HYPER_GRAD_SCALE 1   // every gradient is multiplied by it: 1 / loss scale; 1 = none
-#define LAT_HYPER_MAX_NORM 2     // clip the norm to it; 0 = do not clip
-#define LAT_HYPER_BETA1 3
-#define LAT_HYPER_SHARE1 4       // 1 - beta1; for SGD 1 - dampening, but 1 in the first update
-#define LAT_HYPER_BETA2 5
-#define LAT_HYPER_SHARE2 6       // 1 - beta2, rounded once: the difference of two floats is not
-#define LAT_HYPER_EPS 7
-#define LAT_HYPER_BIAS1 8        // 1 - beta1^t, t counted from 1
-#define LAT_HYPER_SQRT_BIAS2 9   // sqrt(1 - beta2^t)
-#define LAT_HYPER_MOMENTUM 10
-#define LAT_HYPER_NESTEROV 11    // 1 or 0
-#define LAT_HYPER_COUNT 16
-
-// groups: one row per parameter group.
-#define LAT_GROUP_LR_RATIO 0     // the group's rate is this times LAT_HYPER_LR
-#define LAT_GROUP_WEIGHT_DECAY 1
-#define LAT_GROUP_COUNT 2
-
-// report: what grad_norm writes.
-#define LAT_REPORT_NORM 0
-#define LAT_REPORT_CLIP 1
-#define LAT_REPORT_FINITE 2
-#define LAT_REPORT_COUNT 4
-
-LAT_PUSH_BEGIN(optim_push)
-    LAT_U32 n;         // elements of the arena
-    LAT_U32 n_chunks;  // of this dispatch
-    LAT_U32 chunk0;    // first one of this dispatch
-    LAT_U32 flags;
-LAT_PUSH_END
+#include "optim/optim_layout.h"
 
 #define LAT_OPTIM_HAS_COPY 1u
-#define LAT_OPTIM_HAS_MOMENTUM 2u
+#define LAT_OPTIM_HAS_MOMENT1 2u
+#define LAT_OPTIM_HAS_MOMENT2 4u
+
+LAT_PUSH_BEGIN(optim_push)
+    LAT_U32 n_chunks;  // of this dispatch
+    LAT_U32 chunk0;    // first one of this dispatch
+    LAT_U32 n;         // elements of the arena
+    LAT_U32 flags;
+LAT_PUSH_END
 
 #endif

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+//
+// layer_norm over the last dimension, of n elements.
+//
+//   forward    h = (x - mean) rstd,  y = h weight + bias,  rstd = 1 / sqrt(var + eps)
+//   backward   g = dy weight,  dx = rstd (g - mean(g) - h mean(g h))
+//              dweight = sum over rows of dy h,  dbias = sum over rows of dy
+//
+// The variance is that of the deviations from the mean, in a second pass over the row; E[x^2] -
+// mean^2 would cancel. Mean and rstd of each row are kept for backward. Sums over rows are made per
+// block of rows, then over the blocks in order: the blocks depend on the shape alone, so that the
+// gradient has the same bits in every run.
+// Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.
+
+#include "ops/layer_norm.h"
+#include "ops/pointwise.h"
+#include "ops/row.h"
+#include "lattn/ops.h"
+#include "norm/layer_norm_cols.abi.h"
+#include "lat_shaders.h"
+#include <math.h>
+
+enum {
+    COLS_GROUP = 64,         // invocations of the column kernels, four columns each
+    ROWS_PER_BLOCK = 32,     // at least
+    MIN_BLOCKS = 64,         // before blocks grow
+    WANTED_COLUMNS = 65536,  // sums side by side that keep a large device busy
+};
+
+struct layer_norm_attr {
+    float eps;
+};
+
+// ---- shared with dropout_add_layer_norm ---------------------------------------------------------
+
+static lattn_status check_vector(
+    struct lat_call *c, const char *what, const lattn_tensor *x, const lattn_tensor *v)
+{
+    if (!v)
+        return LATTN_OK;
+    if (v->dtype != x->dtype)
+        return lat_err(LATTN_ERR_DTYPE, "%s: %s is %s, x is %s", c->op_name, what,
+            lattn_dtype_name(v->dtype), lattn_dtype_name(x->dtype));
+    if (v->rank != 1 || v->dim[0] != lat_dim(x, -1))
+        return lat_err(LATTN_ERR_SHAPE, "%s: %s is %s, the last dimension of x %s needs [%lld]",
+            c->op_name, what, LAT_SHAPE(v), LAT_SHAPE(x), (long long) lat_dim(x, -1));
+    return LATTN_OK;
+}
+
+lattn_status lat_norm_check(
+    struct lat_call *c, const lattn_tensor *x, const lattn_tensor *weight, const lattn_tensor *bias)
+{
+    LAT_TRY(lat_check_float(c, x));
+    LAT_TRY(lat_check_count(c->op_name, x));
+    if (x->rank == 0)
+        return lat_err(
+            LATTN_ERR_SHAPE, "%s: x is a scalar, there is no dimension to normalise", c->op_name);
+    LAT_TRY(check_vector(c, "weight", x, weight));
+    return check_vector(c, "bias", x, bias);
+}
+
+bool lat_norm_eps_ok(float eps)
+{
+    return eps >= 0 && isfinite(eps);
+}
+
+lattn_status lat_norm_outputs(struct lat_call *c, const lattn_tensor *x)
+{
+    LAT_TRY(lat_out_like(c, 0, x));
+    if (!c->grad_wanted)
+        return LATTN_OK;
+    return lat_out(c, 1, LATTN_DTYPE_F32, 2, (int64_t[]){ (int64_t) lat_row_count(x), 2 });
+}
+
+lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
+    const struct lat_norm_shaders *s, struct layer_norm_push *push, struct lat_kernel *k)
+{
+    struct lat_rows rows = {
+        .op = c->op_name,
+        .base = s->base,
+        .subgroup = s->subgroup,
+        .n_rows = lat_row_count(x),
+        .n_cols = lat_row_length(x),
+        .n_kept = s->n_kept,
+    };
+    push->n_rows = (uint32_t) rows.n_rows;
+    push->n_cols = rows.n_cols;
+    uint32_t spec[LAT_ROW_SPEC];
+    k->t = (int) x->dtype;
+    k->u = LAT_NO_DTYPE;
+    k->push = push;
+    k->push_bytes = sizeof *push;
+    for (int i = 0; i < k->n_read + k->n_write; i++)
+        k->split.row_elements[i] = i == s->stats ? 2 : s->whole >> i & 1 ? 0 : rows.n_cols;
+    k->split.push_row0 = offsetof(struct layer_norm_push, row0);
+    lat_rows_plan(c->ctx, &rows, k, spec);
+    return lat_kernel_run(c->ctx, k);
+}
+
+// ---- gradients of weight and bias ---------------------------------------------------------------
+
+// Blocks of rows; the number depends on the shape alone.
+static uint32_t block_rows(uint64_t n_rows, uint32_t n_cols)
+{
+    uint64_t most = LAT_MAX(MIN_BLOCKS, WANTED_COLUMNS / n_cols);
+    return (uint32_t) LAT_MAX(ROWS_PER_BLOCK, lat_ceil_div(n_rows, most));
+}
+
+static lattn_status sum_blocks(lattn_ctx *ctx, const struct lat_norm_cols *n, lattn_tensor *partial,
+    struct layer_norm_cols_push *push)
+{
+    push->flags = (n->dweight ? LAT_NORM_DWEIGHT : 0) | (n->dbias ? LAT_NORM_DBIAS : 0) |
+                  (n->add_weight ? LAT_NORM_ADD_DWEIGHT : 0) |
+                  (n->add_bias ? LAT_NORM_ADD_DBIAS : 0);
+    const uint32_t spec[] = { COLS_GROUP };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_layer_norm_bwd_sum,
+        .t = (int) n->dy->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { partial },
+        .n_read = 1,
+        .write = { n->dweight, n->dbias },
+        .n_write = 2,
+        .push = push,
+        .push_bytes = sizeof *push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = lat_ceil_div(push->n_cols, COLS_GROUP),
+    };
+    return lat_kernel_run(ctx, &kernel);
+}
+
+static lattn_status zero(lattn_tensor *t, bool add)
+{
+    return t && !add ? lat_prim_fill(t, 0) : LATTN_OK;
+}
+
+lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
+{
+    uint32_t n_cols = lat_row_length(n->dy);
+    uint64_t n_rows = lat_row_count(n->dy);
+    if ((!n->dweight && !n->dbias) || n_cols == 0)
+        return LATTN_OK;
+    if (n_rows == 0) {
+        LAT_TRY(zero(n->dweight, n->add_weight));
+        return zero(n->dbias, n->add_bias);
+    }
+    uint32_t rows = block_rows(n_rows, n_cols);
+    struct layer_norm_cols_push push = {
+        .n_blocks = (uint32_t) lat_ceil_div(n_rows, rows),
+        .n_rows = (uint32_t) n_rows,
+        .n_cols = n_cols,
+        .rows_per_block = rows,
+        .groups_per_block = (uint32_t) lat_ceil_div(n_cols, 4 * COLS_GROUP),
+    };
+    lattn_tensor *partial =
+        lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ push.n_blocks, 2, n_cols });
+    if (!partial)
+        return ctx->error;
+    const uint32_t spec[] = { COLS_GROUP, n_cols % 4 == 0 };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_layer_norm_bwd_cols,
+        .t = (int) n->dy->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { n->v, n->stats, n->dy },
+        .n_read = 3,
+        .write = { partial },
+        .n_write = 1,
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = (uint64_t) push.n_blocks * push.groups_per_block,
+        .split = {
+            .n_rows = push.n_blocks,
+            .rows_per_group = 1,
+            .groups_per_row = push.groups_per_block,
+            .row_elements = { (uint64_t) rows * n_cols, 2 * (uint64_t) rows,
+                (uint64_t) rows * n_cols, 2 * (uint64_t) n_cols },
+            .push_n_rows = offsetof(struct layer_norm_cols_push, n_blocks),
+            .push_row0 = offsetof(struct layer_norm_cols_push, block0),
+        },
+    };
+    LAT_TRY(lat_kernel_run(ctx, &kernel));
+    return sum_blocks(ctx, n, partial, &push);
+}
+
+// ---- the op -------------------------------------------------------------------------------------
+
+enum { X, WEIGHT, BIAS };
+
+static lattn_status infer(struct lat_call *c)
+{
+    LAT_TRY(lat_norm_check(c, c->in[X], c->in[WEIGHT], c->in[BIAS]));
+    return lat_norm_outputs(c, c->in[X]);
+}
+
+static lattn_status forward(struct lat_call *c)
+{
+    const struct layer_norm_attr *attr = c->attr;
+    struct layer_norm_push push = {
+        .flags = (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0) | (c->in[BIAS] ? LAT_NORM_BIAS : 0) |
+                 (c->out[1] ? LAT_NORM_STATS : 0),
+        .eps = attr->eps,
+    };
+    const struct lat_norm_shaders shaders = {
+        .base = &lat_shader_layer_norm_fwd,
+        .subgroup = &lat_shader_layer_norm_fwd_subgroup,
+        .n_kept = 1,
+        .whole = 1u << 1 | 1u << 2,
+        .stats = 4,
+    };
+    struct lat_kernel kernel = {
+        .read = { c->in[X], c->in[WEIGHT], c->in[BIAS] },
+        .n_read = 3,
+        .write = { c->out[0], c->out[1] },
+        .n_write = 2,
+    };
+    return lat_norm_rows_run(c, c->in[X], &shaders, &push, &kernel);
+}
+
+static lattn_status backward_rows(struct lat_call *c)
+{
+    if (!c->grad_in[X] || lat_numel(c->grad_in[X]) == 0)
+        return LATTN_OK;
+    struct layer_norm_push push = {
+        .flags = LAT_NORM_DX | (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0) |
+                 (c->accumulate >> X & 1 ? LAT_NORM_ADD_DX : 0),
+    };
+    const struct lat_norm_shaders shaders = {
+        .base = &lat_shader_layer_norm_bwd,
+        .subgroup = &lat_shader_layer_norm_bwd_subgroup,
+        .n_kept = 2,
+        .whole = 1u << 1,
+        .stats = 2,
+    };
+    struct lat_kernel kernel = {
+        .read = { c->in[X], c->in[WEIGHT], c->out[1], c->grad_out[0] },
+        .n_read = 4,
+        .write = { c->grad_in[X] },
+        .n_write = 1,
+    };
+    return lat_norm_rows_run(c, c->grad_out[0], &shaders, &push, &kernel);
+}
+
+static lattn_status backward(struct lat_call *c)
+{
+    LAT_TRY(backward_rows(c));
+    struct lat_norm_cols cols = {
+        .v = c->in[X],
+        .stats = c->out[1],
+        .dy = c->grad_out[0],
+        .dweight = c->grad_in[WEIGHT],
+        .dbias = c->grad_in[BIAS],
+        .add_weight = c->accumulate >> WEIGHT & 1,
+        .add_bias = c->accumulate >> BIAS & 1,
+    };
+    return lat_norm_cols_run(c->ctx, &cols);
+}
+
+const struct lat_op lat_op_layer_norm = {
+    .name = "layer_norm",
+    .n_inputs = 3,
+    .n_outputs = 2,
+    .attr_bytes = sizeof(struct layer_norm_attr),
+    .keep_in = 1u << X | 1u << WEIGHT,
+    .keep_out = 1u << 1,
+    .can_accumulate = 1u << X | 1u << WEIGHT | 1u << BIAS,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .strategies = lat_row_strategies,
+    .n_strategies = LAT_ROW_STRATEGIES,
+};
+
+lattn_tensor *lattn_layer_norm(
+    lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight, lattn_tensor *bias, float eps)
+{
+    if (!x)
+        return NULL;
+    if (!lat_norm_eps_ok(eps))
+        return lat_fail(ctx, LATTN_ERR_ARG, "layer_norm: eps = %g must be finite and not negative",
+            (double) eps);
+    const struct layer_norm_attr attr = { .eps = eps };
+    return lat_apply(ctx, &lat_op_layer_norm, (lattn_tensor *[]){ x, weight, bias }, 3, &attr);
+}

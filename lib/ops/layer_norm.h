@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// The parts that layer_norm and dropout_add_layer_norm share.
+#ifndef LAT_LAYER_NORM_H
+#define LAT_LAYER_NORM_H
+#include "autograd/op.h"
+#include "norm/layer_norm.abi.h"
+
+// Gradients of weight and bias from the normalised rows v and the gradient dy: two passes in a
+// fixed order.
+struct lat_norm_cols {
+    lattn_tensor *v;      // [..., n_cols]: what was normalised
+    lattn_tensor *stats;  // f32 [rows, 2]: mean, rstd
+    lattn_tensor *dy;
+    lattn_tensor *dweight, *dbias;  // NULL = not wanted
+    bool add_weight, add_bias;      // add to what is there
+};
+lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n);
+
+// Checks weight and bias (each may be NULL) against x: one dtype, shape [last dimension of x], which
+// must not be 0. eps must be positive or 0 and finite.
+lattn_status lat_norm_check(struct lat_call *c, const lattn_tensor *x, const lattn_tensor *weight,
+    const lattn_tensor *bias);
+bool lat_norm_eps_ok(float eps);
+
+// Makes out[0] like x, and out[1] for the statistics if a backward may follow.
+lattn_status lat_norm_outputs(struct lat_call *c, const lattn_tensor *x);
+
+// Runs a row kernel of either op: fills push.n_rows and n_cols, and what lat_rows_plan does.
+struct lat_norm_shaders {
+    const struct lat_shader *base, *subgroup;
+    uint32_t n_kept;
+    uint32_t whole;  // bit i: binding i is not cut by rows (weight, bias, random state)
+    int stats;       // binding of the statistics
+};
+lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
+    const struct lat_norm_shaders *s, struct layer_norm_push *push, struct lat_kernel *k);
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// Push blocks of layer_norm and dropout_add_layer_norm; the row kernels of both share one.
+#ifndef LAT_LAYER_NORM_ABI_H
+#define LAT_LAYER_NORM_ABI_H
+#include "common/abi.h"
+
+#define LAT_NORM_WEIGHT 1u   // weight is given
+#define LAT_NORM_BIAS 2u
+#define LAT_NORM_STATS 4u    // forward: keep mean and rstd (and the sum) for backward
+#define LAT_NORM_DX 8u       // backward: write the gradient of x
+#define LAT_NORM_DRES 16u    // and of residual
+#define LAT_NORM_ADD_DX 32u  // add to what is there
+#define LAT_NORM_ADD_DRES 64u
+
+LAT_PUSH_BEGIN(layer_norm_push)
+    LAT_U32 n_rows;     // of this dispatch
+    LAT_U32 n_cols;     // length of the normalised dimension
+    LAT_U32 row0;       // first row of this dispatch
+    LAT_U32 flags;
+    LAT_F32 eps;
+    LAT_U32 drop_below; // a random word below it drops the element; 0 = no dropout
+    LAT_F32 keep_scale; // 1 / (1 - p)
+    LAT_U32 op;         // number of the op in the random stream
+LAT_PUSH_END
+
+#endif

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// layer_norm_fwd over each row v of n_cols:
+//
+//     mean = sum v / n    rstd = 1 / sqrt(sum (v - mean)^2 / n + eps)    y = (v - mean) rstd w + b
+//
+// v is x, or with FUSED residual + dropout(x), which is also written to sum, for backward. The
+// variance is taken from the deviations in a second pass over the row: E[v^2] - mean^2 cancels.
+
+layout(binding = 0) readonly buffer X { T x[]; };
+layout(binding = 0) readonly buffer X4 { T4 x4[]; };
+layout(binding = 1) readonly buffer W { T w[]; };
+layout(binding = 1) readonly buffer W4 { T4 w4[]; };
+layout(binding = 2) readonly buffer B { T b[]; };
+layout(binding = 2) readonly buffer B4 { T4 b4[]; };
+#ifdef FUSED
+#include "dropout_row.glsl"
+layout(binding = 3) readonly buffer R { T r[]; };
+layout(binding = 3) readonly buffer R4 { T4 r4[]; };
+layout(binding = 4) readonly buffer Random { uint random_state[]; };
+layout(binding = 5) writeonly buffer Y { T y[]; };
+layout(binding = 5) writeonly buffer Y4 { T4 y4[]; };
+layout(binding = 6) writeonly buffer Stats { float stats[]; };  // mean, rstd of each row
+layout(binding = 7) writeonly buffer Sum { T sums[]; };
+layout(binding = 7) writeonly buffer Sum4 { T4 sums4[]; };
+ROW_READER(read_r, r, r4)
+ROW_WRITER(write_sum, sums, sums4)
+#else
+layout(binding = 3) writeonly buffer Y { T y[]; };
+layout(binding = 3) writeonly buffer Y4 { T4 y4[]; };
+layout(binding = 4) writeonly buffer Stats { float stats[]; };
+#endif
+
+ROW_READER(read_x, x, x4)
+ROW_READER(read_w, w, w4)
+ROW_READER(read_b, b, b4)
+ROW_WRITER(write_y, y, y4)
+
+vec4 value(uint row, uint q)
+{
+    vec4 v = read_x(row, q, 0.0);
+#ifdef FUSED
+    if (p.drop_below != 0u) {
+        vec4 scale = dropout_scale(uvec2(random_state[0], random_state[1]), row, q);
+        v = mix(v * scale, vec4(0.0), equal(scale, vec4(0.0)));  // a dropped NaN is 0
+    }
+    v += read_r(row, q, 0.0);
+#endif
+    return v;
+}
+
+void row_main(uint row)
+{
+    vec4 kept[KEPT];
+    vec4 acc = vec4(0.0);
+    [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
+        vec4 v = value(row, ROW_QUAD(k));
+        kept[ROW_SLOT(k)] = v;
+        acc += v;
+#ifdef FUSED
+        if ((p.flags & LAT_NORM_STATS) != 0u)
+            write_sum(row, ROW_QUAD(k), v);
+#endif
+    }
+    float mean = row_sum(sum4(acc)) / float(p.n_cols);
+
+    acc = vec4(0.0);
+    [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
+        uint q = ROW_QUAD(k);
+        vec4 d = (KEEP > 0u ? kept[ROW_SLOT(k)] : value(row, q)) - mean;
+        d *= row_inside(q);
+        acc += d * d;
+    }
+    float rstd = inversesqrt(row_sum(sum4(acc)) / float(p.n_cols) + p.eps);
+
+    if (row_lane() == 0u && (p.flags & LAT_NORM_STATS) != 0u) {
+        stats[2u * row] = mean;
+        stats[2u * row + 1u] = rstd;
+    }
+    [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
+        uint q = ROW_QUAD(k);
+        vec4 v = ((KEEP > 0u ? kept[ROW_SLOT(k)] : value(row, q)) - mean) * rstd;
+        if ((p.flags & LAT_NORM_WEIGHT) != 0u)
+            v *= read_w(0u, q, 0.0);
+        if ((p.flags & LAT_NORM_BIAS) != 0u)
+            v += read_b(0u, q, 0.0);
+        write_y(row, q, v);
+    }
+}
+
+ROW_KERNEL_MAIN

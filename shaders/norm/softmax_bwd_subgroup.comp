@@ -1,0 +1,12 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+// SPDX-License-Identifier: MIT
+//
+// softmax_bwd, a subgroup per row. The kernel is in softmax_bwd.glsl.
+//
+// @variants  T = f32 f16 bf16
+// @groups    (ceil(n_rows / ROWS), 1, 1), folded into y past the device's limit
+
+#include "softmax.abi.h"
+#include "common/row_subgroup.glsl"
+#include "softmax_bwd.glsl"

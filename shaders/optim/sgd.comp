@@ -1,0 +1,26 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+// SPDX-License-Identifier: MIT
+//
+// sgd: unscales, clips and applies one arena's gradients in one pass.
+//
+//     g = g + decay w        m = momentum m + share g
+//     w = w - lr m           with Nesterov w - lr (g + momentum m), without momentum w - lr g
+//
+// @variants  T = f32 f16 bf16
+// @groups    (n_chunks, 1, 1), folded into y past the device's limit
+
+#include "optim.abi.h"
+#include "common/index.glsl"
+#include "common/vec4.glsl"
+#include "update.glsl"
+
+void rule(vec4 g, float lr, float decay, inout vec4 w, inout vec4 m, inout vec4 v)
+{
+    g += decay * w;
+    if (has(LAT_OPTIM_HAS_MOMENT1)) {
+        m = hyper[LAT_HYPER_MOMENTUM] * m + hyper[LAT_HYPER_SHARE1] * g;
+        g = hyper[LAT_HYPER_NESTEROV] != 0.0 ? g + hyper[LAT_HYPER_MOMENTUM] * m : m;
+    }
+    w -= lr * g;
+}
