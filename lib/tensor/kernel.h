@@ -89,6 +89,11 @@ struct lat_strategy {
 // LATTN_STRATEGY=name or lat_strategy_force prefers one where it is admissible.
 int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strategy *table, int n,
     const struct lat_problem *p);
+// The same without remembering it; -1 when no row is admissible.
+int lat_strategy_peek(
+    lattn_ctx *ctx, const struct lat_strategy *table, int n, const struct lat_problem *p);
+bool lat_strategy_admitted(
+    lattn_ctx *ctx, const struct lat_strategy *row, const struct lat_problem *p);
 // For tests and benches: kind = -1 lifts it.
 void lat_strategy_force(lattn_ctx *ctx, int kind);
 // As LATTN_DISABLE does, for one context. base stays on.

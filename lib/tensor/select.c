@@ -93,19 +93,34 @@ static int cheapest(const struct select *s, const struct lat_strategy *table, in
     return best;
 }
 
+bool lat_strategy_admitted(
+    lattn_ctx *ctx, const struct lat_strategy *row, const struct lat_problem *p)
+{
+    struct select *s = state_of(ctx);
+    return s ? admitted(s, row, p) : row->kind == LAT_STRATEGY_BASE;
+}
+
+int lat_strategy_peek(
+    lattn_ctx *ctx, const struct lat_strategy *table, int n, const struct lat_problem *p)
+{
+    struct select *s = state_of(ctx);
+    int row = -1;
+    if (s && s->forced >= 0)
+        row = cheapest(s, table, n, p, s->forced);
+    if (s && row < 0 && s->preferred >= 0)
+        row = cheapest(s, table, n, p, s->preferred);
+    if (s && row < 0)
+        row = cheapest(s, table, n, p, -1);
+    return row;
+}
+
 int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strategy *table, int n,
     const struct lat_problem *p)
 {
     struct select *s = state_of(ctx);
     if (!s)
         return 0;
-    int row = -1;
-    if (s->forced >= 0)
-        row = cheapest(s, table, n, p, s->forced);
-    if (row < 0 && s->preferred >= 0)
-        row = cheapest(s, table, n, p, s->preferred);
-    if (row < 0)
-        row = cheapest(s, table, n, p, -1);
+    int row = lat_strategy_peek(ctx, table, n, p);
     if (row < 0) {
         // Every table has a base row that runs everywhere.
         lat_log(LATTN_LOG_ERROR, "%s: no strategy is admissible, taking the first", op);
