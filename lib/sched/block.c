@@ -16,9 +16,11 @@ lattn_status lat_sched_memory(
     lattn_status st = lat_memory_alloc(s->dev, kind, bytes, out);
     if (st != LATTN_ERR_GPU_MEMORY || s->dev->lost || s->dev->wedged)
         return st;
-    // Empty slabs of one kind may stand in the way of another; they can only go back to the
-    // driver when nothing runs.
+    // Planned memory that only waits for the next list, and empty slabs, may stand in the way;
+    // slabs can only go back to the driver when nothing runs.
     LAT_TRY(lat_sched_wait_ticket(s, s->dev->last_ticket, "memory to be given back"));
+    if (s->arena && s->arena->refs == 1)
+        lat_plan_arena_release(s, &s->arena);
     lat_memory_trim(s->dev);
     return lat_memory_alloc(s->dev, kind, bytes, out);
 }

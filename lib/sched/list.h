@@ -39,9 +39,12 @@ struct lat_place {
     uint64_t offset, address;
 };
 
+#define LAT_NOT_PLANNED UINT64_MAX
+
 struct lat_list_block {
     struct lat_block *block;  // NULL once a planned block of a captured list was let go
     struct lat_place place;
+    uint64_t planned_at;   // offset in the arena; LAT_NOT_PLANNED with memory of its own
     uint32_t first, last;  // commands of its first and last use
 };
 

@@ -141,20 +141,21 @@ static lattn_status find_epochs(struct lat_sched *s, const struct lat_list *list
 static lattn_status plan_blocks(struct lat_sched *s, struct lat_list *list, uint64_t *total)
 {
     LAT_TRY(find_epochs(s, list));
-    LAT_TRY(LAT_RESERVE(&s->plan_items, list->blocks.n));
-    s->plan_items.n = 0;
+    struct lat_planner *planner = &s->planner;
+    LAT_TRY(LAT_RESERVE(&planner->items, list->blocks.n));
+    planner->items.n = 0;
     for (size_t i = 0; i < list->blocks.n; i++) {
         const struct lat_list_block *lb = &list->blocks.items[i];
         if (!is_planned(s, lb->block))
             continue;
-        s->plan_items.items[s->plan_items.n++] = (struct lat_plan_item){
+        planner->items.items[planner->items.n++] = (struct lat_plan_item){
             .bytes = LAT_MAX(lb->block->bytes, 4),
             .first = s->epochs.items[lb->first],
             .last = s->epochs.items[lb->last],
         };
     }
     struct lat_plan_limits limits = { alignment(s), chunk_limit(s) };
-    return lat_plan(s->plan_items.items, (uint32_t) s->plan_items.n, &limits, total);
+    return lat_plan(planner, &limits, total);
 }
 
 static lattn_status own_memory(struct lat_sched *s, struct lat_block *b)
@@ -190,12 +191,27 @@ lattn_status lat_place_list(
     size_t k = 0;
     for (size_t i = 0; i < list->blocks.n; i++) {
         struct lat_list_block *lb = &list->blocks.items[i];
-        if (is_planned(s, lb->block)) {
-            lb->place = place_in_arena(s->arena, s->plan_items.items[k++].offset);
-        } else {
-            const struct lat_slice *slice = &lb->block->slice;
-            lb->place = (struct lat_place){ slice->buffer, slice->offset, slice->address };
-        }
+        const struct lat_slice *slice = &lb->block->slice;
+        bool planned = is_planned(s, lb->block);
+        lb->planned_at = planned ? s->planner.items.items[k++].offset : LAT_NOT_PLANNED;
+        lb->place = planned ? place_in_arena(s->arena, lb->planned_at)
+                            : (struct lat_place){ slice->buffer, slice->offset, slice->address };
     }
     return LATTN_OK;
+}
+
+// Offsets stay as planned: an arena that grew has chunks of the same size, only more of them.
+bool lat_place_again(struct lat_sched *s, struct lat_list *list, struct lat_plan_arena **arena)
+{
+    if (!*arena || !s->arena || *arena == s->arena || s->arena->bytes < (*arena)->bytes)
+        return false;
+    lat_plan_arena_release(s, arena);
+    s->arena->refs++;
+    *arena = s->arena;
+    for (size_t i = 0; i < list->blocks.n; i++) {
+        struct lat_list_block *lb = &list->blocks.items[i];
+        if (lb->planned_at != LAT_NOT_PLANNED)
+            lb->place = place_in_arena(s->arena, lb->planned_at);
+    }
+    return true;
 }

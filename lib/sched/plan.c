@@ -15,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct order {
+struct lat_plan_order {
     uint64_t bytes;
     uint32_t first, index;
 };
 
 static int by_size(const void *va, const void *vb)
 {
-    const struct order *a = va, *b = vb;
+    const struct lat_plan_order *a = va, *b = vb;
     if (a->bytes != b->bytes)
         return a->bytes > b->bytes ? -1 : 1;
     if (a->first != b->first)
@@ -76,30 +76,34 @@ static void insert_by_offset(
     placed[begin] = index;
 }
 
-lattn_status lat_plan(
-    struct lat_plan_item *items, uint32_t n, const struct lat_plan_limits *limits, uint64_t *total)
+lattn_status lat_plan(struct lat_planner *p, const struct lat_plan_limits *limits, uint64_t *total)
 {
+    struct lat_plan_item *items = p->items.items;
+    uint32_t n = (uint32_t) p->items.n;
     *total = 0;
-    lattn_status st = LATTN_ERR_HOST_MEMORY;
-    struct order *order = lat_calloc(n, sizeof *order);
-    uint32_t *placed = lat_calloc(n, sizeof *placed);
-    if (!order || !placed)
-        goto done;
+    if (n == 0)
+        return LATTN_OK;
+    LAT_TRY(LAT_RESERVE(&p->order, n));
+    LAT_TRY(LAT_RESERVE(&p->placed, n));
 
+    struct lat_plan_order *order = p->order.items;
     for (uint32_t i = 0; i < n; i++)
-        order[i] = (struct order){ items[i].bytes, items[i].first, i };
+        order[i] = (struct lat_plan_order){ items[i].bytes, items[i].first, i };
     qsort(order, n, sizeof *order, by_size);
     for (uint32_t i = 0; i < n; i++) {
         struct lat_plan_item *item = &items[order[i].index];
         LAT_ASSERT(item->bytes > 0 && item->bytes <= limits->chunk_bytes);
-        item->offset = best_gap(items, placed, i, limits, item);
-        insert_by_offset(items, placed, i, order[i].index);
+        item->offset = best_gap(items, p->placed.items, i, limits, item);
+        insert_by_offset(items, p->placed.items, i, order[i].index);
         *total = LAT_MAX(*total, item->offset + item->bytes);
     }
-    st = LATTN_OK;
+    return LATTN_OK;
+}
 
-done:
-    lat_free(order);
-    lat_free(placed);
-    return st;
+void lat_planner_free(struct lat_planner *p)
+{
+    lat_free(p->items.items);
+    lat_free(p->order.items);
+    lat_free(p->placed.items);
+    *p = (struct lat_planner){ 0 };
 }

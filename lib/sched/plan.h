@@ -5,6 +5,7 @@
 #ifndef LAT_PLAN_H
 #define LAT_PLAN_H
 #include "base/status.h"
+#include <stddef.h>
 #include <stdint.h>
 
 struct lat_plan_item {
@@ -18,8 +19,25 @@ struct lat_plan_limits {
     uint64_t chunk_bytes;  // no item lies across a multiple of this; a multiple of alignment
 };
 
-// Sets every offset; *total is the end of the highest item. Every item fits into a chunk.
-lattn_status lat_plan(
-    struct lat_plan_item *items, uint32_t n, const struct lat_plan_limits *limits, uint64_t *total);
+// The items, and scratch that is kept from one plan to the next.
+struct lat_planner {
+    struct {
+        struct lat_plan_item *items;
+        size_t n, capacity;
+    } items;
+    struct {
+        struct lat_plan_order *items;
+        size_t n, capacity;
+    } order;
+    struct {
+        uint32_t *items;
+        size_t n, capacity;
+    } placed;
+};
+
+// Sets the offset of every item; *total is the end of the highest one. Every item fits into a
+// chunk.
+lattn_status lat_plan(struct lat_planner *p, const struct lat_plan_limits *limits, uint64_t *total);
+void lat_planner_free(struct lat_planner *p);
 
 #endif

@@ -11,9 +11,11 @@
 // content, whoever wrote it. The outputs are copied to readback memory at the end of the last
 // segment.
 //
-// A run is vkQueueSubmit and nothing else, except that during the first few runs the cuts
-// between segments may move: they were made from estimates, and the measured times may ask for
-// others. The first run of all is not believed; drivers compile during it.
+// A run is vkQueueSubmit and nothing else, with two exceptions that record the copy again. During
+// the first few runs the cuts between segments may move: they were made from estimates, and the
+// measured times may ask for others (not those of the very first run: drivers compile during it).
+// And when a later, larger capture made the planned memory grow, the graph moves into the new
+// arena, so that graphs of many shapes need no more memory than the largest.
 
 #include "base/log.h"
 #include "sched/replay.h"
@@ -402,6 +404,8 @@ lattn_status lat_replay_run(struct lat_replay *r)
     LAT_TRY(lat_sched_flush(s));  // keeps the order in which things were asked for
     struct lat_replay_copy *copy = next_copy(r);
     LAT_TRY(lat_sched_wait_ticket(s, copy->ticket, "the run before the last"));
+    if (lat_place_again(s, &r->list, &r->arena))
+        r->cut++;
     LAT_TRY(adjust_cuts(r, copy));
     if (copy->cut != r->cut)
         LAT_TRY(record_copy(r, copy));

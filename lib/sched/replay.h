@@ -19,7 +19,7 @@ struct lat_replay_copy {
     VkCommandBuffer *input_cmds;  // staging slot to block, one per input
     VkCommandBuffer *buffers;     // scratch for a submission: n_inputs + 1
     bool *written;                // inputs that the host wrote for the next run
-    uint32_t cut;                 // generation of the cuts it was recorded with
+    uint32_t cut;                 // generation of cuts and places it was recorded with
     uint64_t run;                 // number of its last run, from 1; 0 = none
     uint64_t ticket;              // of the last run
 };

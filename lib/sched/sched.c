@@ -95,7 +95,7 @@ void lat_sched_destroy(struct lat_sched **sched)
     lat_plan_arena_release(s, &s->arena);
     lat_check_destroy(&s->checker);
     lat_hazards_free(&s->hazards);
-    lat_free(s->plan_items.items);
+    lat_planner_free(&s->planner);
     lat_free(s->epochs.items);
     lat_free(s->times.items);
     lat_free(s->paths.items);

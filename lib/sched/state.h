@@ -37,7 +37,7 @@ struct lat_block {
 };
 
 // Planned memory, shared by eager lists and captured graphs: each finds it undefined and leaves
-// it undefined. An outgrown arena stays until the last graph planned into it is gone.
+// it undefined. An outgrown arena stays until the last graph in it has moved to the new one.
 struct lat_plan_arena {
     uint32_t refs;
     uint64_t bytes, chunk_bytes;
@@ -84,10 +84,7 @@ struct lat_sched {
     struct lat_arena block_memory;
     struct lat_block *free_blocks;
     struct lat_plan_arena *arena;
-    struct {
-        struct lat_plan_item *items;
-        size_t n, capacity;
-    } plan_items;
+    struct lat_planner planner;
     struct {
         uint32_t *items;
         size_t n, capacity;
@@ -131,7 +128,7 @@ lattn_status lat_sched_not_capturing(const struct lat_sched *s, const char *what
 
 // ---- block.c --------------------------------------------------------------------------------
 
-// lat_memory_alloc that gives the driver back its empty slabs and tries again.
+// lat_memory_alloc that gives back what is not needed at the moment and tries again.
 lattn_status lat_sched_memory(
     struct lat_sched *s, enum lat_memory_kind kind, uint64_t bytes, struct lat_slice *out);
 // A KEPT block in host-visible memory.
@@ -144,6 +141,9 @@ lattn_status lat_block_create_host(
 // more; NULL when there were none.
 lattn_status lat_place_list(
     struct lat_sched *s, struct lat_list *list, struct lat_plan_arena **arena);
+// After the arena has grown: moves the planned blocks of a captured list into the new one. True if
+// anything moved; what was recorded from the list is then out of date.
+bool lat_place_again(struct lat_sched *s, struct lat_list *list, struct lat_plan_arena **arena);
 void lat_plan_arena_release(struct lat_sched *s, struct lat_plan_arena **arena);
 
 // ---- emit.c ---------------------------------------------------------------------------------

@@ -192,6 +192,28 @@ TEST(faults, empty_slabs_go_back_before_memory_is_short)
     fixture_close(&f);
 }
 
+TEST(faults, idle_planned_memory_is_given_up_before_memory_is_short)
+{
+    struct fixture f;
+    if (!fixture_open(&f))
+        return;
+    fixture_close(&f);
+    f = (struct fixture){ 0 };
+    lattn_ctx_params params = { .cache_dir = "", .memory_limit_bytes = 160 << 20 };
+    REQUIRE(lat_device_open(&params, &f.dev) == LATTN_OK);
+    REQUIRE(lat_sched_create(f.dev, &f.s) == LATTN_OK);
+    struct lat_block *t = block_of(&f, LAT_BLOCK_STEP, 80 << 20);
+    EXPECT_OK(lat_sched_fill(f.s, whole(t), 1));
+    lat_block_release(t);
+    EXPECT_OK(lat_sched_flush(f.s));
+    EXPECT(f.s->arena != NULL);
+    struct lat_block *b = block_of(&f, LAT_BLOCK_KEPT, 120 << 20);
+    EXPECT(b != NULL);
+    EXPECT(f.s->arena == NULL);
+    lat_block_release(b);
+    fixture_close(&f);
+}
+
 TEST(faults, planned_memory_is_cut_into_chunks_that_fit)
 {
     enum { N = 10, SIZE = 300 << 10 };

@@ -33,6 +33,20 @@ static uint64_t lower_bound(const struct lat_plan_item *items, uint32_t n)
     return most;
 }
 
+static uint64_t plan(struct lat_plan_item *items, uint32_t n, const struct lat_plan_limits *l)
+{
+    struct lat_planner p = { 0 };
+    uint64_t total = 0;
+    EXPECT_OK(LAT_RESERVE(&p.items, n));
+    for (p.items.n = 0; p.items.n < n; p.items.n++)
+        p.items.items[p.items.n] = items[p.items.n];
+    EXPECT_OK(lat_plan(&p, l, &total));
+    for (uint32_t i = 0; i < n; i++)
+        items[i] = p.items.items[i];
+    lat_planner_free(&p);
+    return total;
+}
+
 static void check_plan(
     const struct lat_plan_item *items, uint32_t n, const struct lat_plan_limits *l, uint64_t total)
 {
@@ -50,24 +64,20 @@ static void check_plan(
 
 TEST(plan, nothing_needs_nothing)
 {
-    uint64_t total = 1;
-    EXPECT_OK(lat_plan(NULL, 0, &limits, &total));
-    EXPECT_EQ(total, 0);
+    EXPECT_EQ(plan(NULL, 0, &limits), 0);
 }
 
 TEST(plan, disjoint_lifetimes_share)
 {
     struct lat_plan_item items[] = { { 1000, 0, 1, 0 }, { 1000, 2, 3, 0 }, { 900, 4, 4, 0 } };
-    uint64_t total;
-    EXPECT_OK(lat_plan(items, 3, &limits, &total));
+    uint64_t total = plan(items, 3, &limits);
     EXPECT_EQ(total, 1000);
 }
 
 TEST(plan, touching_lifetimes_do_not_share)
 {
     struct lat_plan_item items[] = { { 1000, 0, 1, 0 }, { 1000, 1, 2, 0 } };
-    uint64_t total;
-    EXPECT_OK(lat_plan(items, 2, &limits, &total));
+    uint64_t total = plan(items, 2, &limits);
     EXPECT_EQ(total, 1024 + 1000);
 }
 
@@ -81,8 +91,7 @@ TEST(plan, smallest_gap_is_taken)
         { 4096, 1, 1, 0 },
         { 256, 1, 1, 0 },
     };
-    uint64_t total;
-    EXPECT_OK(lat_plan(items, 5, &limits, &total));
+    uint64_t total = plan(items, 5, &limits);
     check_plan(items, 5, &limits, total);
     EXPECT_EQ(total, 8192 + 4096 + 256);
 }
@@ -93,8 +102,7 @@ TEST(plan, no_item_crosses_a_chunk)
     struct lat_plan_item items[6];
     for (uint32_t i = 0; i < 6; i++)
         items[i] = (struct lat_plan_item){ 2560, 0, 5, 0 };
-    uint64_t total;
-    EXPECT_OK(lat_plan(items, 6, &small, &total));
+    uint64_t total = plan(items, 6, &small);
     check_plan(items, 6, &small, total);
     EXPECT_EQ(total, 5 * 4096 + 2560);
 }
@@ -107,7 +115,7 @@ TEST(plan, random_lifetimes_never_overlap_and_memory_is_reused)
     double ratio = 0;
     for (int round = 0; round < ROUNDS; round++) {
         struct lat_plan_item items[N];
-        uint64_t sum = 0, total;
+        uint64_t sum = 0;
         struct lat_plan_limits l = { 256, round % 4 == 0 ? 65536 : (uint64_t) 1 << 30 };
         for (uint32_t i = 0; i < N; i++) {
             uint32_t first = (uint32_t) lat_rng_below(&rng, 300);
@@ -116,7 +124,7 @@ TEST(plan, random_lifetimes_never_overlap_and_memory_is_reused)
             items[i] = (struct lat_plan_item){ bytes, first, first + span, 0 };
             sum += bytes;
         }
-        EXPECT_OK(lat_plan(items, N, &l, &total));
+        uint64_t total = plan(items, N, &l);
         check_plan(items, N, &l, total);
         EXPECT(total < sum / 2);
         if (round % 4)
@@ -134,9 +142,6 @@ TEST(plan, same_input_gives_same_plan)
     for (uint32_t i = 0; i < 100; i++)
         a[i] = (struct lat_plan_item){ 256 * (1 + lat_rng_below(&rng, 3)), i / 3, i / 3 + 2, 0 };
     memcpy(b, a, sizeof a);
-    uint64_t total_a, total_b;
-    EXPECT_OK(lat_plan(a, 100, &limits, &total_a));
-    EXPECT_OK(lat_plan(b, 100, &limits, &total_b));
-    EXPECT_EQ(total_a, total_b);
+    EXPECT_EQ(plan(a, 100, &limits), plan(b, 100, &limits));
     EXPECT(memcmp(a, b, sizeof a) == 0);
 }

@@ -174,6 +174,24 @@ TEST(block, step_memory_is_shared_when_uses_do_not_overlap)
     fixture_close(&f);
 }
 
+// One step of four kernels on temporaries that are planned, into one block that is read.
+static void eager_step(struct fixture *f, struct lat_block *kept, uint64_t bytes)
+{
+    struct lat_block *t[4];
+    for (int i = 0; i < 4; i++) {
+        t[i] = block_of(f, LAT_BLOCK_STEP, bytes);
+        struct lat_range from = whole(i ? t[i - 1] : kept);
+        struct mix m = { .z = whole(t[i]), .x = from, .y = from, .a = 1 };
+        EXPECT_OK(mix(f, &m));
+    }
+    for (int i = 0; i < 3; i++)
+        lat_block_release(t[i]);
+    uint32_t word;
+    EXPECT_OK(lat_sched_download(f->s, (struct lat_range){ t[3], 0, 4 }, &word));
+    EXPECT_EQ(word, 5);
+    lat_block_release(t[3]);
+}
+
 TEST(block, steady_eager_steps_allocate_nothing)
 {
     enum { BYTES = 1 << 15 };
@@ -183,27 +201,14 @@ TEST(block, steady_eager_steps_allocate_nothing)
     f.s->budget_ns = 1e12;  // on a busy machine measured times would move the cuts
     struct lat_block *kept = block_of(&f, LAT_BLOCK_KEPT, BYTES);
     EXPECT_OK(lat_sched_fill(f.s, whole(kept), 5));
-    uint64_t device = 0, host = 0;
-    for (int step = 0; step < 12; step++) {
-        struct lat_block *t[4];
-        for (int i = 0; i < 4; i++) {
-            t[i] = block_of(&f, LAT_BLOCK_STEP, BYTES);
-            struct lat_range from = whole(i ? t[i - 1] : kept);
-            struct mix m = { .z = whole(t[i]), .x = from, .y = from, .a = 1 };
-            EXPECT_OK(mix(&f, &m));
-        }
-        uint32_t word;
-        EXPECT_OK(lat_sched_download(f.s, (struct lat_range){ t[3], 0, 4 }, &word));
-        EXPECT_EQ(word, 5);
-        for (int i = 0; i < 4; i++)
-            lat_block_release(t[i]);
-        if (step == 3) {
-            device = f.dev->stats.device_allocations;
-            host = lat_alloc_count();
-        }
-    }
+    eager_step(&f, kept, BYTES);
+    eager_step(&f, kept, BYTES);
+    uint64_t device = f.dev->stats.device_allocations, host = lat_alloc_count();
+    for (int step = 0; step < 10; step++)
+        eager_step(&f, kept, BYTES);
     EXPECT_EQ(f.dev->stats.device_allocations, device);
     EXPECT_EQ(lat_alloc_count(), host);
+    EXPECT(f.dev->stats.plan_bytes > 0);
     lat_block_release(kept);
     fixture_close(&f);
 }
