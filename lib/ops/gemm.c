@@ -35,15 +35,18 @@ static lattn_status run(const struct product *g);
 
 // ---- views --------------------------------------------------------------------------------------
 
+// Dimensions of size 1 get a stride that says contiguous.
 static lattn_tensor *with_rank_4(lattn_tensor *t)
 {
-    if (!t || t->rank == 4)
-        return t;
+    if (!t)
+        return NULL;
     int64_t dims[4] = { 1, 1, 1, 1 };
-    int64_t strides[4] = { 0, 0, 0, 0 };
+    int64_t strides[4] = { 0, 0, 1, 1 };
     for (int d = 0; d < t->rank; d++) {
-        dims[4 - t->rank + d] = t->dim[d];
-        strides[4 - t->rank + d] = t->stride[d];
+        int to = 4 - t->rank + d;
+        dims[to] = t->dim[d];
+        if (t->dim[d] != 1)
+            strides[to] = t->stride[d];
     }
     return lat_tensor_view(t, 4, dims, strides, t->offset);
 }
@@ -163,11 +166,16 @@ static double flops_of(const struct product *g)
 
 static struct lat_problem problem_of(const struct product *g)
 {
+    const int64_t *a = g->a->stride, *b = g->b->stride;
     uint32_t layout = 0;
-    if (g->a->stride[COLUMNS] <= g->a->stride[ROWS])
+    if (a[COLUMNS] <= a[ROWS])
         layout |= LAT_GEMM_A_ALONG_K;
-    if (g->b->stride[ROWS] < g->b->stride[COLUMNS])
+    if (b[ROWS] < b[COLUMNS])
         layout |= LAT_GEMM_B_ALONG_K;
+    if (a[layout & LAT_GEMM_A_ALONG_K ? COLUMNS : ROWS] == 1)
+        layout |= LAT_GEMM_A_UNIT;
+    if (b[layout & LAT_GEMM_B_ALONG_K ? ROWS : COLUMNS] == 1)
+        layout |= LAT_GEMM_B_UNIT;
     struct lat_problem problem = {
         .caps = lat_caps(g->ctx),
         .dtype = g->out->dtype,
@@ -184,7 +192,21 @@ static struct lat_problem problem_of(const struct product *g)
 
 #define PUSH(member) offsetof(struct gemm_push, member)
 
-static lattn_status dispatch(
+// B with contiguous rows. Batches that share a matrix share the copy.
+static lattn_tensor *with_rows(lattn_tensor *b)
+{
+    if (b->stride[COLUMNS] == 1)
+        return b;
+    int64_t dims[4], strides[4];
+    for (int d = 0; d < 4; d++) {
+        dims[d] = d < ROWS && b->stride[d] == 0 ? 1 : b->dim[d];
+        strides[d] = b->stride[d];
+    }
+    lattn_tensor *once = lat_tensor_view(b, 4, dims, strides, b->offset);
+    return once ? lat_prim_contiguous(once) : NULL;
+}
+
+static lattn_status dispatch_as(
     const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
     const struct lat_caps *caps = problem->caps;
@@ -194,7 +216,7 @@ static lattn_status dispatch(
     struct gemm_push push = push_of(g, form->bm, bn, form->bk);
     uint32_t spec[] = { group, g->epilogue, (layout & LAT_GEMM_A_ALONG_K) != 0,
         (layout & LAT_GEMM_B_ALONG_K) != 0, form->bm, bn, form->bk, form->tm, form->tn,
-        caps->subgroup_size };
+        caps->subgroup_size, push.k % form->bk != 0 };
     bool in_subgroups = form->group == 0;
     struct lat_kernel kernel = {
         .shader = form->shader,
@@ -219,6 +241,15 @@ static lattn_status dispatch(
         kernel.push_address[1] = PUSH(b_address0);
     }
     return lat_kernel_run(g->ctx, &kernel);
+}
+
+static lattn_status dispatch(
+    const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
+{
+    struct product with = *g;
+    if (form->addresses)
+        with.b = with_rows(g->b);
+    return with.b ? dispatch_as(&with, form, problem) : g->ctx->error;
 }
 
 // Sums partial over its parts and applies what dispatch() left out.

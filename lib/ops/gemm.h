@@ -18,7 +18,13 @@ struct lat_gemm_form {
 
 // size[] of struct lat_problem for matrix products.
 enum { LAT_GEMM_BATCH, LAT_GEMM_M, LAT_GEMM_N, LAT_GEMM_K, LAT_GEMM_LAYOUT };
-enum { LAT_GEMM_A_ALONG_K = 1, LAT_GEMM_B_ALONG_K = 2 };  // bits of LAT_GEMM_LAYOUT
+// Bits of LAT_GEMM_LAYOUT: which dimension of an operand is the fastest, and whether it is contiguous.
+enum {
+    LAT_GEMM_A_ALONG_K = 1,
+    LAT_GEMM_B_ALONG_K = 2,
+    LAT_GEMM_A_UNIT = 4,
+    LAT_GEMM_B_UNIT = 8,
+};
 
 // The form that is expected to be fastest.
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);

@@ -57,6 +57,23 @@ static bool in_subgroups(const struct lat_problem *p)
         (one_size || (caps->subgroup_size_control && caps->full_subgroups));
 }
 
+// Mesa 26's lavapipe, on which loads by address are the fast ones; up to 25 they are the slowest.
+static bool loads_fast(const struct lat_problem *p, const struct lat_gemm_form *form)
+{
+    const struct lat_caps *caps = p->caps;
+    bool device = caps->is_lavapipe && caps->driver_version >> 22 >= 26 && caps->buffer_address &&
+        caps->scalar_layout && caps->shader_i64 &&
+        (caps->subgroup_size == 8 || caps->subgroup_size == 16);
+    return device && p->dtype == LATTN_DTYPE_F32 && in_subgroups(p) &&
+        (p->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_UNIT) && p->size[LAT_GEMM_M] >= form->bm &&
+        p->size[LAT_GEMM_N] >= lat_gemm_tile_n(form, caps) && p->size[LAT_GEMM_K] >= form->bk;
+}
+
+#define ADMITS(name)                                           \
+    static bool admits_##name(const struct lat_problem *p)      \
+    {                                                          \
+        return loads_fast(p, &name);                           \
+    }
 #define COST_OF(name)                                                                              \
     static double cost_of_##name(const struct lat_problem *p)                                      \
     {                                                                                              \
@@ -74,11 +91,19 @@ static const struct lat_gemm_form subgroup_8 = {
     &lat_shader_gemm_subgroup, .bm = 8, .bk = 4, .tm = 8, .tn = 2, .efficiency = 0.3f };
 static const struct lat_gemm_form subgroup_16 = {
     &lat_shader_gemm_subgroup, .bm = 16, .bk = 4, .tm = 16, .tn = 4, .efficiency = 0.6f };
+static const struct lat_gemm_form cpu_8 = {
+    &lat_shader_gemm_cpu, .bm = 8, .bk = 8, .tm = 8, .tn = 2, .addresses = true, .efficiency = 3 };
+static const struct lat_gemm_form cpu_32 = {
+    &lat_shader_gemm_cpu, .bm = 32, .bk = 8, .tm = 32, .tn = 2, .addresses = true, .efficiency = 6 };
 COST_OF(base_32)
 COST_OF(base_64)
 COST_OF(base_128)
 COST_OF(subgroup_8)
 COST_OF(subgroup_16)
+COST_OF(cpu_8)
+COST_OF(cpu_32)
+ADMITS(cpu_8)
+ADMITS(cpu_32)
 
 static const struct lat_strategy table[] = {
     { LAT_STRATEGY_BASE, "32x32",   NULL, cost_of_base_32,  &base_32 },
@@ -86,6 +111,8 @@ static const struct lat_strategy table[] = {
     { LAT_STRATEGY_BASE, "128x128", NULL, cost_of_base_128, &base_128 },
     { LAT_STRATEGY_SUBGROUP, "8x2",  in_subgroups, cost_of_subgroup_8,  &subgroup_8 },
     { LAT_STRATEGY_SUBGROUP, "16x4", in_subgroups, cost_of_subgroup_16, &subgroup_16 },
+    { LAT_STRATEGY_CPU, "8x2",  admits_cpu_8,  cost_of_cpu_8,  &cpu_8 },
+    { LAT_STRATEGY_CPU, "32x2", admits_cpu_32, cost_of_cpu_32, &cpu_32 },
 };
 // clang-format on
 

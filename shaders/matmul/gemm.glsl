@@ -26,17 +26,17 @@ uint k_begin, k_end;        // this workgroup's part of k
 uint out_base, pre_base, partial_base;
 
 // Column tiles are the fastest, so that neighbours share rows of A in cache; then row tiles,
-// batches, and parts of k.
+// batches, and parts of k. A workgroup past the last (the linear count is folded into x and y, and
+// rounded up) gets the last tile's numbers, so that even loads which a driver makes with no lane
+// active stay inside.
 bool lat_gemm_tile(uint bm, uint bn)
 {
     uint tiles = p.tiles_m * p.tiles_n;
-    uint group = lat_group();
+    uint n_groups = tiles * p.n_batch * p.n_splits;
+    uint group = min(lat_group(), n_groups - 1);
     uint z = group / tiles;
     uint tile = group - z * tiles;
     uint split = z / p.n_batch;
-    if (split >= p.n_splits)
-        return false;  // the linear count was folded into x and y, and rounded up
-
     uint batch = z - split * p.n_batch;
     uint outer = batch / p.n_inner;
     uint inner = batch - outer * p.n_inner;
@@ -49,7 +49,7 @@ bool lat_gemm_tile(uint bm, uint bn)
     partial_base = z * p.m * p.n;
     k_begin = split * p.k_part;
     k_end = min(k_begin + p.k_part, p.k);
-    return true;
+    return lat_group() < n_groups;
 }
 
 void lat_gemm_store(uint m, uint n, float acc)

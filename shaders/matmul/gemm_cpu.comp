@@ -1,0 +1,101 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+// SPDX-License-Identifier: MIT
+//
+// gemm_cpu: out = epilogue(scale * A B) on lavapipe 26 and newer, where a workgroup is one vector of
+// a CPU core.
+//
+// A workgroup makes a tile of TM rows and TN vectors of columns. Per step of k it loads TN vectors of
+// B and one value of A per row, which is the same in all lanes; BK steps make one iteration, because
+// loop control costs as much as thirty vector operations. The sums stay on the core's stack.
+// Edges: a tile that would stick out is moved back inside and stores only what is its own, so m >= TM
+// and n >= TN * SG. Steps of k that do not fill an iteration go through a loop of their own, which
+// loads B by gather (see common/wide.glsl for why). k >= BK.
+// B's rows must be contiguous; A may be contiguous along k or along m.
+//
+// @variants  T = f32
+// @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
+
+layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
+layout(constant_id = 1) const uint EPILOGUE = 0;
+layout(constant_id = 2) const bool A_ALONG_K = true;
+layout(constant_id = 4) const uint TM = 32;  // BM: rows of the tile
+layout(constant_id = 6) const uint BK = 8;
+layout(constant_id = 8) const uint TN = 2;
+layout(constant_id = 9) const uint SG = 8;
+layout(constant_id = 10) const bool RAGGED_K = false;  // k, or a part of it, is no multiple of BK
+
+#include "common/wide.glsl"
+#include "gemm.glsl"
+
+float acc[TM * TN];
+
+void main()
+{
+    bool live = lat_gemm_tile(TM, TN * SG);
+    uint first_m = min(tile_m, p.m - TM);
+    uint first_n = min(tile_n, p.n - TN * SG);
+    uint64_t a = packUint2x32(uvec2(p.a_address0, p.a_address1))
+        + 4ul * (uint64_t(a_base) + uint64_t(first_m) * p.a_row);
+    uint64_t b = packUint2x32(uvec2(p.b_address0, p.b_address1)) + 4ul * (uint64_t(b_base) + first_n);
+    uint64_t a_line = 4ul * (A_ALONG_K ? p.a_row : p.a_col);
+    uint64_t b_line = 4ul * p.b_row;
+    [[unroll]] for (uint i = 0; i < TM * TN; i++)
+        acc[i] = 0.0;
+
+    uint k = k_begin;
+    for (;;) {
+        float columns[BK * TN];
+        uint64_t b_k = b + uint64_t(k) * b_line;
+        [[unroll]] for (uint q = 0; q < BK; q++)
+            [[unroll]] for (uint j = 0; j < TN; j++)
+                columns[q * TN + j] = lat_load_lanes(LatFloats(b_k + q * b_line), j * SG);
+        [[unroll]] for (uint i = 0; i < TM; i++) {
+            float row[BK];
+            if (A_ALONG_K) {
+                LatFloats r = LatFloats(a + i * a_line + 4ul * k);
+                [[unroll]] for (uint q = 0; q < BK; q++)
+                    row[q] = r.f[q];
+            } else {
+                [[unroll]] for (uint q = 0; q < BK; q++)
+                    row[q] = LatFloats(a + (k + q) * a_line).f[i];
+            }
+            [[unroll]] for (uint q = 0; q < BK; q++)
+                [[unroll]] for (uint j = 0; j < TN; j++)
+                    acc[i * TN + j] = fma(row[q], columns[q * TN + j], acc[i * TN + j]);
+        }
+        k += BK;
+        if (k + BK > k_end)
+            break;
+    }
+
+    if (RAGGED_K) {
+        for (;;) {
+            uint at = min(k, k_end - 1);
+            float columns[TN];
+            [[unroll]] for (uint j = 0; j < TN; j++)
+                columns[j] = LatFloats(b + at * b_line + 4ul * (j * SG + gl_SubgroupInvocationID)).f[0];
+            bool inside = k < k_end;
+            [[unroll]] for (uint i = 0; i < TM; i++) {
+                uint64_t step = A_ALONG_K ? i * a_line + 4ul * at : at * a_line + 4ul * i;
+                float v = LatFloats(a + step).f[0];
+                [[unroll]] for (uint j = 0; j < TN; j++)
+                    acc[i * TN + j] = inside ? fma(v, columns[j], acc[i * TN + j]) : acc[i * TN + j];
+            }
+            k++;
+            if (k >= k_end)
+                break;
+        }
+    }
+
+    if (!live)
+        return;
+    [[unroll]] for (uint i = 0; i < TM; i++)
+        [[unroll]] for (uint j = 0; j < TN; j++) {
+            uint m = first_m + i;
+            uint n = first_n + j * SG + gl_SubgroupInvocationID;
+            if (m >= tile_m && n >= tile_n)
+                lat_gemm_store(m, n, acc[i * TN + j]);
+        }
+}
