@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// lattn-info: which Vulkan devices there are, what each offers, why one is refused, and
-// which one would be used.
+// lattn-info: which Vulkan devices there are, what each offers, why one is refused, which
+// one would be used, and which kernels would run on it.
 //
-//   lattn-info                    every device in full, then the one that would be used
+//   lattn-info                    every device in full, and the kernels that would run
 //   lattn-info --list_devices     one line each
 //   lattn-info --device amd       only that one
 //
@@ -22,17 +22,6 @@ struct options {
     const char *device;
 };
 
-// The device that a context would run on; -1 with *st and the sentence kept.
-static int default_device(const char *device, lattn_status *st)
-{
-    lattn_ctx *ctx = NULL;
-    lattn_ctx_params params = { .device = device };
-    *st = lattn_ctx_create(&params, &ctx);
-    int index = *st ? -1 : lattn_ctx_device(ctx)->index;
-    lattn_ctx_destroy(&ctx);
-    return index;
-}
-
 static lattn_status list(lattn_device_info **infos, int *n)
 {
     lattn_status st = lattn_device_list(NULL, 0, n);
@@ -48,26 +37,43 @@ static lattn_status list(lattn_device_info **infos, int *n)
     return st;
 }
 
+static int print(const struct options *o, const struct info_report *r)
+{
+    if (o->json)
+        info_print_json(r, stdout);
+    else if (o->list_devices)
+        info_print_list(r, stdout);
+    else
+        info_print_text(r, stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return CLI_EXIT_OK;
+    fprintf(stderr, "%s: cannot write to stdout\n", name);
+    return CLI_EXIT_IO;
+}
+
 static int report(const struct options *o, const lattn_device_info *infos, int n)
 {
-    lattn_status st;
-    int chosen = default_device(o->device, &st);
-    if (o->device && st)
-        return cli_fail(name, st, NULL);
     struct info_report r = {
         .devices = infos,
         .n_devices = n,
-        .chosen = chosen,
+        .chosen = -1,
         .only_chosen = o->device != NULL,
-        .reason = chosen < 0 ? lattn_error(NULL) : "",
+        .reason = "",
     };
-    if (o->json)
-        info_print_json(&r, stdout);
-    else if (o->list_devices)
-        info_print_list(&r, stdout);
+    // The library decides which one it is, by opening it.
+    lattn_ctx_params params = { .device = o->device };
+    lattn_status st = lattn_ctx_create(&params, &r.ctx);
+    if (st && o->device)
+        return cli_fail(name, st, NULL);
+    if (st)
+        r.reason = lattn_error(NULL);
     else
-        info_print_text(&r, stdout);
-    return chosen < 0 ? cli_fail(name, st, NULL) : CLI_EXIT_OK;
+        r.chosen = lattn_ctx_device(r.ctx)->index;
+    int code = print(o, &r);
+    if (code == CLI_EXIT_OK && st)
+        code = cli_fail(name, st, NULL);
+    lattn_ctx_destroy(&r.ctx);
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -82,8 +88,8 @@ int main(int argc, char **argv)
     };
     const struct cli_command cmd = {
         .name = name,
-        .summary = "Shows the Vulkan devices of this machine, what each offers, and which one "
-                   "liblattn would use.",
+        .summary = "Shows the Vulkan devices of this machine, what each offers, which one "
+                   "liblattn would use, and with which kernels.",
         .opts = opts,
         .notes = "Without --device the variable LATTN_DEVICE chooses, else the best device: "
                  "discrete before integrated before virtual before CPU.",

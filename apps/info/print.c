@@ -54,14 +54,24 @@ static void print_features(const lattn_device_info *d, FILE *to)
         { d->coopmat2, "cooperative matrices 2 (NV)" },
         { d->timestamps, "timestamps" },
     };
-    const char *separator = "";
+    enum { WIDTH = 80, INDENT = 15 };
+    size_t at = INDENT;
+    bool any = false;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!rows[i].has)
             continue;
-        fprintf(to, "%s%s", separator, rows[i].name);
-        separator = ", ";
+        size_t n = strlen(rows[i].name) + 2;
+        if (any && at + n > WIDTH) {
+            fprintf(to, ",\n%*s", INDENT, "");
+            at = INDENT;
+        } else if (any) {
+            fprintf(to, ", ");
+        }
+        fprintf(to, "%s", rows[i].name);
+        at += n;
+        any = true;
     }
-    fprintf(to, "%s\n", *separator ? "" : "none beyond Vulkan 1.2");
+    fprintf(to, "%s\n", any ? "" : "none beyond Vulkan 1.2");
 }
 
 static void print_device(const lattn_device_info *d, bool chosen, FILE *to)
@@ -97,6 +107,8 @@ void info_print_text(const struct info_report *r, FILE *to)
         fprintf(to, "\n");
         print_device(&r->devices[i], r->devices[i].index == r->chosen, to);
     }
+    if (r->ctx)
+        info_ops_text(r->ctx, to);
 }
 
 void info_print_list(const struct info_report *r, FILE *to)
@@ -176,6 +188,11 @@ void info_print_json(const struct info_report *r, FILE *to)
         separator = ", ";
     }
     fprintf(to, "], ");
+    if (r->ctx) {
+        fprintf(to, "\"ops\": [");
+        info_ops_json(r->ctx, to);
+        fprintf(to, "], ");
+    }
     text_field(to, "reason", r->reason);
     fprintf(to, "\"chosen\": %d}\n", r->chosen);
 }

@@ -72,8 +72,8 @@ static void read_identity(const struct property_chain *c, struct lat_caps *caps)
     if ((size_t) p->deviceType < LAT_COUNT(types))
         info->type = types[p->deviceType];
     snprintf(info->name, sizeof info->name, "%s", p->deviceName);
-    snprintf(
-        info->driver, sizeof info->driver, "%.120s %.120s", c->v12.driverName, c->v12.driverInfo);
+    snprintf(info->driver, sizeof info->driver, "%.120s%s%.120s", c->v12.driverName,
+        *c->v12.driverInfo ? " " : "", c->v12.driverInfo);
     info->api_version = p->apiVersion;
     info->vendor_id = p->vendorID;
     info->device_id = p->deviceID;
