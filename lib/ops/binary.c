@@ -17,7 +17,6 @@
 
 struct binary_attr {
     uint32_t kind;
-    const char *name;
 };
 
 // out (+)= a op b. out is contiguous, a and b broadcast to it.
@@ -194,6 +193,14 @@ static lattn_status run_bwd(struct lat_call *c, uint32_t kind, lattn_tensor *out
     return lat_kernel_run(c->ctx, &kernel);
 }
 
+// The gradient of an operand that was added as it is, is that of the result.
+static lattn_tensor *pass_grad(struct lat_call *c, int i)
+{
+    const struct binary_attr *attr = c->attr;
+    bool plus = attr->kind == LAT_BINARY_ADD || (attr->kind == LAT_BINARY_SUB && i == 0);
+    return plus && lat_same_shape(c->in[i], c->grad_out[0]) ? c->grad_out[0] : NULL;
+}
+
 // How the gradient of each operand is made: g times the other, g over b, or by binary_bwd.
 enum how { TIMES_OTHER, OVER_B, BWD_KERNEL };
 struct rule {
@@ -243,9 +250,8 @@ static lattn_status gradient(struct lat_call *c, uint32_t kind, int i)
 
 static lattn_status infer(struct lat_call *c)
 {
-    const struct binary_attr *attr = c->attr;
-    LAT_TRY(lat_check_pair(c, attr->name, c->in[0], c->in[1]));
-    return lat_out_broadcast(c, attr->name, 2, c->in[0]);
+    LAT_TRY(lat_check_pair(c, c->in[0], c->in[1]));
+    return lat_out_broadcast(c, 2, c->in[0]);
 }
 
 static lattn_status forward(struct lat_call *c)
@@ -265,7 +271,7 @@ static lattn_status backward(struct lat_call *c)
 }
 
 // clang-format off
-#define BINARY_OP(name_, keep_)                      \
+#define BINARY_OP(name_, keep_, pass_)               \
     const struct lat_op lat_op_##name_ = {           \
         .name = #name_,                              \
         .n_inputs = 2,                               \
@@ -273,24 +279,26 @@ static lattn_status backward(struct lat_call *c)
         .attr_bytes = sizeof(struct binary_attr),    \
         .keep_in = keep_,                            \
         .strided_in = 3,                             \
+        .strided_grad_out = 1,                       \
         .can_accumulate = 3,                         \
         .infer = infer,                              \
         .forward = forward,                          \
         .backward = backward,                        \
+        .pass_grad = pass_,                          \
     }
 // clang-format on
-BINARY_OP(add, 0);
-BINARY_OP(sub, 0);
-BINARY_OP(mul, 3);
-BINARY_OP(div, 3);
-BINARY_OP(pow, 3);
+BINARY_OP(add, 0, pass_grad);
+BINARY_OP(sub, 0, pass_grad);
+BINARY_OP(mul, 3, NULL);
+BINARY_OP(div, 3, NULL);
+BINARY_OP(pow, 3, NULL);
 
 static lattn_tensor *apply(
     lattn_ctx *ctx, const struct lat_op *op, uint32_t kind, lattn_tensor *a, lattn_tensor *b)
 {
     if (!a || !b)
         return NULL;
-    struct binary_attr attr = { kind, op->name };
+    struct binary_attr attr = { kind };
     return lat_apply(ctx, op, (lattn_tensor *[]){ a, b }, 2, &attr);
 }
 

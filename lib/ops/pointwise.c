@@ -36,17 +36,16 @@ lattn_status lat_check_count(const char *op, const lattn_tensor *t)
     return LATTN_OK;
 }
 
-lattn_status lat_check_pair(
-    struct lat_call *c, const char *op, const lattn_tensor *a, const lattn_tensor *b)
+lattn_status lat_check_pair(struct lat_call *c, const lattn_tensor *a, const lattn_tensor *b)
 {
     LAT_TRY(lat_check_float(c, a));
     if (a->dtype != b->dtype)
-        return lat_err(LATTN_ERR_DTYPE, "%s: dtypes %s and %s differ", op,
+        return lat_err(LATTN_ERR_DTYPE, "%s: dtypes %s and %s differ", c->op_name,
             lattn_dtype_name(a->dtype), lattn_dtype_name(b->dtype));
     return LATTN_OK;
 }
 
-lattn_status lat_out_broadcast(struct lat_call *c, const char *op, int n, const lattn_tensor *like)
+lattn_status lat_out_broadcast(struct lat_call *c, int n, const lattn_tensor *like)
 {
     int rank = c->in[0]->rank;
     int64_t dims[LATTN_MAX_RANK];
@@ -57,12 +56,12 @@ lattn_status lat_out_broadcast(struct lat_call *c, const char *op, int n, const 
         int joined_rank;
         int64_t joined[LATTN_MAX_RANK];
         if (!lat_broadcast(rank, dims, t->rank, t->dim, &joined_rank, joined))
-            return lat_err(LATTN_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", op,
+            return lat_err(LATTN_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", c->op_name,
                 lat_shape_text((char[LAT_SHAPE_TEXT]){ 0 }, rank, dims), LAT_SHAPE(t));
         rank = joined_rank;
         for (int d = 0; d < rank; d++)
             dims[d] = joined[d];
     }
     LAT_TRY(lat_out(c, 0, like->dtype, rank, dims));
-    return lat_check_count(op, c->out[0]);
+    return lat_check_count(c->op_name, c->out[0]);
 }

@@ -26,10 +26,10 @@ lattn_status lat_check_count(const char *op, const lattn_tensor *t);
 
 // Checks that a and b have one float dtype.
 lattn_status lat_check_pair(
-    struct lat_call *c, const char *op, const lattn_tensor *a, const lattn_tensor *b);
+    struct lat_call *c, const lattn_tensor *a, const lattn_tensor *b);
 
 // Makes out[0] with the shape that the first n inputs broadcast to, in the dtype of like.
-lattn_status lat_out_broadcast(struct lat_call *c, const char *op, int n, const lattn_tensor *like);
+lattn_status lat_out_broadcast(struct lat_call *c, int n, const lattn_tensor *like);
 
 static inline uint64_t lat_ceil_div(uint64_t a, uint64_t b)
 {

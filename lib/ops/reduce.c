@@ -17,7 +17,6 @@
 #include <math.h>
 
 struct reduce_attr {
-    const char *name;
     uint32_t kind;
     uint32_t reduced;  // bit d: dimension d goes
     bool keepdim, mean;
@@ -165,7 +164,7 @@ static lattn_status infer(struct lat_call *c)
     const struct reduce_attr *attr = c->attr;
     const lattn_tensor *x = c->in[0];
     LAT_TRY(lat_check_float(c, x));
-    LAT_TRY(lat_check_count(attr->name, x));
+    LAT_TRY(lat_check_count(c->op_name, x));
     int rank = 0;
     int64_t dims[LATTN_MAX_RANK];
     for (int d = 0; d < x->rank; d++) {
@@ -176,7 +175,7 @@ static lattn_status infer(struct lat_call *c)
     if (attr->kind == LAT_REDUCE_MAX && run_length(x, attr->reduced) == 0 &&
         lat_numel_of(rank, dims) > 0)
         return lat_err(
-            LATTN_ERR_SHAPE, "%s: %s has no element to choose from", attr->name, LAT_SHAPE(x));
+            LATTN_ERR_SHAPE, "%s: %s has no element to choose from", c->op_name, LAT_SHAPE(x));
     return lat_out(c, 0, x->dtype, rank, dims);
 }
 
@@ -218,8 +217,23 @@ static lattn_status backward(struct lat_call *c)
     return run_spread(c->ctx, &s);
 }
 
+// The gradient of a sum is that of the result, seen with stride 0 along the dimensions that went.
+static lattn_tensor *pass_sum(struct lat_call *c, int i)
+{
+    const struct reduce_attr *attr = c->attr;
+    const lattn_tensor *x = c->in[i];
+    lattn_tensor *g = c->grad_out[0];
+    int64_t strides[LATTN_MAX_RANK];
+    for (int d = 0, at = 0; d < x->rank; d++) {
+        bool goes = attr->reduced >> d & 1;
+        strides[d] = goes ? 0 : g->stride[at];
+        at += !goes || attr->keepdim;
+    }
+    return lat_tensor_view(g, x->rank, x->dim, strides, g->offset);
+}
+
 // clang-format off
-#define REDUCE_OP(name_, keep_)                      \
+#define REDUCE_OP(name_, keep_, pass_)               \
     const struct lat_op lat_op_##name_ = {           \
         .name = #name_,                              \
         .n_inputs = 1,                               \
@@ -231,12 +245,15 @@ static lattn_status backward(struct lat_call *c)
         .infer = infer,                              \
         .forward = forward,                          \
         .backward = backward,                        \
+        .pass_grad = pass_,                          \
+        .strategies = lat_reduction_strategies,      \
+        .n_strategies = LAT_N_REDUCTION_STRATEGIES,  \
     }
 // clang-format on
-REDUCE_OP(sum, 0);
-REDUCE_OP(mean, 0);
-REDUCE_OP(max, 1);
-REDUCE_OP(norm, 1);
+REDUCE_OP(sum, 0, pass_sum);
+REDUCE_OP(mean, 0, NULL);
+REDUCE_OP(max, 1, NULL);
+REDUCE_OP(norm, 1, NULL);
 
 // The set of dimensions as bits; NULL and 0 mean all. false = error kept.
 static bool dims_to_bits(lattn_ctx *ctx, const char *op, const lattn_tensor *x, const int *dims,
@@ -275,7 +292,6 @@ static lattn_tensor *apply(lattn_ctx *ctx, const struct lat_op *op, uint32_t kin
     if (!x)
         return NULL;
     struct reduce_attr attr = {
-        .name = op->name,
         .kind = kind,
         .keepdim = dims->keepdim,
         .mean = op == &lat_op_mean,

@@ -74,7 +74,7 @@ static double cost_subgroup(const struct lat_problem *p)
     return p->size[1] <= 64 * (int64_t) p->caps->subgroup_size ? 1 : 2;
 }
 
-static const struct lat_strategy strategies[] = {
+const struct lat_strategy lat_reduction_strategies[LAT_N_REDUCTION_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
     { LAT_STRATEGY_SUBGROUP, "", admits_subgroup, cost_subgroup, NULL },
 };
@@ -104,8 +104,9 @@ static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
         .dtype = p->x->dtype,
         .size = { (int64_t) (p->outer * p->n_chunks), (int64_t) p->chunk, (int64_t) p->inner },
     };
-    int chosen = lat_strategy_select(ctx, "reduce", strategies, LAT_COUNT(strategies), &problem);
-    bool subgroup = strategies[chosen].kind == LAT_STRATEGY_SUBGROUP;
+    int chosen = lat_strategy_select(
+        ctx, "reduce", lat_reduction_strategies, LAT_N_REDUCTION_STRATEGIES, &problem);
+    bool subgroup = lat_reduction_strategies[chosen].kind == LAT_STRATEGY_SUBGROUP;
     struct lat_lanes lanes = lat_lanes(p->chunk, p->inner);
     if (subgroup)
         lanes.results = LAT_REDUCE_GROUP / caps->subgroup_size;

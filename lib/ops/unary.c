@@ -16,7 +16,7 @@ enum { PER_GROUP = LAT_POINTWISE_GROUP * LAT_UNARY_PER_THREAD };
 lattn_status lat_unary_infer(struct lat_call *c)
 {
     LAT_TRY(lat_check_float(c, c->in[0]));
-    LAT_TRY(lat_check_count("unary function", c->in[0]));
+    LAT_TRY(lat_check_count(c->op_name, c->in[0]));
     return lat_out_like(c, 0, c->in[0]);
 }
 

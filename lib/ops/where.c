@@ -92,8 +92,8 @@ static lattn_status infer(struct lat_call *c)
     if (c->in[0]->dtype != LATTN_DTYPE_U8)
         return lat_err(LATTN_ERR_DTYPE, "where: the condition is %s, not u8",
             lattn_dtype_name(c->in[0]->dtype));
-    LAT_TRY(lat_check_pair(c, "where", c->in[1], c->in[2]));
-    return lat_out_broadcast(c, "where", 3, c->in[1]);
+    LAT_TRY(lat_check_pair(c, c->in[1], c->in[2]));
+    return lat_out_broadcast(c, 3, c->in[1]);
 }
 
 static lattn_status forward(struct lat_call *c)
@@ -135,6 +135,7 @@ const struct lat_op lat_op_where = {
     .keep_in = 1,
     .strided_in = 7,
     .no_grad_in = 1,
+    .strided_grad_out = 1,
     .can_accumulate = 6,
     .infer = infer,
     .forward = forward,

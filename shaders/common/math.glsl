@@ -43,10 +43,20 @@ float lat_exp(float v)
     return lat_is_nan(v) ? v : e;
 }
 
+// log2 of a positive finite number. Denormals go in by their bits: a device may take them for 0, and
+// llvmpipe is off by 2 there.
+float lat_log2_positive(float v)
+{
+    uint bits = floatBitsToUint(v);
+    return bits < 0x00800000u ? log2(float(bits)) - 149.0 : log2(v);
+}
+
 // ln, with ln(0) = -inf, ln(inf) = inf, and NaN below 0.
 float lat_log(float v)
 {
     uint bits = floatBitsToUint(v);
+    if (bits - 1u < 0x007fffffu)  // denormal
+        return log(float(bits)) - 103.278929903;
     if (bits - 1u < 0x7f7fffffu)  // positive and finite
         return log(v);
     if (lat_magnitude_bits(v) == 0u)
@@ -92,7 +102,7 @@ float lat_pow(float a, float b)
     if (m == 0.0 || lat_is_inf(m)) {
         r = (m == 0.0) == (b > 0.0) ? 0.0 : LAT_INF;
     } else {
-        float e = b * log2(m);
+        float e = b * lat_log2_positive(m);
         r = e >= 128.0 ? LAT_INF : e < -150.0 ? 0.0 : exp2(e);
         if (a < 0.0 && !whole)
             r = LAT_NAN;

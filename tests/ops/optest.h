@@ -21,18 +21,18 @@
 enum { OT_MAX_INPUTS = 8, OT_MAX_PARAMS = 8 };
 
 enum ot_fill {
-    OT_NORMAL,      // mean 0, standard deviation 1
-    OT_UNIFORM,     // [-1, 1)
-    OT_POSITIVE,    // [0.5, 2)
-    OT_INTEGERS,    // -4 .. 4: sums and products are exact
-    OT_DISTINCT,    // a shuffled ramp: no ties
-    OT_INDEX,       // i32 0 .. limit-1
-    OT_BOOL,        // u8 0 or 1
-    OT_AWAY,        // |x| in [0.25, 2): away from kinks at 0
-    OT_SPECIAL,     // normal with NaN, +Inf, -Inf, 0, -0, denormals, largest values sprinkled in
-    OT_MASK,        // 0 or -inf-like large negative, some rows fully masked
-    OT_LENGTHS,     // i32 1 .. limit, first one 0 when the case says so with i[]
-    OT_BIG,         // normal * 1e4
+    OT_NORMAL,    // mean 0, standard deviation 1
+    OT_UNIFORM,   // [-1, 1)
+    OT_POSITIVE,  // [0.5, 2)
+    OT_INTEGERS,  // -4 .. 4: sums and products are exact
+    OT_DISTINCT,  // a shuffled ramp: no ties
+    OT_INDEX,     // i32 0 .. limit-1
+    OT_BOOL,      // u8 0 or 1
+    OT_AWAY,      // |x| in [0.25, 2): away from kinks at 0
+    OT_SPECIAL,   // normal with NaN, +Inf, -Inf, 0, -0, denormals, largest values sprinkled in
+    OT_MASK,      // 0 or -1e30 (f16: -65504), every third row of the last dimension all masked
+    OT_LENGTHS,   // i32 1 .. limit; the first one 0 when the case has i[7] = 1
+    OT_BIG,       // normal * 1e4
 };
 enum ot_layout {
     OT_CONTIGUOUS,
@@ -47,10 +47,10 @@ struct ot_input {
     int64_t dim[LATTN_MAX_RANK];
     enum ot_fill fill;
     enum ot_layout layout;
-    int64_t limit;    // of OT_INDEX, OT_LENGTHS
-    bool absent;      // an optional input left out (NULL)
-    bool f32;         // stays f32 whatever the dtype under test
-    bool no_grad;     // no gradient is checked for it
+    int64_t limit;  // of OT_INDEX, OT_LENGTHS
+    bool absent;    // an optional input left out (NULL)
+    bool f32;       // stays f32 whatever the dtype under test
+    bool no_grad;   // no gradient is checked for it
 };
 // { OT_DIMS(3, 7), .fill = OT_POSITIVE }
 #define OT_NARGS(...) ((int) (sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)))
@@ -58,11 +58,11 @@ struct ot_input {
 #define OT_SCALAR .rank = 0
 
 enum ot_case_flags {
-    OT_FULL = 1,      // real network shape: only with --full, and for time
-    OT_BENCH = 2,     // timed by default
-    OT_NO_GRAD = 4,   // forward only (NaN inputs, kinks, big shapes)
+    OT_FULL = 1,     // real network shape: only with --full, and for time
+    OT_BENCH = 2,    // timed by default
+    OT_NO_GRAD = 4,  // forward only (NaN inputs, kinks, big shapes)
     OT_ONLY_F32 = 8,
-    OT_EXACT = 16,    // integers: must be bitwise equal to the reference rounded to the dtype
+    OT_EXACT = 16,  // integers: must be bitwise equal to the reference rounded to the dtype
 };
 
 struct ot_case {
@@ -121,9 +121,11 @@ extern const struct ot_op *const ot_ops[];  // in the order of ops.def, ends wit
 // Fails the running case with a sentence.
 void ot_report(const char *fmt, ...) LATTN_PRINTF(1, 2);
 // Compares n values, |got - want| <= abs + rel * |want|, and reports the worst one that does not fit.
-bool ot_expect(const char *what, const double *got, const double *want, int64_t n, double rel, double abs);
+bool ot_expect(
+    const char *what, const double *got, const double *want, int64_t n, double rel, double abs);
 // n values of a fill, rounded to dtype; seed tells the tensors of a case apart.
-void ot_fill(enum ot_fill fill, int64_t limit, lattn_dtype dtype, uint64_t seed, double *v, int64_t n);
+void ot_fill(
+    enum ot_fill fill, int64_t limit, lattn_dtype dtype, uint64_t seed, double *v, int64_t n);
 // v rounded to dtype, to nearest even.
 double ot_round(lattn_dtype dtype, double v);
 // A step tensor with these values; NULL = error kept in ctx.
@@ -142,23 +144,24 @@ struct ot_result {
     const struct ot_op *op;
     const struct ot_case *c;
     lattn_dtype dtype;
-    const char *strategy;     // "base", ...; "-" for ops with one kernel
+    const char *strategy;  // "base", ...; "-" for ops with one kernel
     enum ot_verdict verdict;
-    double worst;             // largest error as a share of its tolerance
-    const char *text;         // of a failure or skip: what, where, and the command that repeats it
+    double worst;      // largest error as a share of its tolerance
+    const char *text;  // of a failure or skip: what, where, and the command that repeats it
 };
 
 struct ot_options {
-    int dtype;                // lattn_dtype; -1 = every one
-    int strategy;             // lat_strategy_kind; -1 = every one
-    const char *case_name;    // NULL = every one
-    bool full;                // OT_FULL cases too
+    int dtype;              // lattn_dtype; -1 = every one
+    int strategy;           // lat_strategy_kind; -1 = every one
+    const char *case_name;  // NULL = every one
+    bool full;              // OT_FULL cases too
     void (*done)(void *user, const struct ot_result *result);
     void *user;
 };
 
 // Runs the cases of op; returns how many failed. The context has no open step of interest.
-int ot_run_op(lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op, const struct ot_options *options);
+int ot_run_op(
+    lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op, const struct ot_options *options);
 
 // What time measured of one case.
 struct ot_timing {
@@ -166,12 +169,12 @@ struct ot_timing {
     const struct ot_case *c;
     lattn_dtype dtype;
     const char *strategy;
-    bool backward;            // gradient of all inputs; else forward
-    double seconds;           // median of one application, on the device
-    double spread;            // (third quartile - first quartile) / median
-    double wall_seconds;      // of one application, recording and submitting included
-    int64_t applications;     // measured
-    double bytes, flops;      // of one application; 0 = not counted
+    bool backward;         // gradient of all inputs; else forward
+    double seconds;        // median of one application, on the device
+    double spread;         // (third quartile - first quartile) / median
+    double wall_seconds;   // of one application, recording and submitting included
+    int64_t applications;  // measured
+    double bytes, flops;   // of one application; 0 = not counted
 };
 struct ot_time_options {
     int dtype, strategy;
@@ -182,6 +185,7 @@ struct ot_time_options {
     void *user;
 };
 // Returns a status of the context; cases that the device does not support are left out.
-lattn_status ot_time_op(lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *options);
+lattn_status ot_time_op(
+    lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *options);
 
 #endif
