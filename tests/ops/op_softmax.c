@@ -25,7 +25,7 @@ static void for_each_slice(const struct ot_case *c, const struct ot_array *in, s
     int64_t n = in->rank ? in->dim[dim] : 1, inner = 1;
     for (int d = dim + 1; d < in->rank; d++)
         inner *= in->dim[d];
-    int64_t outer = n * inner ? in->n / (n * inner) : 0;
+    int64_t outer = n * inner != 0 ? in->n / (n * inner) : 0;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < inner; i++)
             f(&(struct slice){ in->v + o * n * inner + i, out->v + o * n * inner + i, n, inner });
