@@ -35,8 +35,8 @@ typedef struct lattn_special_ids {
 } lattn_special_ids;
 
 /**
- * Loads the tokenizer of a Hugging Face model folder: vocab.txt and, if it is there,
- * tokenizer_config.json.
+ * Loads the tokenizer of a Hugging Face model folder: vocab.txt (or the vocabulary in
+ * tokenizer.json where there is no vocab.txt) and, if it is there, tokenizer_config.json.
  *
  * Edge     a byte-order mark and CRLF in vocab.txt are accepted; of a token that
  *          occurs twice the last id counts, with a warning
@@ -67,6 +67,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_create(const char *const
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_save(
     const lattn_tokenizer *t, const char *dir);
 
+/** Frees a tokenizer; sets *t to NULL. Accepts NULL. Nobody may be encoding with it. */
 LATTN_API void lattn_tokenizer_destroy(lattn_tokenizer **t);
 
 /** Number of ids. */
@@ -75,6 +76,7 @@ LATTN_API int32_t lattn_tokenizer_size(const lattn_tokenizer *t);
 LATTN_API const char *lattn_tokenizer_token(const lattn_tokenizer *t, int32_t id);
 /** Id of a token as it stands in the vocabulary; -1 if it is not there. */
 LATTN_API int32_t lattn_tokenizer_id(const lattn_tokenizer *t, const char *token);
+/** Ids of [PAD], [UNK], [CLS], [SEP] and [MASK]. */
 LATTN_API lattn_special_ids lattn_tokenizer_special(const lattn_tokenizer *t);
 /** model_max_length of the folder; 512 if it does not say. */
 LATTN_API int32_t lattn_tokenizer_max_length(const lattn_tokenizer *t);
@@ -85,7 +87,7 @@ typedef struct lattn_encoding {
     int32_t *type_ids;   // [n]: 0 for the first text, 1 for the second
     int32_t n;
     int32_t n_cut;       // tokens dropped to fit max_tokens
-    int64_t n_replaced;  // invalid UTF-8 sequences read as U+FFFD
+    int64_t n_replaced;  // bytes that are no UTF-8, read as U+FFFD (which is then dropped)
     struct lattn_encoding_scratch *scratch;
 } lattn_encoding;
 
@@ -98,7 +100,8 @@ typedef struct lattn_encoding {
  * Args     b           second text; NULL = none
  *          max_tokens  longest result, with the special tokens; 0 = no limit. The longer
  *                      of two texts is cut first
- * Edge     an empty text gives [CLS] [SEP]; words above 100 characters give [UNK]
+ * Edge     an empty text gives [CLS] [SEP]; words above 100 characters give [UNK]; a
+ *          special token written in the text, [MASK], is that token
  * Owner    the caller; lattn_encoding_free
  * Errors   ERR_ARG (max_tokens below the number of special tokens), ERR_HOST_MEMORY
  * Source   Devlin et al. 2018, arXiv:1810.04805; transformers, BertTokenizer
@@ -107,6 +110,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_encode(const lattn_token
     const char *a, size_t a_bytes, const char *b, size_t b_bytes, int32_t max_tokens,
     lattn_encoding *out);
 
+/** Frees what an encoding holds and makes it { 0 } again. */
 LATTN_API void lattn_encoding_free(lattn_encoding *e);
 
 // ---- building a vocabulary ----------------------------------------------------------------
@@ -121,11 +125,22 @@ typedef struct lattn_vocab_params {
 // Counts words until the vocabulary is built.
 typedef struct lattn_vocab lattn_vocab;
 
-/** Owner    the caller; lattn_vocab_destroy. Args params NULL = defaults. */
+/**
+ * Begins to count words for a vocabulary.
+ *
+ * Args     params  NULL = defaults
+ * Owner    the caller; lattn_vocab_destroy
+ * Errors   ERR_ARG (negative numbers), ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_create(
     const lattn_vocab_params *params, lattn_vocab **out);
 
-/** Counts the words of a text. */
+/**
+ * Counts the words of a text, split as the tokenizer will split them.
+ *
+ * Edge     words above 100 characters are left out, as they are never looked up
+ * Errors   ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_add(
     lattn_vocab *v, const char *text, size_t bytes);
 
@@ -142,6 +157,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_add(
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_build(lattn_vocab *v, lattn_tokenizer **out);
 
+/** Frees a vocabulary builder; sets *v to NULL. Accepts NULL. */
 LATTN_API void lattn_vocab_destroy(lattn_vocab **v);
 
 // ---- text files ---------------------------------------------------------------------------
@@ -162,7 +178,7 @@ typedef struct lattn_text_params {
 } lattn_text_params;
 
 typedef struct lattn_text_stats {
-    int64_t n_replaced;  // invalid UTF-8 sequences read as U+FFFD
+    int64_t n_replaced;  // bytes that are no UTF-8, and NUL: read as U+FFFD
     int64_t n_skipped;   // empty lines
     int64_t n_empty;     // empty texts, kept
     uint64_t hash;       // XXH3 of the file, to notice a change between runs
@@ -185,8 +201,10 @@ typedef struct lattn_text_stats {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_text_open(
     const char *path, const lattn_text_params *params, lattn_dataset **out);
 
+/** Frees a dataset and all it lent; sets *d to NULL. Accepts NULL. */
 LATTN_API void lattn_dataset_close(lattn_dataset **d);
 
+/** Number of rows, at least 1. */
 LATTN_API int64_t lattn_dataset_count(const lattn_dataset *d);
 /** Text of row i, lent, NUL-terminated; bytes may be NULL. NULL if i is out of range. */
 LATTN_API const char *lattn_dataset_text(const lattn_dataset *d, int64_t i, size_t *bytes);
@@ -194,9 +212,11 @@ LATTN_API const char *lattn_dataset_text(const lattn_dataset *d, int64_t i, size
 LATTN_API const char *lattn_dataset_pair(const lattn_dataset *d, int64_t i, size_t *bytes);
 /** Label id of row i; -1 if the file has none. */
 LATTN_API int32_t lattn_dataset_label(const lattn_dataset *d, int64_t i);
+/** Number of different labels: of params->labels, or those found; 0 if there are none. */
 LATTN_API int32_t lattn_dataset_n_labels(const lattn_dataset *d);
 /** Name of a label id, lent; NULL if id is out of range. */
 LATTN_API const char *lattn_dataset_label_name(const lattn_dataset *d, int32_t id);
+/** What was met while reading. */
 LATTN_API lattn_text_stats lattn_dataset_stats(const lattn_dataset *d);
 
 // ---- batches ------------------------------------------------------------------------------
@@ -241,6 +261,7 @@ typedef struct lattn_loader lattn_loader;
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_create(
     const lattn_loader_params *params, lattn_loader **out);
 
+/** Stops the workers and frees the loader and its batches; sets *l to NULL. Accepts NULL. */
 LATTN_API void lattn_loader_destroy(lattn_loader **l);
 
 /** Batches of one epoch. */

@@ -47,6 +47,7 @@ typedef struct lattn_safetensors_entry {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_safetensors_open(
     const char *path, const lattn_safetensors_params *params, lattn_safetensors **out);
 
+/** Closes the file and frees all it lent; sets *file to NULL. Accepts NULL. */
 LATTN_API void lattn_safetensors_close(lattn_safetensors **file);
 
 /** How many tensors there are, over all shards. */

@@ -84,7 +84,8 @@ typedef void (*lattn_log_fn)(void *user, lattn_log_level level, const char *mess
 
 /**
  * Sets where messages go, for the whole process. The library prints nothing by
- * itself unless LATTN_LOG (error, warn, info, debug) is set; then to stderr.
+ * itself unless LATTN_LOG (error, warn, info, debug) is set; then to stderr. A
+ * callback gets messages up to that level, up to info when it is not set.
  *
  * Args     fn  NULL = the default again
  */

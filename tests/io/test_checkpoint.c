@@ -2,11 +2,14 @@
 //
 // Checkpoint folders: complete or not there, whatever is cut, lost or left behind.
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/compiler.h"
 #include "base/file.h"
+#include "base/thread.h"
 #include "harness/harness.h"
 
 static char root[200];
@@ -45,6 +48,13 @@ static lattn_status save(int64_t step, const char *what)
         return lattn_checkpoint_commit(&c);
     lattn_checkpoint_abort(&c);
     return st;
+}
+
+static lattn_status count_entry(void *user, const char *name)
+{
+    (void) name;
+    ++*(int *) user;
+    return LATTN_OK;
 }
 
 static void begin_test(void)
@@ -236,6 +246,37 @@ TEST(checkpoint, a_failed_commit_keeps_the_old_one)
     EXPECT_CONTAINS(lattn_error(NULL), "is there already");
     EXPECT(!lat_path_exists(in(".tmp-checkpoint-8")));
     EXPECT_EQ(newest(), 8);
+}
+
+// A writer killed at any moment: the newest complete one never gets older, and after a clean
+// nothing half-made is left. Steps 1, 2, 2, 3, 3, ...: every second save replaces.
+TEST(checkpoint, a_killed_writer_never_loses_a_checkpoint)
+{
+    begin_test();
+    EXPECT_OK(save(1, "first"));
+    int64_t last = 1;
+    for (int round = 0; round < 25; round++) {
+        pid_t child = fork();
+        if (child == 0) {
+            for (int64_t step = last;; step++)
+                if (save(step, "new") || save(step, "newer") || lattn_checkpoint_prune(root, 2, -1))
+                    _exit(1);
+        }
+        REQUIRE(child > 0);
+        lat_sleep_ns((uint64_t) (1 + round * 7 % 25) * 700000);
+        EXPECT_EQ(kill(child, SIGKILL), 0);
+        int status;
+        REQUIRE(waitpid(child, &status, 0) == child);
+        EXPECT(WIFSIGNALED(status));
+        EXPECT_OK(lattn_checkpoint_clean(root));
+        int64_t step = newest();
+        EXPECT(step >= last);
+        last = step;
+        int n_entries = 0;
+        EXPECT_OK(lat_dir_each(root, count_entry, &n_entries));
+        EXPECT(n_entries <= 3);  // two kept, and one that was about to be pruned
+    }
+    EXPECT(last > 1);
 }
 
 TEST(checkpoint, every_failed_allocation_keeps_the_old_one)
