@@ -16,6 +16,7 @@
 #include "device/blocks.h"
 #include "device/env.h"
 #include "device/memory.h"
+#include "device/memory_type.h"
 
 static const uint64_t mib = 1u << 20;
 
@@ -49,73 +50,6 @@ struct lat_memory {
     bool poison;
 };
 
-// ---- memory types ---------------------------------------------------------------------------
-
-enum {
-    LOCAL = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
-    VISIBLE = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
-    COHERENT = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
-    CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
-};
-
-// What a kind must have, and what each flag is worth beyond that.
-struct preference {
-    VkMemoryPropertyFlags required;
-    int local, visible, coherent, cached;
-};
-
-// Device memory is mapped where that comes with the same heap (shared memory, resizable
-// BAR); a small separate window into video memory is a heap of its own and loses.
-static const struct preference preferences[LAT_MEMORY_KINDS] = {
-    [LAT_MEMORY_DEVICE] = { 0, 8, 1, 2, 0 },
-    [LAT_MEMORY_UPLOAD] = { VISIBLE, -4, 0, 8, -1 },
-    [LAT_MEMORY_READBACK] = { VISIBLE, -4, 0, 1, 8 },
-};
-
-static int score_type(const struct preference *p, VkMemoryPropertyFlags flags)
-{
-    // Types with further flags (protected, lazily allocated, a vendor's own) need features
-    // or serve other ends.
-    if ((flags & p->required) != p->required ||
-        (flags & ~(VkFlags) (LOCAL | VISIBLE | COHERENT | CACHED)))
-        return -1;
-    return 100 + (flags & LOCAL ? p->local : 0) + (flags & VISIBLE ? p->visible : 0) +
-           (flags & COHERENT ? p->coherent : 0) + (flags & CACHED ? p->cached : 0);
-}
-
-static lattn_status choose_type(struct lat_device *dev, enum lat_memory_kind kind, uint32_t allowed)
-{
-    const VkPhysicalDeviceMemoryProperties *p = &dev->memory->properties;
-    struct kind_state *k = &dev->memory->kinds[kind];
-    int best = -1;
-    uint64_t best_heap = 0;
-    for (uint32_t i = 0; i < p->memoryTypeCount; i++) {
-        if (!(allowed >> i & 1))
-            continue;
-        VkMemoryPropertyFlags flags = p->memoryTypes[i].propertyFlags;
-        uint64_t heap = p->memoryHeaps[p->memoryTypes[i].heapIndex].size;
-        int score = score_type(&preferences[kind], flags);
-        if (score < 0)
-            continue;
-        // Among device-local types the larger heap counts more than being mapped.
-        bool better = kind == LAT_MEMORY_DEVICE && best >= 0 && heap != best_heap &&
-                              ((flags ^ k->flags) & LOCAL) == 0
-                          ? heap > best_heap
-                          : score > best;
-        if (better) {
-            best = score;
-            best_heap = heap;
-            k->type = i;
-            k->heap = p->memoryTypes[i].heapIndex;
-            k->flags = flags;
-        }
-    }
-    if (best < 0)
-        return lat_err(LATTN_ERR_UNSUPPORTED, "%s has no memory type for %s", dev->caps.info.name,
-            kind == LAT_MEMORY_DEVICE ? "storage buffers" : "transfers with the host");
-    return LATTN_OK;
-}
-
 static VkBufferCreateInfo buffer_info(struct lat_device *dev, uint64_t bytes)
 {
     return (VkBufferCreateInfo){
@@ -141,6 +75,22 @@ static lattn_status allowed_types(struct lat_device *dev, uint32_t *bits)
     return LATTN_OK;
 }
 
+static lattn_status choose_type(struct lat_device *dev, enum lat_memory_kind kind, uint32_t allowed)
+{
+    const VkPhysicalDeviceMemoryProperties *p = &dev->memory->properties;
+    struct kind_state *k = &dev->memory->kinds[kind];
+    lattn_device_type type = dev->caps.info.type;
+    bool shared = type == LATTN_DEVICE_TYPE_CPU || type == LATTN_DEVICE_TYPE_INTEGRATED;
+    int i = lat_memory_type_choose(p, allowed, kind, shared);
+    if (i < 0)
+        return lat_err(LATTN_ERR_UNSUPPORTED, "%s has no memory type for %s", dev->caps.info.name,
+            kind == LAT_MEMORY_DEVICE ? "storage buffers" : "transfers with the host");
+    k->type = (uint32_t) i;
+    k->heap = p->memoryTypes[i].heapIndex;
+    k->flags = p->memoryTypes[i].propertyFlags;
+    return LATTN_OK;
+}
+
 lattn_status lat_memory_create(struct lat_device *dev, uint64_t limit_bytes)
 {
     struct lat_memory *m = LAT_NEW(struct lat_memory);
@@ -159,8 +109,9 @@ lattn_status lat_memory_create(struct lat_device *dev, uint64_t limit_bytes)
     uint32_t allowed = 0;
     LAT_TRY(allowed_types(dev, &allowed));
     for (int kind = 0; kind < LAT_MEMORY_KINDS; kind++) {
+        struct kind_state *k = &m->kinds[kind];
         LAT_TRY(choose_type(dev, (enum lat_memory_kind) kind, allowed));
-        m->kinds[kind].next_slab_bytes = kind == LAT_MEMORY_DEVICE ? 64 * mib : 8 * mib;
+        k->next_slab_bytes = kind == LAT_MEMORY_DEVICE ? 64 * mib : 8 * mib;
     }
     return LATTN_OK;
 }
@@ -257,7 +208,7 @@ static lattn_status slab_memory(struct lat_device *dev, struct lat_slab *s)
         LAT_MAX(dev->stats.device_bytes_peak, dev->stats.device_bytes_now);
     LAT_TRY(LAT_VK(
         dev, dev->vk.BindBufferMemory(dev->handle, s->buffer, s->memory, 0), "vkBindBufferMemory"));
-    if (!(k->flags & VISIBLE))
+    if (!(k->flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT))
         return LATTN_OK;
     return LAT_VK(dev, dev->vk.MapMemory(dev->handle, s->memory, 0, VK_WHOLE_SIZE, 0, &s->mapped),
         "vkMapMemory");
@@ -293,7 +244,7 @@ static lattn_status slab_create(
         return LATTN_ERR_HOST_MEMORY;
     s->kind = kind;
     s->bytes = bytes;
-    s->coherent = k->flags & COHERENT;
+    s->coherent = k->flags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     VkBufferCreateInfo info = buffer_info(dev, bytes);
     LAT_GO(
         LAT_VK(dev, dev->vk.CreateBuffer(dev->handle, &info, NULL, &s->buffer), "vkCreateBuffer"));

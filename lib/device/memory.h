@@ -11,7 +11,7 @@
 #include "device/device.h"
 
 enum lat_memory_kind {
-    LAT_MEMORY_DEVICE,    // device local; mapped only when that costs nothing
+    LAT_MEMORY_DEVICE,    // device local; mapped only where host and device share memory
     LAT_MEMORY_UPLOAD,    // host writes, device copies from it
     LAT_MEMORY_READBACK,  // device copies into it, host reads; cached where there is such memory
     LAT_MEMORY_KINDS

@@ -29,7 +29,8 @@ struct lat_pipeline {
 // Creates or finds. The pipeline lives as long as the device.
 lattn_status lat_pipeline_get(
     struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out);
-// Starts creating in a worker thread; lat_pipeline_get then waits for it.
+// Starts creating in a worker thread; lat_pipeline_get then waits for it. key->spirv has to
+// live until then.
 lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipeline_key *key);
 
 lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir);  // by device.c
