@@ -19,6 +19,7 @@ struct operand {
     lattn_tensor *original;  // where t must be copied back to, or NULL
     uint64_t start, bytes;   // in the block
     uint64_t row_bytes;      // from row to row when cut, 0 = needed whole
+    uint64_t extra;          // what a run of rows needs beyond that: the last one may reach further
 };
 
 struct run {
@@ -104,6 +105,8 @@ static lattn_status prepare(struct run *r, uint32_t i, lattn_tensor *t, bool wri
     o->bytes = lat_tensor_span(o->t) + past;
     uint64_t element = lattn_dtype_bytes(o->t->dtype);
     o->row_bytes = k->split.n_rows ? k->split.row_elements[i] * element : 0;
+    uint64_t rows_bytes = k->split.n_rows * o->row_bytes + past;
+    o->extra = past + (o->bytes > rows_bytes ? o->bytes - rows_bytes : 0);
     if (k->push_offset[i])
         set_push(r, k->push_offset[i], (uint32_t) (past / element));
     return LATTN_OK;
@@ -153,7 +156,7 @@ static struct lat_range range_of(
     const struct lat_storage *s = o->t->storage;
     uint64_t skip = row0 * o->row_bytes, bytes = o->bytes - skip;
     if (o->row_bytes && n < r->k->split.n_rows)
-        bytes = LAT_MIN(bytes, n * o->row_bytes + o->bytes % o->row_bytes);
+        bytes = LAT_MIN(bytes, n * o->row_bytes + o->extra);
     uint64_t start = o->start + skip;
     if (s->guarded && start + bytes == s->offset + s->bytes)
         bytes += LAT_GUARD_BYTES;
@@ -243,9 +246,7 @@ static lattn_status rows_per_run(const struct run *r, uint64_t *out)
             return cannot_cut(r, i);
         if (!o->row_bytes)
             continue;
-        // What a row reaches beyond its stride, and what rounding down the start added, comes on top.
-        uint64_t extra = o->bytes % o->row_bytes;
-        most = LAT_MIN(most, limit > extra ? (limit - extra) / o->row_bytes : 0);
+        most = LAT_MIN(most, limit > o->extra ? (limit - o->extra) / o->row_bytes : 0);
         uint64_t step = align / gcd(align, o->row_bytes);
         unit = unit / gcd(unit, step) * step;
     }
