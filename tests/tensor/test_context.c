@@ -104,7 +104,8 @@ static lattn_status whole_life(void)
     if (!st)
         st = lattn_tensor_set_requires_grad(p, true);
     if (!st) {
-        lattn_backward_args args = { .grad_output = lattn_zeros(ctx, LATTN_DTYPE_F32, 2, DIMS(5, 3)) };
+        lattn_backward_args args = { .grad_output =
+                                         lattn_zeros(ctx, LATTN_DTYPE_F32, 2, DIMS(5, 3)) };
         y = lattn_contiguous(ctx, lattn_transpose(ctx, p, 0, 1));
         st = y && args.grad_output ? lattn_backward(ctx, y, &args) : lattn_ctx_status(ctx);
     }

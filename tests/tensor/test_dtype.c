@@ -43,25 +43,18 @@ TEST(dtype, f16_rounds_to_nearest_even)
         float from;
         uint16_t to;
     } rows[] = {
-        { 0.0f, 0x0000 },
-        { -0.0f, 0x8000 },
-        { 1.0f, 0x3c00 },
-        { 1.0f + 0x1p-11f, 0x3c00 },              // half way, even is below
-        { 1.0f + 0x3p-11f, 0x3c02 },              // half way, even is above
-        { 1.0f + 0x1p-11f + 0x1p-20f, 0x3c01 },   // above half way
-        { 65504.0f, 0x7bff },                     // largest
-        { 65519.996f, 0x7bff },
-        { 65520.0f, 0x7c00 },                     // half way to 2^16: infinity
-        { 1e10f, 0x7c00 },
-        { -INFINITY, 0xfc00 },
-        { 0x1p-14f, 0x0400 },                     // smallest normal
-        { 0x1p-24f, 0x0001 },                     // smallest denormal
-        { 0x1p-25f, 0x0000 },                     // half of it: even is 0
-        { 0x1.000002p-25f, 0x0001 },
-        { 0x3p-25f, 0x0002 },                     // 1.5 units: even is 2
-        { 0x1.ff8p-15f, 0x03ff },                 // largest denormal
-        { 0x1.ffap-15f, 0x03ff },
-        { 0x1.ffcp-15f, 0x0400 },                 // half way: even is the first normal
+        { 0.0f, 0x0000 }, { -0.0f, 0x8000 }, { 1.0f, 0x3c00 },
+        { 1.0f + 0x1p-11f, 0x3c00 },                   // half way, even is below
+        { 1.0f + 0x3p-11f, 0x3c02 },                   // half way, even is above
+        { 1.0f + 0x1p-11f + 0x1p-20f, 0x3c01 },        // above half way
+        { 65504.0f, 0x7bff },                          // largest
+        { 65519.996f, 0x7bff }, { 65520.0f, 0x7c00 },  // half way to 2^16: infinity
+        { 1e10f, 0x7c00 }, { -INFINITY, 0xfc00 }, { 0x1p-14f, 0x0400 },  // smallest normal
+        { 0x1p-24f, 0x0001 },                                            // smallest denormal
+        { 0x1p-25f, 0x0000 },                                            // half of it: even is 0
+        { 0x1.000002p-25f, 0x0001 }, { 0x3p-25f, 0x0002 },               // 1.5 units: even is 2
+        { 0x1.ff8p-15f, 0x03ff },                                        // largest denormal
+        { 0x1.ffap-15f, 0x03ff }, { 0x1.ffcp-15f, 0x0400 },  // half way: even is the first normal
     };
     for (size_t i = 0; i < LAT_COUNT(rows); i++)
         EXPECT_EQ(lat_f16_from_f32(rows[i].from), rows[i].to);
@@ -97,7 +90,8 @@ TEST(dtype, integers_are_cut_to_their_range)
     uint8_t u8[10];
     lat_convert_from_f32(LATTN_DTYPE_I32, i32, from, 10);
     lat_convert_from_f32(LATTN_DTYPE_U8, u8, from, 10);
-    const int32_t want_i32[] = { 1, -1, INT32_MAX, INT32_MIN, 0, INT32_MAX, INT32_MIN, 300, -5, 254 };
+    const int32_t want_i32[] = { 1, -1, INT32_MAX, INT32_MIN, 0, INT32_MAX, INT32_MIN, 300, -5,
+        254 };
     const uint8_t want_u8[] = { 1, 0, 255, 0, 0, 255, 0, 255, 0, 254 };
     for (int i = 0; i < 10; i++) {
         EXPECT_EQ(i32[i], want_i32[i]);

@@ -31,11 +31,11 @@ static lattn_status record(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
 static bool make_job(lattn_ctx *ctx, struct job *j)
 {
     *j = (struct job){ 0 };
-    bool ok = !lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, DIMS(4), &j->x)
-        && !lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, DIMS(4), &j->sum)
-        && !lattn_tensor_create(ctx, LATTN_DTYPE_F32, 2, DIMS(2, 2), &j->weight)
-        && !lattn_fill_(j->sum, 0) && !lattn_fill_(j->weight, 1)
-        && !lattn_tensor_set_requires_grad(j->weight, true);
+    bool ok = !lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, DIMS(4), &j->x) &&
+              !lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, DIMS(4), &j->sum) &&
+              !lattn_tensor_create(ctx, LATTN_DTYPE_F32, 2, DIMS(2, 2), &j->weight) &&
+              !lattn_fill_(j->sum, 0) && !lattn_fill_(j->weight, 1) &&
+              !lattn_tensor_set_requires_grad(j->weight, true);
     EXPECT(ok);
     return ok;
 }
@@ -49,7 +49,9 @@ static void free_job(struct job *j)
 
 static lattn_graph_params params_of(struct job *j)
 {
-    return (lattn_graph_params){ .fn = record, .user = j, .inputs = &j->x, .n_inputs = 1, .n_outputs = 2 };
+    return (lattn_graph_params){
+        .fn = record, .user = j, .inputs = &j->x, .n_inputs = 1, .n_outputs = 2
+    };
 }
 
 static lattn_status write_input(lattn_graph *g, float first)

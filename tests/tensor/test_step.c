@@ -9,7 +9,8 @@ GPU_TEST(step, retained_results_outlive_their_step)
 {
     EXPECT_OK(lattn_step_begin(ctx));
     lattn_tensor *x = lt_tensor(ctx, 1, DIMS(3), (float[]){ 1, 2, 3 });
-    lattn_tensor *kept = lattn_tensor_retain(lattn_contiguous(ctx, lattn_slice(ctx, x, 0, 0, 3, 2)));
+    lattn_tensor *kept =
+        lattn_tensor_retain(lattn_contiguous(ctx, lattn_slice(ctx, x, 0, 0, 3, 2)));
     EXPECT_EQ(kept->refs, 2);
     EXPECT_OK(lattn_step_end(ctx));
     EXPECT_EQ(kept->refs, 1);
@@ -95,7 +96,8 @@ GPU_TEST(step, a_steady_loop_allocates_nothing)
         EXPECT_OK(lattn_step_begin(ctx));
         lattn_tensor *y = lattn_contiguous(ctx, lattn_transpose(ctx, p, 0, 1));
         y = lattn_cast(ctx, y, LATTN_DTYPE_F16);
-        lattn_backward_args args = { .grad_output = lattn_full(ctx, LATTN_DTYPE_F16, 2, DIMS(64, 64), 2) };
+        lattn_backward_args args = { .grad_output =
+                                         lattn_full(ctx, LATTN_DTYPE_F16, 2, DIMS(64, 64), 2) };
         EXPECT_OK(lattn_backward(ctx, y, &args));
         lattn_tensor_zero_grad(p);
         EXPECT_OK(lattn_step_end(ctx));

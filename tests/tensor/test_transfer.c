@@ -40,14 +40,18 @@ GPU_TEST(transfer, reads_and_writes_through_any_strides)
         v[i] = i;
     lattn_tensor *t = lattn_from_i32(ctx, 3, DIMS(2, 3, 4), v);
     lattn_tensor *swapped = lattn_transpose(ctx, t, 0, 2);
-    expect_ints(swapped, (int32_t[]){ 0, 12, 4, 16, 8, 20, 1, 13, 5, 17, 9, 21, 2, 14, 6, 18, 10, 22, 3,
-                             15, 7, 19, 11, 23 }, 24);
+    expect_ints(swapped,
+        (int32_t[]){
+            0, 12, 4, 16, 8, 20, 1, 13, 5, 17, 9, 21, 2, 14, 6, 18, 10, 22, 3, 15, 7, 19, 11, 23 },
+        24);
     lattn_tensor *part = lattn_slice(ctx, t, 2, 1, 4, 2);
     expect_ints(part, (int32_t[]){ 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23 }, 12);
-    EXPECT_OK(lattn_tensor_write(part, (int32_t[]){ -1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12 },
-        12 * sizeof(int32_t)));
-    expect_ints(t, (int32_t[]){ 0, -1, 2, -2, 4, -3, 6, -4, 8, -5, 10, -6, 12, -7, 14, -8, 16, -9, 18, -10,
-                       20, -11, 22, -12 }, 24);
+    EXPECT_OK(lattn_tensor_write(part,
+        (int32_t[]){ -1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12 }, 12 * sizeof(int32_t)));
+    expect_ints(t,
+        (int32_t[]){ 0, -1, 2, -2, 4, -3, 6, -4, 8, -5, 10, -6, 12, -7, 14, -8, 16, -9, 18, -10, 20,
+            -11, 22, -12 },
+        24);
 }
 
 // A slice of bytes that starts and ends inside words must leave its neighbours alone.
@@ -143,8 +147,8 @@ GPU_TEST(transfer, shapes_that_cannot_be_are_refused)
     EXPECT_STATUS(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 9, NULL, &t), LATTN_ERR_ARG);
     EXPECT_STATUS(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, DIMS(-2), &t), LATTN_ERR_ARG);
     EXPECT_STATUS(lattn_tensor_create(ctx, (lattn_dtype) 17, 0, NULL, &t), LATTN_ERR_DTYPE);
-    EXPECT_STATUS(
-        lattn_tensor_create(ctx, LATTN_DTYPE_F32, 2, DIMS((int64_t) 1 << 40, (int64_t) 1 << 40), &t),
+    EXPECT_STATUS(lattn_tensor_create(
+                      ctx, LATTN_DTYPE_F32, 2, DIMS((int64_t) 1 << 40, (int64_t) 1 << 40), &t),
         LATTN_ERR_SHAPE);
     EXPECT_STATUS(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, DIMS((int64_t) 1 << 45), &t),
         LATTN_ERR_GPU_MEMORY);
