@@ -3,8 +3,8 @@
 // layer_norm(residual + dropout(x, p)), what a post-norm transformer does after each sublayer, in
 // one kernel.
 //
-// Backward needs the sum v = residual + dropout(x), which forward writes beside the result: one
-// tensor, where keeping x and residual would be two. The mask is not kept: it is drawn again from
+// Backward needs h, the normalised sum, which forward writes beside the result: one tensor, where
+// keeping x and residual would be two. The mask is not kept: it is drawn again from
 // the random state, an input of the op so that the tape finds out when it was changed. In
 // evaluation, or with p = 0, no random numbers are drawn and the op's number is not used up.
 
@@ -16,7 +16,7 @@
 #include "lat_shaders.h"
 
 enum { X, RESIDUAL, WEIGHT, BIAS, RANDOM };
-enum { Y, STATS, SUM };
+enum { Y, STATS, NORMALISED };
 
 struct fused_attr {
     float eps;
@@ -36,7 +36,7 @@ static lattn_status infer(struct lat_call *c)
         return lat_err(LATTN_ERR_SHAPE, "%s: x %s and residual %s differ", c->op_name, LAT_SHAPE(x),
             LAT_SHAPE(residual));
     LAT_TRY(lat_norm_outputs(c, x));
-    return c->grad_wanted ? lat_out_like(c, SUM, x) : LATTN_OK;
+    return c->grad_wanted ? lat_out_like(c, NORMALISED, x) : LATTN_OK;
 }
 
 static struct layer_norm_push push_of(const struct lat_call *c)
@@ -65,7 +65,7 @@ static lattn_status forward(struct lat_call *c)
     struct lat_kernel kernel = {
         .read = { c->in[X], c->in[WEIGHT], c->in[BIAS], c->in[RESIDUAL], c->in[RANDOM] },
         .n_read = 5,
-        .write = { c->out[Y], c->out[STATS], c->out[SUM] },
+        .write = { c->out[Y], c->out[STATS], c->out[NORMALISED] },
         .n_write = 3,
     };
     return lat_norm_rows_run(c, c->in[X], &shaders, &push, &kernel);
@@ -88,7 +88,7 @@ static lattn_status backward_rows(struct lat_call *c)
         .stats = 2,
     };
     struct lat_kernel kernel = {
-        .read = { c->out[SUM], c->in[WEIGHT], c->out[STATS], c->grad_out[0], c->in[RANDOM] },
+        .read = { c->out[NORMALISED], c->in[WEIGHT], c->out[STATS], c->grad_out[0], c->in[RANDOM] },
         .n_read = 5,
         .write = { dx, dres },
         .n_write = 2,
@@ -100,8 +100,9 @@ static lattn_status backward(struct lat_call *c)
 {
     LAT_TRY(backward_rows(c));
     struct lat_norm_cols cols = {
-        .v = c->out[SUM],
+        .v = c->out[NORMALISED],
         .stats = c->out[STATS],
+        .normalised = true,
         .dy = c->grad_out[0],
         .dweight = c->grad_in[WEIGHT],
         .dbias = c->grad_in[BIAS],
@@ -117,7 +118,7 @@ const struct lat_op lat_op_dropout_add_layer_norm = {
     .n_outputs = 3,
     .attr_bytes = sizeof(struct fused_attr),
     .keep_in = 1u << WEIGHT | 1u << RANDOM,
-    .keep_out = 1u << STATS | 1u << SUM,
+    .keep_out = 1u << STATS | 1u << NORMALISED,
     .no_grad_in = 1u << RANDOM,
     .can_accumulate = 1u << X | 1u << RESIDUAL | 1u << WEIGHT | 1u << BIAS,
     .infer = infer,

@@ -157,7 +157,7 @@ lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
         lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ push.n_blocks, 2, n_cols });
     if (!partial)
         return ctx->error;
-    const uint32_t spec[] = { COLS_GROUP, n_cols % 4 == 0 };
+    const uint32_t spec[] = { COLS_GROUP, n_cols % 4 == 0, n->normalised };
     struct lat_kernel kernel = {
         .shader = &lat_shader_layer_norm_bwd_cols,
         .t = (int) n->dy->dtype,

@@ -6,11 +6,11 @@
 #include "autograd/op.h"
 #include "norm/layer_norm.abi.h"
 
-// Gradients of weight and bias from the normalised rows v and the gradient dy: two passes in a
-// fixed order.
+// Gradients of weight and bias from the rows v and the gradient dy: two passes in a fixed order.
 struct lat_norm_cols {
-    lattn_tensor *v;      // [..., n_cols]: what was normalised
+    lattn_tensor *v;      // [..., n_cols]: what was normalised, or the result of that (normalised)
     lattn_tensor *stats;  // f32 [rows, 2]: mean, rstd
+    bool normalised;
     lattn_tensor *dy;
     lattn_tensor *dweight, *dbias;  // NULL = not wanted
     bool add_weight, add_bias;      // add to what is there

@@ -7,7 +7,7 @@
 
 #define LAT_NORM_WEIGHT 1u   // weight is given
 #define LAT_NORM_BIAS 2u
-#define LAT_NORM_STATS 4u    // forward: keep mean and rstd (and the sum) for backward
+#define LAT_NORM_STATS 4u    // forward: keep mean and rstd (and h) for backward
 #define LAT_NORM_DX 8u       // backward: write the gradient of x
 #define LAT_NORM_DRES 16u    // and of residual
 #define LAT_NORM_ADD_DX 32u  // add to what is there

@@ -5,7 +5,8 @@
 //     dv = rstd (g - sum(g) / n - h sum(g h) / n)
 //
 // which is dx, or with FUSED dresidual = dv and dx = dv times the dropout's mask and scale, made
-// again from the random stream. Gradients of weight and bias: layer_norm_bwd_cols.
+// again from the random stream; h itself was kept then. Gradients of weight and bias:
+// layer_norm_bwd_cols.
 
 layout(binding = 0) readonly buffer V { T saved[]; };
 layout(binding = 0) readonly buffer V4 { T4 saved4[]; };
@@ -33,6 +34,15 @@ ROW_READER(read_w, w, w4)
 ROW_READER(read_dy, dy, dy4)
 ROW_READER(read_dx, dx, dx4)
 ROW_WRITER(write_dx, dx, dx4)
+
+vec4 normalised(uint row, uint q, float mean, float rstd)
+{
+#ifdef FUSED
+    return read_saved(row, q, 0.0);
+#else
+    return (read_saved(row, q, 0.0) - mean) * rstd;
+#endif
+}
 
 vec4 weighted(uint row, uint q)
 {
@@ -65,7 +75,7 @@ void row_main(uint row)
     [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
         uint q = ROW_QUAD(k);
         vec4 g = weighted(row, q);
-        vec4 h = (read_saved(row, q, 0.0) - mean) * rstd;
+        vec4 h = normalised(row, q, mean, rstd);
         kept_g[ROW_SLOT(k)] = g;
         kept_h[ROW_SLOT(k)] = h;
         acc_g += g;
@@ -75,7 +85,7 @@ void row_main(uint row)
     [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
         uint q = ROW_QUAD(k);
         vec4 g = KEEP > 0u ? kept_g[ROW_SLOT(k)] : weighted(row, q);
-        vec4 h = KEEP > 0u ? kept_h[ROW_SLOT(k)] : (read_saved(row, q, 0.0) - mean) * rstd;
+        vec4 h = KEEP > 0u ? kept_h[ROW_SLOT(k)] : normalised(row, q, mean, rstd);
         put(row, q, rstd * (g - sums.x - h * sums.y));
     }
 }

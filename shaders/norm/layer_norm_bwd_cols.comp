@@ -5,7 +5,7 @@
 // layer_norm_bwd_cols: the first of two passes to the gradients of weight and bias. Each invocation
 // adds up four columns of one block of rows, top to bottom:
 //
-//     partial[block] = (sum of dy (v - mean) rstd, sum of dy)
+//     partial[block] = (sum of dy h, sum of dy)          h = (v - mean) rstd, or v if NORMALISED
 //
 // layer_norm_bwd_sum adds the blocks. The order of additions depends on the shape alone.
 //
@@ -17,7 +17,8 @@
 #include "common/vec4.glsl"
 
 layout(local_size_x = 64, local_size_x_id = 0) in;
-layout(constant_id = 1) const bool WHOLE = false;  // n_cols is a multiple of 4
+layout(constant_id = 1) const bool WHOLE = false;       // n_cols is a multiple of 4
+layout(constant_id = 2) const bool NORMALISED = false;  // h was kept instead of v
 
 layout(binding = 0) readonly buffer V { T v[]; };
 layout(binding = 0) readonly buffer V4 { T4 v4[]; };
@@ -26,14 +27,21 @@ layout(binding = 2) readonly buffer Dy { T dy[]; };
 layout(binding = 2) readonly buffer Dy4 { T4 dy4[]; };
 layout(binding = 3) writeonly buffer Partial { float partial[]; };  // [n_blocks, 2, n_cols]
 
+// (mean, rstd) that make h of what was kept.
+vec2 stats_of(uint row)
+{
+    return NORMALISED ? vec2(0.0, 1.0) : vec2(stats[2u * row], stats[2u * row + 1u]);
+}
+
 void whole_quads(uint first, uint rows, uint col, uint out0)
 {
     vec4 dw = vec4(0.0), db = vec4(0.0);
     for (uint r = first; r < first + rows; r++) {
         uint i = (r * p.n_cols + col) / 4u;
+        vec2 s = stats_of(r);
         vec4 g = load4(dy4[i]);
         db += g;
-        dw += g * ((load4(v4[i]) - stats[2u * r]) * stats[2u * r + 1u]);
+        dw += g * ((load4(v4[i]) - s.x) * s.y);
     }
     for (uint j = 0u; j < 4u; j++) {
         partial[out0 + col + j] = dw[j];
@@ -46,9 +54,10 @@ void one_column(uint first, uint rows, uint col, uint out0)
     float dw = 0.0, db = 0.0;
     for (uint r = first; r < first + rows; r++) {
         uint i = r * p.n_cols + col;
+        vec2 s = stats_of(r);
         float g = load(dy[i]);
         db += g;
-        dw += g * ((load(v[i]) - stats[2u * r]) * stats[2u * r + 1u]);
+        dw += g * ((load(v[i]) - s.x) * s.y);
     }
     partial[out0 + col] = dw;
     partial[out0 + p.n_cols + col] = db;

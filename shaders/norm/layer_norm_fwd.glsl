@@ -4,8 +4,10 @@
 //
 //     mean = sum v / n    rstd = 1 / sqrt(sum (v - mean)^2 / n + eps)    y = (v - mean) rstd w + b
 //
-// v is x, or with FUSED residual + dropout(x), which is also written to sum, for backward. The
-// variance is taken from the deviations in a second pass over the row: E[v^2] - mean^2 cancels.
+// v is x, or with FUSED residual + dropout(x). The variance is taken from the deviations in a second
+// pass over the row: E[v^2] - mean^2 cancels. For backward, FUSED also keeps h = (v - mean) rstd: in 16
+// bits that is off by its last place at most, where a kept v would lose all of v - mean in rows whose
+// elements are nearly the same.
 
 layout(binding = 0) readonly buffer X { T x[]; };
 layout(binding = 0) readonly buffer X4 { T4 x4[]; };
@@ -21,10 +23,10 @@ layout(binding = 4) readonly buffer Random { uint random_state[]; };
 layout(binding = 5) writeonly buffer Y { T y[]; };
 layout(binding = 5) writeonly buffer Y4 { T4 y4[]; };
 layout(binding = 6) writeonly buffer Stats { float stats[]; };  // mean, rstd of each row
-layout(binding = 7) writeonly buffer Sum { T sums[]; };
-layout(binding = 7) writeonly buffer Sum4 { T4 sums4[]; };
+layout(binding = 7) writeonly buffer H { T h[]; };
+layout(binding = 7) writeonly buffer H4 { T4 h4[]; };
 ROW_READER(read_r, r, r4)
-ROW_WRITER(write_sum, sums, sums4)
+ROW_WRITER(write_h, h, h4)
 #else
 layout(binding = 3) writeonly buffer Y { T y[]; };
 layout(binding = 3) writeonly buffer Y4 { T4 y4[]; };
@@ -57,10 +59,6 @@ void row_main(uint row)
         vec4 v = value(row, ROW_QUAD(k));
         kept[ROW_SLOT(k)] = v;
         acc += v;
-#ifdef FUSED
-        if ((p.flags & LAT_NORM_STATS) != 0u)
-            write_sum(row, ROW_QUAD(k), v);
-#endif
     }
     float mean = row_sum(sum4(acc)) / float(p.n_cols);
 
@@ -80,6 +78,10 @@ void row_main(uint row)
     [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
         uint q = ROW_QUAD(k);
         vec4 v = ((KEEP > 0u ? kept[ROW_SLOT(k)] : value(row, q)) - mean) * rstd;
+#ifdef FUSED
+        if ((p.flags & LAT_NORM_STATS) != 0u)
+            write_h(row, q, v);
+#endif
         if ((p.flags & LAT_NORM_WEIGHT) != 0u)
             v *= read_w(0u, q, 0.0);
         if ((p.flags & LAT_NORM_BIAS) != 0u)

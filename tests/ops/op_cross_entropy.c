@@ -70,9 +70,10 @@ static double row_bound(const struct ot_case *c, const struct ot_array *in, int6
     double e = (float) c->f[0], max = max_of(x, n), lse = log_sum_exp(x, n), smooth = 0, units = 0;
     for (int64_t j = 0; j < n; j++) {
         smooth += weight_of(in, j) * (max - x[j] + 8);
-        units += exp(x[j] - lse) * 3 * (max - x[j]);
+        if (x[j] > -INFINITY)
+            units += exp(x[j] - lse) * 3 * (max - x[j]);
     }
-    return weight_of(in, label) * (max - x[label] + 8) + e / (double) n * smooth +
+    return weight_of(in, label) * (max - x[label] + 8) + (e > 0 ? e / (double) n * smooth : 0) +
            (weight_of(in, label) + 1) * (units + 3 * (lse - max));
 }
 
