@@ -26,6 +26,21 @@ LATTN_API lattn_tensor *lattn_expand(lattn_ctx *ctx, lattn_tensor *x, int rank, 
 LATTN_API lattn_tensor *lattn_contiguous(lattn_ctx *ctx, lattn_tensor *x);
 LATTN_API lattn_tensor *lattn_cast(lattn_ctx *ctx, lattn_tensor *x, lattn_dtype dtype);
 LATTN_API lattn_tensor *lattn_concat(lattn_ctx *ctx, lattn_tensor *const *xs, int n, int dim);
+
+/**
+ * Picks elements along one dimension, as torch.gather.
+ *
+ *     out[..., j, ...] = x[..., index[..., j, ...], ...]        j at dimension dim
+ *
+ * Shapes   x, index of one rank, index no larger than x in every dimension but dim;
+ *          out has the shape of index
+ * Dtypes   x f32, f16, bf16; index i32; out has the dtype of x, bit for bit
+ * Args     dim  negative counts from the last
+ * Edge     an index outside x gives NaN: a device cannot report an error without a
+ *          wait, and NaN stays visible
+ * Grad     x, summed in f32 in the order of j, without atomics; keeps index
+ * Errors   ERR_ARG if dim is outside [-rank, rank); ERR_SHAPE, ERR_DTYPE
+ */
 LATTN_API lattn_tensor *lattn_gather(lattn_ctx *ctx, lattn_tensor *x, int dim, lattn_tensor *index);
 
 // ---- element by element, with broadcasting ------------------------------------------------
@@ -69,11 +84,74 @@ LATTN_API lattn_tensor *lattn_argmax(lattn_ctx *ctx, lattn_tensor *x, int dim, b
 
 // ---- normalisation ------------------------------------------------------------------------
 
+/**
+ * Softmax along one dimension.
+ *
+ *     out[i] = exp(x[i] - max(x)) / sum_j exp(x[j] - max(x))
+ *
+ * Shapes   x [..., n, ...]  ->  out, same shape as x
+ * Dtypes   f32, f16, bf16; out has the dtype of x; sums accumulate in f32
+ * Args     dim  dimension of length n; negative counts from the last
+ * Edge     -inf gives 0; a slice that is entirely -inf gives zeros, not NaN; NaN or
+ *          +inf in a slice makes all of it NaN
+ * Grad     x. Keeps out until backward; does not keep x
+ * Errors   ERR_ARG if dim is outside [-rank, rank); ERR_DTYPE
+ * Source   Milakov & Gimelshein 2018, arXiv:1805.02867
+ */
 LATTN_API lattn_tensor *lattn_softmax(lattn_ctx *ctx, lattn_tensor *x, int dim);
+
+/**
+ * Logarithm of the softmax along one dimension, without the detour over the softmax.
+ *
+ *     out[i] = x[i] - max(x) - log(sum_j exp(x[j] - max(x)))
+ *
+ * Shapes   x [..., n, ...]  ->  out, same shape as x
+ * Dtypes   f32, f16, bf16; out has the dtype of x; sums accumulate in f32
+ * Args     dim  dimension of length n; negative counts from the last
+ * Edge     a slice that is entirely -inf gives -inf, whose exponential is the zeros
+ *          that lattn_softmax gives (PyTorch: NaN); NaN or +inf in a slice makes all
+ *          of it NaN
+ * Grad     x. Keeps out until backward; does not keep x
+ * Errors   ERR_ARG if dim is outside [-rank, rank); ERR_DTYPE
+ */
 LATTN_API lattn_tensor *lattn_log_softmax(lattn_ctx *ctx, lattn_tensor *x, int dim);
+
+/**
+ * Normalises the last dimension to mean 0 and variance 1, then scales and shifts.
+ *
+ *     out = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias
+ *
+ * Shapes   x [..., C], weight [C], bias [C]  ->  out, same shape as x
+ * Dtypes   f32, f16, bf16, one for all; arithmetic in f32
+ * Args     weight, bias  NULL = 1, 0
+ *          eps  inside the root; finite and not negative; the variance divides by C
+ * Edge     NaN or infinity in a row makes all of it NaN
+ * Grad     x, weight, bias, in a fixed order of additions. Keeps x, weight and two
+ *          f32 per row
+ * Errors   ERR_SHAPE, ERR_DTYPE, ERR_ARG for eps
+ * Source   Ba, Kiros & Hinton 2016, arXiv:1607.06450
+ */
 LATTN_API lattn_tensor *lattn_layer_norm(
     lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight, lattn_tensor *bias, float eps);
-// layer_norm(residual + dropout(x, p)); what a post-norm transformer does after each sublayer.
+
+/**
+ * layer_norm(residual + dropout(x, p)), what a post-norm transformer does after each
+ * sublayer, in one kernel.
+ *
+ *     v = residual + mask x / (1 - p)
+ *     out = (v - mean(v)) / sqrt(var(v) + eps) * weight + bias
+ *
+ * Shapes   x, residual [..., C], weight [C], bias [C]  ->  out, same shape as x
+ * Dtypes   f32, f16, bf16, one for all; arithmetic in f32
+ * Args     weight, bias  NULL = 1, 0
+ *          p  probability in [0, 1) to drop an element; in evaluation, or with 0, no
+ *             random numbers are drawn
+ *          eps  as for lattn_layer_norm
+ * Edge     a dropped NaN is 0, a kept one makes its row NaN
+ * Grad     x, residual, weight, bias. Keeps weight, the normalised v and two f32 per
+ *          row; the mask is drawn again
+ * Errors   ERR_SHAPE, ERR_DTYPE, ERR_ARG for p or eps
+ */
 LATTN_API lattn_tensor *lattn_dropout_add_layer_norm(lattn_ctx *ctx, lattn_tensor *x,
     lattn_tensor *residual, lattn_tensor *weight, lattn_tensor *bias, float p, float eps);
 
@@ -93,7 +171,21 @@ LATTN_API lattn_tensor *lattn_linear(lattn_ctx *ctx, lattn_tensor *x, lattn_tens
 
 // ---- indices ------------------------------------------------------------------------------
 
-// index i32 [...] -> [..., C]; weight [V, C]. padding_idx < 0: none.
+/**
+ * Looks up rows of a table.
+ *
+ *     out[..., :] = weight[index[...], :]
+ *
+ * Shapes   weight [V, C], index [...]  ->  out [..., C]
+ * Dtypes   weight f32, f16, bf16; index i32; out has the dtype of weight, bit for bit
+ * Args     padding_idx  the row that gets no gradient; negative = none
+ * Edge     an index outside [0, V) gives a row of NaN: a device cannot report an
+ *          error without a wait, and NaN stays visible. Its gradient goes nowhere
+ * Grad     weight: rows that no index names get 0. The rows of each index are added
+ *          up in the order of their positions, in f32, without atomics; the work is
+ *          that of the indices, not of the table. Keeps index
+ * Errors   ERR_ARG if padding_idx >= V; ERR_SHAPE, ERR_DTYPE
+ */
 LATTN_API lattn_tensor *lattn_embedding(
     lattn_ctx *ctx, lattn_tensor *weight, lattn_tensor *index, int64_t padding_idx);
 
@@ -129,11 +221,55 @@ typedef struct lattn_cross_entropy_args {
     lattn_reduction reduction;
 } lattn_cross_entropy_args;
 
-// logits [N, V], labels i32 [N] -> f32 scalar, or [N] for LATTN_REDUCTION_NONE
+/**
+ * Cross-entropy of logits against class labels: log-softmax and loss in one kernel.
+ *
+ *     lse  = log sum_c exp(x[c])
+ *     row  = (1 - e) w[t] (lse - x[t]) + e / V sum_c w[c] (lse - x[c])
+ *     mean = sum of rows / sum of w[t], over rows that are not ignored
+ *
+ * Shapes   logits [N, V], labels [N], class_weights w [V]
+ *          ->  out scalar, or [N] for LATTN_REDUCTION_NONE
+ * Dtypes   logits f32, f16, bf16; labels i32; class_weights f32; out f32
+ * Args     args  NULL = all zeros: mean, no weights, no smoothing, ignore -100
+ * Edge     rows with an ignored label give 0 and no gradient; if all are ignored the
+ *          mean is 0 with zero gradient (PyTorch: NaN). A label that is neither a
+ *          class nor ignored gives NaN, as does a row with NaN or +inf, or of -inf
+ *          alone; a -inf logit under the label gives inf
+ * Grad     logits. Keeps logits and two f32 per row; the probabilities are made again
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for label_smoothing or reduction
+ * Source   Szegedy et al. 2015, arXiv:1512.00567, section 7 (label smoothing)
+ */
 LATTN_API lattn_tensor *lattn_cross_entropy(lattn_ctx *ctx, lattn_tensor *logits,
     lattn_tensor *labels, const lattn_cross_entropy_args *args);
+
+/**
+ * Squared error.
+ *
+ *     out = (x - target)^2, their mean or their sum
+ *
+ * Shapes   x, target of one shape  ->  out scalar, or that shape for
+ *          LATTN_REDUCTION_NONE
+ * Dtypes   x, target f32, f16, bf16, the same; out f32
+ * Edge     the mean of no elements is NaN, their sum 0
+ * Grad     x and target. Keeps both
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for reduction
+ */
 LATTN_API lattn_tensor *lattn_mse_loss(
     lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *target, lattn_reduction reduction);
+
+/**
+ * Binary cross-entropy of sigmoid(x) against target, from the logit itself.
+ *
+ *     out = max(x, 0) - x target + log(1 + exp(-|x|)), their mean or their sum
+ *
+ * Shapes   x, target of one shape  ->  out scalar, or that shape for
+ *          LATTN_REDUCTION_NONE
+ * Dtypes   x, target f32, f16, bf16, the same; out f32
+ * Edge     no overflow for any finite x; the mean of no elements is NaN, their sum 0
+ * Grad     x and target. Keeps both
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for reduction
+ */
 LATTN_API lattn_tensor *lattn_bce_with_logits(
     lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *target, lattn_reduction reduction);
 
