@@ -27,15 +27,15 @@
 
 enum cli_type {
     CLI_TYPE_END,
-    CLI_TYPE_GROUP,     // a heading in --help
-    CLI_TYPE_FLAG,      // bool: --x, --x=false
-    CLI_TYPE_STR,       // const char *: points into argv
-    CLI_TYPE_STRS,      // struct cli_strs: every occurrence adds one
-    CLI_TYPE_OPT_STR,   // const char *: the value may be left out, "true" then
-    CLI_TYPE_INT,       // int
-    CLI_TYPE_I64,       // int64_t
-    CLI_TYPE_F32,       // float
-    CLI_TYPE_ENUM,      // int: index into choices
+    CLI_TYPE_GROUP,    // a heading in --help
+    CLI_TYPE_FLAG,     // bool: --x, --x=false
+    CLI_TYPE_STR,      // const char *: points into argv
+    CLI_TYPE_STRS,     // struct cli_strs: every occurrence adds one
+    CLI_TYPE_OPT_STR,  // const char *: the value may be left out, "true" then
+    CLI_TYPE_INT,      // int
+    CLI_TYPE_I64,      // int64_t
+    CLI_TYPE_F32,      // float
+    CLI_TYPE_ENUM,     // int: index into choices
 };
 
 enum { CLI_MAX_STRS = 64 };
@@ -48,11 +48,11 @@ struct cli_strs {
 struct cli_opt {
     enum cli_type type;
     const char *name;
-    char letter;         // short form; 0 = none
+    char letter;  // short form; 0 = none
     void *value;
-    double min, max;     // of numbers, both allowed
+    double min, max;             // of numbers, both allowed
     const char *const *choices;  // of CLI_TYPE_ENUM, ends with NULL
-    const char *arg;     // word for the value in --help; NULL = by type
+    const char *arg;             // word for the value in --help; NULL = by type
     const char *help;
 };
 
@@ -75,12 +75,12 @@ struct cli_opt {
 // clang-format on
 
 struct cli_command {
-    const char *name;       // as in messages: "lattn-info" or "lattn-bert finetune"
-    const char *summary;    // one sentence
-    const char *operands;   // words in the usage line, "[OP...]"; NULL = none
+    const char *name;      // as in messages: "lattn-info" or "lattn-bert finetune"
+    const char *summary;   // one sentence
+    const char *operands;  // words in the usage line, "[OP...]"; NULL = none
     const struct cli_opt *opts;
     int min_operands, max_operands;
-    const char *notes;      // shown below the options, may have several lines; NULL = none
+    const char *notes;  // shown below the options, may have several lines; NULL = none
 };
 
 // What is left of argv once the options are gone.

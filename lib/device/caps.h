@@ -18,25 +18,25 @@ struct lat_coopmat_shape {
 };
 
 struct lat_caps {
-    lattn_device_info info;          // what the public sees
+    lattn_device_info info;  // what the public sees
     uint32_t api_version;
-    bool is_cpu;                     // a CPU driver: the cpu strategies are for these
+    bool is_cpu;  // a CPU driver: the cpu strategies are for these
     bool is_lavapipe;
-    uint32_t driver_id;              // VkDriverId
+    uint32_t driver_id;  // VkDriverId
     uint32_t driver_version;
     uint8_t device_uuid[16], driver_uuid[16], cache_uuid[16];
 
-    uint64_t max_binding_bytes;      // maxStorageBufferRange, after clamping
+    uint64_t max_binding_bytes;  // maxStorageBufferRange, after clamping
     uint64_t max_allocation_bytes;
     uint64_t max_buffer_bytes;
-    uint32_t buffer_alignment;       // minStorageBufferOffsetAlignment
+    uint32_t buffer_alignment;  // minStorageBufferOffsetAlignment
     uint64_t noncoherent_atom;
     uint32_t max_groups[3];
     uint32_t max_invocations;
     uint32_t max_group_size[3];
     uint32_t max_shared_bytes;
-    uint32_t max_push_bytes;         // at least 128
-    uint32_t max_bindings;           // storage buffers per stage, >= LAT_MAX_BINDINGS or refused
+    uint32_t max_push_bytes;  // at least 128
+    uint32_t max_bindings;    // storage buffers per stage, >= LAT_MAX_BINDINGS or refused
     uint32_t max_memory_allocations;
 
     uint32_t subgroup_size, min_subgroup_size, max_subgroup_size;
@@ -46,24 +46,24 @@ struct lat_caps {
 
     // Members that are also Vulkan features are queried and enabled by the list in
     // features.h: true means supported, not clamped away, and switched on.
-    bool storage_16, storage_8;      // storageBuffer16BitAccess, storageBuffer8BitAccess
+    bool storage_16, storage_8;  // storageBuffer16BitAccess, storageBuffer8BitAccess
     bool shader_f16, shader_i16, shader_i8, shader_i64;
     bool shader_bf16, coopmat_bf16;  // VK_KHR_shader_bfloat16
     bool buffer_address;
     bool scalar_layout;
-    bool memory_model;               // vulkanMemoryModel
-    bool maintenance4;               // LocalSizeId, maxBufferSize
+    bool memory_model;  // vulkanMemoryModel
+    bool maintenance4;  // LocalSizeId, maxBufferSize
     bool push_descriptors;
-    bool timeline;                   // always true on a usable device
+    bool timeline;  // always true on a usable device
     bool memory_budget;
-    bool portability_subset;         // a layered implementation (MoltenVK)
-    bool pipeline_statistics;        // VK_KHR_pipeline_executable_properties
+    bool portability_subset;   // a layered implementation (MoltenVK)
+    bool pipeline_statistics;  // VK_KHR_pipeline_executable_properties
     bool device_fault;
-    bool robust_access;              // switched on by LATTN_CHECK=robust
-    float timestamp_ns;              // nanoseconds per tick; 0 = no timestamps
+    bool robust_access;  // switched on by LATTN_CHECK=robust
+    float timestamp_ns;  // nanoseconds per tick; 0 = no timestamps
     uint32_t timestamp_bits;
 
-    bool coopmat;                    // VK_KHR_cooperative_matrix in compute shaders
+    bool coopmat;  // VK_KHR_cooperative_matrix in compute shaders
     struct lat_coopmat_shape coopmat_shapes[32];
     uint32_t n_coopmat_shapes;
     bool coopmat2_workgroup, coopmat2_flexible, coopmat2_reductions, coopmat2_conversions,

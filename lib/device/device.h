@@ -19,25 +19,25 @@ struct lat_device {
     VkQueue queue;
     uint32_t queue_family;
     bool owns_instance, owns_device;
-    uint32_t instance_version;        // the instance was created for
-    bool labels;                      // debug labels and names reach somebody
+    uint32_t instance_version;  // the instance was created for
+    bool labels;                // debug labels and names reach somebody
     VkDebugUtilsMessengerEXT messenger;
     struct lat_caps caps;
 
     struct lat_memory *memory;        // memory.c
     struct lat_pipelines *pipelines;  // pipeline.c
 
-    VkSemaphore timeline;             // queue.c: one counter for all submissions
-    uint64_t last_ticket;             // value of the newest submission
-    uint64_t completed_ticket;        // newest one known to be complete
-    uint64_t timeout_ns;              // LATTN_TIMEOUT
-    bool lost;                        // sticky: every later call returns ERR_DEVICE_LOST
-    bool wedged;                      // a wait ran out: nothing in flight may be freed
-    char lost_text[512];              // the sentence of lost or wedged
+    VkSemaphore timeline;                  // queue.c: one counter for all submissions
+    uint64_t last_ticket;                  // value of the newest submission
+    uint64_t completed_ticket;             // newest one known to be complete
+    uint64_t timeout_ns;                   // LATTN_TIMEOUT
+    bool lost;                             // sticky: every later call returns ERR_DEVICE_LOST
+    bool wedged;                           // a wait ran out: nothing in flight may be freed
+    char lost_text[512];                   // the sentence of lost or wedged
     _Atomic uint64_t validation_messages;  // VALIDATION or PERFORMANCE warnings and errors seen
 
-    lattn_stats stats;                // counters; each layer adds to its own members
-    struct lat_library *loader;       // NULL when the application brought the entry point
+    lattn_stats stats;                  // counters; each layer adds to its own members
+    struct lat_library *loader;         // NULL when the application brought the entry point
     struct lat_device *next_abandoned;  // wedged devices, see device.c
 };
 

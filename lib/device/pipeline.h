@@ -9,19 +9,19 @@
 
 struct lat_pipeline_key {
     const struct lat_spirv *spirv;
-    const char *name;                // for labels, errors and traces
-    uint32_t n_bindings;             // storage buffers 0 .. n-1 of set 0
+    const char *name;     // for labels, errors and traces
+    uint32_t n_bindings;  // storage buffers 0 .. n-1 of set 0
     uint32_t push_bytes;
-    uint32_t n_spec;                 // specialisation constants 0 .. n-1
+    uint32_t n_spec;  // specialisation constants 0 .. n-1
     uint32_t spec[LAT_MAX_SPEC];
-    uint32_t subgroup_size;          // required size; 0 = the driver's choice
+    uint32_t subgroup_size;  // required size; 0 = the driver's choice
     bool full_subgroups;
 };
 
 struct lat_pipeline {
     struct lat_pipeline_key key;
     VkPipeline handle;
-    VkPipelineLayout layout;         // shared by (n_bindings, push_bytes); owned by the table
+    VkPipelineLayout layout;  // shared by (n_bindings, push_bytes); owned by the table
     VkDescriptorSetLayout set_layout;
     uint32_t n_bindings;
 };

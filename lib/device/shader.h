@@ -9,14 +9,14 @@
 
 // dtype codes are those of lattn_dtype; -1 = the shader has no such axis.
 struct lat_spirv {
-    int t, u;               // storage types T and U of this variant
+    int t, u;  // storage types T and U of this variant
     const uint32_t *words;
     size_t n_words;
 };
 
 struct lat_shader {
-    const char *name;       // file stem, "softmax_fwd"
-    const char *source;     // path under shaders/
+    const char *name;    // file stem, "softmax_fwd"
+    const char *source;  // path under shaders/
     const struct lat_spirv *variants;
     int n_variants;
 };
