@@ -25,29 +25,29 @@ typedef enum lattn_device_type {
 
 // What a device is and offers. Sizes in bytes.
 typedef struct lattn_device_info {
-    int index;             // position in lattn_device_list, for LATTN_DEVICE
-    char name[256];        // as the driver says
-    char driver[256];      // driver name and version text
-    char uuid[37];         // 8-4-4-4-12 hexadecimal digits
+    int index;         // position in lattn_device_list, for LATTN_DEVICE
+    char name[256];    // as the driver says
+    char driver[256];  // driver name and version text
+    char uuid[37];     // 8-4-4-4-12 hexadecimal digits
     lattn_device_type type;
     uint32_t api_version;  // as Vulkan encodes it
     uint32_t vendor_id, device_id;
-    uint64_t memory_bytes;             // device-local heap
-    uint64_t max_allocation_bytes;     // one allocation
-    uint64_t max_binding_bytes;        // one storage buffer as a shader sees it
-    uint32_t shared_memory_bytes;      // per workgroup
-    uint32_t max_invocations;          // per workgroup
-    uint32_t subgroup_size;            // default
+    uint64_t memory_bytes;          // device-local heap
+    uint64_t max_allocation_bytes;  // one allocation
+    uint64_t max_binding_bytes;     // one storage buffer as a shader sees it
+    uint32_t shared_memory_bytes;   // per workgroup
+    uint32_t max_invocations;       // per workgroup
+    uint32_t subgroup_size;         // default
     uint32_t min_subgroup_size, max_subgroup_size;
     bool subgroup_arithmetic;
-    bool storage_f16, storage_u8;      // 16-bit and 8-bit storage buffers
+    bool storage_f16, storage_u8;  // 16-bit and 8-bit storage buffers
     bool arithmetic_f16;
     bool buffer_address;
     bool push_descriptors;
-    bool coopmat;                      // VK_KHR_cooperative_matrix
-    bool coopmat2;                     // VK_NV_cooperative_matrix2
+    bool coopmat;   // VK_KHR_cooperative_matrix
+    bool coopmat2;  // VK_NV_cooperative_matrix2
     bool timestamps;
-    char refused[256];                 // why liblattn cannot use it; "" = usable
+    char refused[256];  // why liblattn cannot use it; "" = usable
 } lattn_device_info;
 
 /**
@@ -72,13 +72,13 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_device_list(
 // timelineSemaphore on. Either instance, physical_device, device and queue are all given, or
 // none of them: then the library creates its own through get_instance_proc_addr.
 typedef struct lattn_vulkan_handles {
-    void *instance;                // VkInstance
-    void *physical_device;         // VkPhysicalDevice
-    void *device;                  // VkDevice
-    void *queue;                   // VkQueue, with compute; used by this context alone
+    void *instance;         // VkInstance
+    void *physical_device;  // VkPhysicalDevice
+    void *device;           // VkDevice
+    void *queue;            // VkQueue, with compute; used by this context alone
     uint32_t queue_family;
-    uint32_t api_version;          // the instance was created with
-    const char *const *extensions; // device extensions enabled
+    uint32_t api_version;           // the instance was created with
+    const char *const *extensions;  // device extensions enabled
     uint32_t n_extensions;
     const void *features;          // VkPhysicalDeviceFeatures2 chain used to create device, with
                                    // single or collected (Vulkan1xFeatures) structs; NULL =
@@ -87,10 +87,10 @@ typedef struct lattn_vulkan_handles {
 } lattn_vulkan_handles;
 
 typedef struct lattn_ctx_params {
-    const char *device;        // index, UUID or part of the name; NULL = LATTN_DEVICE, else best
-    uint64_t seed;             // of all random numbers of this context
+    const char *device;           // index, UUID or part of the name; NULL = LATTN_DEVICE, else best
+    uint64_t seed;                // of all random numbers of this context
     uint64_t memory_limit_bytes;  // refuse to allocate more device memory; 0 = driver's budget
-    const char *cache_dir;     // pipeline cache; NULL = LATTN_CACHE_DIR, else XDG; "" = none
+    const char *cache_dir;        // pipeline cache; NULL = LATTN_CACHE_DIR, else XDG; "" = none
     const lattn_vulkan_handles *vulkan;  // own device; NULL = the library creates one
 } lattn_ctx_params;
 
@@ -159,21 +159,21 @@ LATTN_API void lattn_rng_set(lattn_ctx *ctx, lattn_rng_state state);
 
 // Counts since the context was created, except the gauges marked "now" and "peak".
 typedef struct lattn_stats {
-    uint64_t dispatches;         // kernels submitted, replays included
-    uint64_t barriers;           // recorded into command buffers
+    uint64_t dispatches;  // kernels submitted, replays included
+    uint64_t barriers;    // recorded into command buffers
     uint64_t submits;
     uint64_t commands_recorded;  // dispatches and copies recorded into command buffers
     uint64_t descriptor_writes;
     uint64_t pipelines_created;
-    uint64_t device_allocations; // vkAllocateMemory calls
-    uint64_t slice_allocations;  // pieces handed out of slabs
-    uint64_t host_allocations;   // by the library, this process
-    uint64_t waits;              // times the host waited for the device
+    uint64_t device_allocations;  // vkAllocateMemory calls
+    uint64_t slice_allocations;   // pieces handed out of slabs
+    uint64_t host_allocations;    // by the library, this process
+    uint64_t waits;               // times the host waited for the device
     uint64_t graph_runs;
     uint64_t device_bytes_now, device_bytes_peak;  // taken from the driver
     uint64_t used_bytes_now, used_bytes_peak;      // handed out
-    uint64_t plan_bytes;         // arena of the largest planned step
-    uint64_t device_time_ns;     // sum over submissions, 0 without timestamps
+    uint64_t plan_bytes;                           // arena of the largest planned step
+    uint64_t device_time_ns;                       // sum over submissions, 0 without timestamps
 } lattn_stats;
 
 /**
