@@ -6,7 +6,6 @@
 #include <zlib.h>
 #include "base/alloc.h"
 #include "base/compiler.h"
-#include "base/file.h"
 #include "harness/harness.h"
 
 static const char *put_n(const char *name, const char *text, size_t n)
@@ -16,7 +15,8 @@ static const char *put_n(const char *name, const char *text, size_t n)
     if (!dir)
         dir = strdup(lt_temp_dir());
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    EXPECT_OK(lat_file_replace(path, text, n));
+    FILE *f = fopen(path, "wb");  // without the sync of lat_file_replace
+    EXPECT(f && fwrite(text, 1, n, f) == n && fclose(f) == 0);
     return path;
 }
 
@@ -358,7 +358,7 @@ TEST(text_file, d7_nothing_to_train_on)
 static size_t gzip(const char *text, size_t n, unsigned char *out, size_t room)
 {
     z_stream z = { 0 };
-    deflateInit2(&z, 9, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY);
+    deflateInit2(&z, 6, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY);
     z.next_in = (Bytef *) text;
     z.avail_in = (uInt) n;
     z.next_out = out;
@@ -402,7 +402,7 @@ TEST(text_file, d9_damaged_gzip)
 
 TEST(text_file, d9_gzip_bomb)
 {
-    size_t n = 100 << 20, room = 1 << 20;
+    size_t n = 70 << 20, room = 1 << 20;
     char *zeros = calloc(1, n);
     unsigned char *packed = malloc(room);
     size_t packed_bytes = gzip(zeros, n, packed, room);

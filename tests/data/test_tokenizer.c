@@ -9,10 +9,13 @@
 #include "base/file.h"
 #include "harness/harness.h"
 
+// A new folder at every call.
 static const char *dir(void)
 {
     static char path[300];
-    snprintf(path, sizeof path, "%s", lt_temp_dir());
+    static int n;
+    snprintf(path, sizeof path, "%s/%d", lt_temp_dir(), n++);
+    EXPECT_OK(lat_dir_create(path));
     return path;
 }
 

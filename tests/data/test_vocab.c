@@ -94,7 +94,7 @@ enum { WORDS = 60, LETTERS = 4, LENGTH = 7, MOST = 400 };
 
 struct slow {
     int word[WORDS][LENGTH], n[WORDS], count[WORDS];
-    char token[MOST][16];
+    char token[MOST][32];
     int n_tokens;
 };
 
@@ -103,7 +103,7 @@ static int slow_token(struct slow *s, const char *text)
     for (int i = 0; i < s->n_tokens; i++)
         if (!strcmp(s->token[i], text))
             return i;
-    snprintf(s->token[s->n_tokens], sizeof s->token[0], "%s", text);
+    memcpy(s->token[s->n_tokens], text, LAT_MIN(strlen(text) + 1, sizeof s->token[0]));
     return s->n_tokens++;
 }
 
@@ -131,7 +131,7 @@ static bool slow_merge(struct slow *s)
         }
     if (left < 0)
         return false;
-    char text[32];
+    char text[64];
     snprintf(text, sizeof text, "%s%s", s->token[left], s->token[right] + 2);
     int id = slow_token(s, text);
     for (int w = 0; w < WORDS; w++) {

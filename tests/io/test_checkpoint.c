@@ -25,9 +25,10 @@ static const char *in(const char *name)
 
 static lattn_status put(const char *folder, const char *name, const char *text)
 {
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return lat_file_replace(path, text, strlen(text));
+    char *path = lat_path_join(folder, name);
+    lattn_status st = path ? lat_file_replace(path, text, strlen(text)) : LATTN_ERR_HOST_MEMORY;
+    lat_free(path);
+    return st;
 }
 
 // A checkpoint of two files, one in a sub-folder; what tells two versions apart.
@@ -37,13 +38,13 @@ static lattn_status save(int64_t step, const char *what)
     lattn_status st = lattn_checkpoint_begin(root, step, &c);
     if (st)
         return st;
-    char sub[300];
-    snprintf(sub, sizeof sub, "%s/state", lattn_checkpoint_dir(c));
-    st = put(lattn_checkpoint_dir(c), "model", what);
+    char *sub = lat_path_join(lattn_checkpoint_dir(c), "state");
+    st = sub ? put(lattn_checkpoint_dir(c), "model", what) : LATTN_ERR_HOST_MEMORY;
     if (!st)
         st = lat_dir_create(sub);
     if (!st)
         st = put(sub, "optim", what);
+    lat_free(sub);
     if (!st)
         return lattn_checkpoint_commit(&c);
     lattn_checkpoint_abort(&c);
@@ -57,9 +58,11 @@ static lattn_status count_entry(void *user, const char *name)
     return LATTN_OK;
 }
 
+// A new output folder at every call.
 static void begin_test(void)
 {
-    snprintf(root, sizeof root, "%s/out", lt_temp_dir());
+    static int n;
+    snprintf(root, sizeof root, "%s/%d", lt_temp_dir(), n++);
 }
 
 static int64_t newest(void)
