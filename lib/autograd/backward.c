@@ -383,7 +383,10 @@ static lattn_status seed(struct walk *k)
     const struct lat_walk *w = k->w;
     for (int i = 0; i < w->n_outputs; i++) {
         lattn_tensor *out = w->outputs[i];
-        LAT_TRY(slot_add(&out->node->out[out->node_output].grad, w->grad_outputs[i], false));
+        // An output that is a leaf itself has its gradient already.
+        struct lat_edge edge = { .node = out->node, .output = out->node_output, .leaf = out };
+        if (out->node || edge_wanted(k, &edge))
+            LAT_TRY(deliver(k, &edge, w->grad_outputs[i], false));
     }
     return LATTN_OK;
 }

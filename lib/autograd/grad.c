@@ -7,7 +7,7 @@
 static lattn_status check_output(const char *what, const lattn_tensor *output)
 {
     LAT_TRY(lat_check_tensor(output, what));
-    if (!output->node)
+    if (!lat_wants_grad(output))
         return lat_err(LATTN_ERR_STATE,
             "%s: the output of shape %s has no history: no input of it requires a gradient, or it "
             "was "
