@@ -227,7 +227,7 @@ run_job() {
         say "             skipped: $(cat "$logs/$job.skip")"
     else
         [ ! -f "$logs/$job.skip" ] || cat "$logs/$job.skip"
-        tail -n 60 "$logs/$job.log"
+        grep -v 'Passed  \|    Start \|^\[ *PASSED\|^\[=====' "$logs/$job.log" | tail -n 80
         say "             FAILED: $counts, $seconds s; all of it in $logs/$job.log"
         [ "$failed" -gt "$f" ] || failed=$((failed + 1))
         bad_jobs="$bad_jobs $job"

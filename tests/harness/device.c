@@ -5,6 +5,7 @@
 // an empty step, the same random state, no forced strategy and no kept error, and what it leaves
 // open is closed and reported.
 
+#include <pthread.h>
 #include "harness/device.h"
 #include "harness/harness.h"
 #include "tensor/context.h"
@@ -16,8 +17,6 @@ static lattn_ctx *shared;
 static char refused[1024];
 static bool asked;
 static size_t steps_before;
-static uint64_t messages_before;
-static _Atomic int log_validations;
 
 static void open_shared(void)
 {
@@ -46,7 +45,6 @@ lattn_ctx *lt_device_begin(const char **why)
     lattn_rng_set(shared, (lattn_rng_state){ .seed = SEED });
     lat_strategy_force(shared, -1);
     steps_before = shared->marks.n;
-    messages_before = shared->dev->validation_messages;
     if (lattn_step_begin(shared)) {
         *why = lattn_error(shared);
         return NULL;
@@ -70,9 +68,6 @@ void lt_device_end(void)
     if (waited)
         lt_fail(__FILE__, __LINE__, "waiting after the test: %s: %s", lattn_status_name(waited),
             lattn_error(shared));
-    uint64_t messages = shared->dev->validation_messages - messages_before;
-    if (messages)
-        lt_fail(__FILE__, __LINE__, "%llu validation message(s)", (unsigned long long) messages);
 }
 
 void lt_device_close(void)
@@ -83,24 +78,50 @@ void lt_device_close(void)
 
 // ---- messages -----------------------------------------------------------------------------------
 
+// What the library said during the test, printed if it fails: tests of errors make many.
+static struct {
+    pthread_mutex_t lock;
+    char text[16384];
+    size_t n;
+    int validations;
+    int expected;  // validation messages that the test announced
+} messages = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
 static void on_message(void *user, lattn_log_level level, const char *message)
 {
+    static const char *const names[] = { "error", "warning", "info", "debug" };
     (void) user;
-    if (level <= LATTN_LOG_WARN)
-        fprintf(stderr, "%s: %s\n", level == LATTN_LOG_ERROR ? "error" : "warning", message);
+    pthread_mutex_lock(&messages.lock);
+    size_t room = sizeof messages.text - messages.n;
+    if (level <= LATTN_LOG_WARN && room > 1) {
+        int n = snprintf(messages.text + messages.n, room, "%s: %s\n", names[level], message);
+        messages.n += (size_t) n < room ? (size_t) n : room - 1;
+    }
     if (strncmp(message, "validation: ", 12) == 0)
-        log_validations++;
+        messages.validations++;
+    pthread_mutex_unlock(&messages.lock);
 }
 
 void lt_messages_begin(void)
 {
-    log_validations = 0;
+    messages.n = 0;
+    messages.validations = messages.expected = 0;
     lattn_log_set(on_message, NULL);
+}
+
+void lt_expect_validation(int at_least)
+{
+    messages.expected = at_least;
 }
 
 void lt_messages_end(void)
 {
-    if (log_validations)
-        lt_fail(__FILE__, __LINE__, "%d validation message(s) in the log", (int) log_validations);
     lattn_log_set(NULL, NULL);
+    if (messages.validations < messages.expected)
+        lt_fail(__FILE__, __LINE__, "%d validation message(s), expected at least %d",
+            messages.validations, messages.expected);
+    if (messages.validations && !messages.expected)
+        lt_fail(__FILE__, __LINE__, "%d validation message(s)", messages.validations);
+    if (lt_failed() && messages.n)
+        fprintf(stderr, "%s", messages.text);
 }

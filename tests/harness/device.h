@@ -12,12 +12,12 @@ extern "C" {
 // The process's shared context, made on first use, with a step begun; NULL with the reason where
 // there is no device.
 lattn_ctx *lt_device_begin(const char **why);
-// Ends the step, waits, and fails the test for an error or a validation message left behind.
+// Ends the step, waits, and fails the test for an error left behind.
 void lt_device_end(void);
 void lt_device_close(void);
 
-// Around every test: collects log messages. Validation messages of devices that a test opened
-// itself fail it as well.
+// Around every test: collects log messages, prints them when it fails. A validation message fails it,
+// whichever device it came from.
 void lt_messages_begin(void);
 void lt_messages_end(void);
 

@@ -128,6 +128,9 @@ void lt_expect_error_at(
 #define lt_expect_error(ctx, status, part) \
     lt_expect_error_at(__FILE__, __LINE__, ctx, status, part)
 
+// This test provokes validation messages: at least so many must come, and do not fail it.
+void lt_expect_validation(int at_least);
+
 // A fresh folder for one test, removed at the end of the process; lent.
 const char *lt_temp_dir(void);
 // Path of a file under tests/ in the source tree; lent until the next call.
