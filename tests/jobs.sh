@@ -240,6 +240,7 @@ run_jobs() {
     modern=$build/release
     logs=$build/logs
     mkdir -p "$logs"
+    rm -f "$logs/sums"
     setup_packages build run test
     for stack in modern_stack chromium_stack radv_null; do
         optional_stack $stack
@@ -251,6 +252,7 @@ run_jobs() {
     for job in ${*:-$job_names}; do
         run_job "$job"
     done
+    say "$passed $failed $skipped" >"$logs/sums"
     [ -z "$bad_jobs" ] || say "failed jobs:$bad_jobs"
     say "$passed passed, $failed failed, $skipped skipped, $(($(date +%s) - began_all)) s"
     [ "$failed" = 0 ]

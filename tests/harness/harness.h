@@ -41,71 +41,70 @@ bool lt_failed(void);                                   // has the running test 
 }
 #endif
 
-#define TEST(suite_, name_)                                                                \
-    static void suite_##_##name_(void);                                                    \
-    __attribute__((constructor)) static void suite_##_##name_##_register(void)             \
-    {                                                                                      \
-        static struct lt_test test = { #suite_, #name_, __FILE__, __LINE__,                \
-            suite_##_##name_, NULL, NULL };                                                \
-        lt_register(&test);                                                                \
-    }                                                                                      \
+#define TEST(suite_, name_)                                                                        \
+    static void suite_##_##name_(void);                                                            \
+    __attribute__((constructor)) static void suite_##_##name_##_register(void)                     \
+    {                                                                                              \
+        static struct lt_test test = { #suite_, #name_, __FILE__, __LINE__, suite_##_##name_,      \
+            NULL, NULL };                                                                          \
+        lt_register(&test);                                                                        \
+    }                                                                                              \
     static void suite_##_##name_(void)
 
-#define GPU_TEST(suite_, name_)                                                            \
-    static void suite_##_##name_(lattn_ctx *ctx);                                          \
-    __attribute__((constructor)) static void suite_##_##name_##_register(void)             \
-    {                                                                                      \
-        static struct lt_test test = { #suite_, #name_, __FILE__, __LINE__, NULL,          \
-            suite_##_##name_, NULL };                                                      \
-        lt_register(&test);                                                                \
-    }                                                                                      \
+#define GPU_TEST(suite_, name_)                                                                    \
+    static void suite_##_##name_(lattn_ctx *ctx);                                                  \
+    __attribute__((constructor)) static void suite_##_##name_##_register(void)                     \
+    {                                                                                              \
+        static struct lt_test test = { #suite_, #name_, __FILE__, __LINE__, NULL,                  \
+            suite_##_##name_, NULL };                                                              \
+        lt_register(&test);                                                                        \
+    }                                                                                              \
     static void suite_##_##name_(lattn_ctx *ctx)
 
-#define EXPECT(cond) \
-    ((cond) ? (void) 0 : lt_fail(__FILE__, __LINE__, "expected: %s", #cond))
+#define EXPECT(cond) ((cond) ? (void) 0 : lt_fail(__FILE__, __LINE__, "expected: %s", #cond))
 // Leaves the test when it fails.
-#define REQUIRE(cond)                                               \
-    do {                                                            \
-        if (!(cond)) {                                              \
-            lt_fail(__FILE__, __LINE__, "required: %s", #cond);     \
-            return;                                                 \
-        }                                                           \
+#define REQUIRE(cond)                                                                              \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            lt_fail(__FILE__, __LINE__, "required: %s", #cond);                                    \
+            return;                                                                                \
+        }                                                                                          \
     } while (0)
-#define EXPECT_EQ(a, b)                                                                       \
-    do {                                                                                      \
-        long long a_ = (long long) (a), b_ = (long long) (b);                                 \
-        if (a_ != b_)                                                                         \
-            lt_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld", #a, a_, #b, b_);    \
+#define EXPECT_EQ(a, b)                                                                            \
+    do {                                                                                           \
+        long long a_ = (long long) (a), b_ = (long long) (b);                                      \
+        if (a_ != b_)                                                                              \
+            lt_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld", #a, a_, #b, b_);         \
     } while (0)
-#define EXPECT_NEAR(a, b, tolerance)                                                          \
-    do {                                                                                      \
-        double a_ = (a), b_ = (b);                                                            \
-        if (!(fabs(a_ - b_) <= (tolerance)))                                                  \
-            lt_fail(__FILE__, __LINE__, "%s is %.9g, expected %.9g within %g", #a, a_, b_,    \
-                (double) (tolerance));                                                        \
+#define EXPECT_NEAR(a, b, tolerance)                                                               \
+    do {                                                                                           \
+        double a_ = (a), b_ = (b);                                                                 \
+        if (!(fabs(a_ - b_) <= (tolerance)))                                                       \
+            lt_fail(__FILE__, __LINE__, "%s is %.9g, expected %.9g within %g", #a, a_, b_,         \
+                (double) (tolerance));                                                             \
     } while (0)
-#define EXPECT_STR(a, b)                                                                      \
-    do {                                                                                      \
-        const char *a_ = (a), *b_ = (b);                                                      \
-        if (!a_ || !b_ || strcmp(a_, b_) != 0)                                                \
-            lt_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #a, a_ ? a_ : "NULL", \
-                b_ ? b_ : "NULL");                                                            \
+#define EXPECT_STR(a, b)                                                                           \
+    do {                                                                                           \
+        const char *a_ = (a), *b_ = (b);                                                           \
+        if (!a_ || !b_ || strcmp(a_, b_) != 0)                                                     \
+            lt_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #a, a_ ? a_ : "NULL",     \
+                b_ ? b_ : "NULL");                                                                 \
     } while (0)
 // The text contains part.
-#define EXPECT_CONTAINS(text, part)                                                           \
-    do {                                                                                      \
-        const char *a_ = (text);                                                              \
-        if (!a_ || !strstr(a_, (part)))                                                       \
-            lt_fail(__FILE__, __LINE__, "\"%s\" does not contain \"%s\"", a_ ? a_ : "NULL",   \
-                (part));                                                                      \
+#define EXPECT_CONTAINS(text, part)                                                                \
+    do {                                                                                           \
+        const char *a_ = (text);                                                                   \
+        if (!a_ || !strstr(a_, (part)))                                                            \
+            lt_fail(                                                                               \
+                __FILE__, __LINE__, "\"%s\" does not contain \"%s\"", a_ ? a_ : "NULL", (part));   \
     } while (0)
 // A status, with the library's sentence when it differs.
-#define EXPECT_STATUS(expr, expected)                                                         \
-    do {                                                                                      \
-        lattn_status st_ = (expr);                                                            \
-        if (st_ != (expected))                                                                \
-            lt_fail(__FILE__, __LINE__, "%s gave %s (%s), expected %s", #expr,                \
-                lattn_status_name(st_), lattn_error(NULL), lattn_status_name(expected));      \
+#define EXPECT_STATUS(expr, expected)                                                              \
+    do {                                                                                           \
+        lattn_status st_ = (expr);                                                                 \
+        if (st_ != (expected))                                                                     \
+            lt_fail(__FILE__, __LINE__, "%s gave %s (%s), expected %s", #expr,                     \
+                lattn_status_name(st_), lattn_error(NULL), lattn_status_name(expected));           \
     } while (0)
 #define EXPECT_OK(expr) EXPECT_STATUS(expr, LATTN_OK)
 
@@ -120,13 +119,12 @@ lattn_tensor *lt_tensor(lattn_ctx *ctx, int rank, const int64_t *dims, const flo
 // Reads t and compares n values.
 void lt_expect_near_at(const char *file, int line, lattn_ctx *ctx, lattn_tensor *t,
     const float *expected, int64_t n, double tolerance);
-#define lt_expect_near(ctx, t, expected, n, tolerance) \
+#define lt_expect_near(ctx, t, expected, n, tolerance)                                             \
     lt_expect_near_at(__FILE__, __LINE__, ctx, t, expected, n, tolerance)
 // The context keeps this error (and it is cleared); the sentence contains part (may be NULL).
 void lt_expect_error_at(
     const char *file, int line, lattn_ctx *ctx, lattn_status expected, const char *part);
-#define lt_expect_error(ctx, status, part) \
-    lt_expect_error_at(__FILE__, __LINE__, ctx, status, part)
+#define lt_expect_error(ctx, status, part) lt_expect_error_at(__FILE__, __LINE__, ctx, status, part)
 
 // This test provokes validation messages: at least so many must come, and do not fail it.
 void lt_expect_validation(int at_least);
