@@ -34,6 +34,7 @@ lattn_status bert_model_open(const char *dir, const char *device, struct bert_mo
     TRY(lattn_ctx_create(&params, &m->ctx));
     TRY(lattn_bert_load(m->ctx, dir, 0, NULL, &report, &m->bert));
     tell_load(dir, &report);
+    TRY(lattn_bert_check_vocab(m->bert, lattn_tokenizer_size(m->tokenizer)));
 
 done:
     return st;

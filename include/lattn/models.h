@@ -115,6 +115,14 @@ LATTN_API void lattn_bert_destroy(lattn_bert **bert);
 LATTN_API lattn_module *lattn_bert_module(lattn_bert *bert);
 LATTN_API const lattn_bert_config *lattn_bert_get_config(const lattn_bert *bert);
 
+/**
+ * Whether a vocabulary fits the model: a token id beyond the word embeddings would read nothing.
+ *
+ * Errors   ERR_FORMAT with both numbers when n_tokens is above vocab_size
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_check_vocab(
+    const lattn_bert *bert, int32_t n_tokens);
+
 // A batch on the device. T must not exceed max_position_embeddings.
 typedef struct lattn_bert_inputs {
     lattn_tensor *input_ids;       // i32 [B, T]

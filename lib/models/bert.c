@@ -153,6 +153,14 @@ const lattn_bert_config *lattn_bert_get_config(const lattn_bert *bert)
     return &bert->config;
 }
 
+lattn_status lattn_bert_check_vocab(const lattn_bert *bert, int32_t n_tokens)
+{
+    if (n_tokens <= bert->config.vocab_size)
+        return LATTN_OK;
+    return lat_err(LATTN_ERR_FORMAT, "the vocabulary has %d tokens, the model's vocab_size is %lld",
+        (int) n_tokens, (long long) bert->config.vocab_size);
+}
+
 // ---- forward ------------------------------------------------------------------------------------
 
 // The first T rows of the position table, [T, C]; the first row of the type table, [1, C].

@@ -27,6 +27,7 @@ struct lat_pending {
     struct lat_step *step;  // NULL = nothing pending
     int64_t run;
     int64_t n_samples;
+    int64_t update;  // number of the update it belongs to, counted from 1; the caller's
     bool updated;
 };
 

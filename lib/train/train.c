@@ -69,13 +69,14 @@ static lattn_status begin(struct lat_run *r, bool *resumed)
 
 // ---- results of a step ----------------------------------------------------------------------------
 
-static lattn_status not_finite(struct lat_run *r, const struct lat_step_result *result)
+static lattn_status not_finite(
+    struct lat_run *r, int64_t update, const struct lat_step_result *result)
 {
     const char *name = NULL;
     LAT_TRY(lattn_optim_first_not_finite(r->params->optim, &name));
     return lat_err(LATTN_ERR_NOT_FINITE,
         "update %lld: loss %g, gradient norm %g, learning rate %g; first parameter affected: %s",
-        (long long) r->step, (double) result->loss, (double) result->grad_norm,
+        (long long) update, (double) result->loss, (double) result->grad_norm,
         (double) lattn_optim_lr(r->params->optim), name ? name : "none, the loss alone");
 }
 
@@ -89,7 +90,7 @@ static lattn_status collect(struct lat_run *r, struct lat_pending *pending)
     bool updated = pending->updated;
     pending->step = NULL;
     if (!result.finite)
-        return not_finite(r, &result);
+        return not_finite(r, pending->update, &result);
     r->loss_sum += (double) result.loss;
     r->loss_count++;
     if (updated)
@@ -237,6 +238,7 @@ static lattn_status train_batch(struct lat_run *r, bool *updated)
     struct lat_pending before = r->pending;
     LAT_TRY(lat_steps_run(
         r->steps, kind, &batch, (float) ((double) r->params->lr * factor), size, &r->pending));
+    r->pending.update = r->step + 1;
     r->step += *updated;
     r->samples += batch.n_samples;
     return collect(r, &before);
