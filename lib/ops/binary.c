@@ -26,17 +26,21 @@ struct binary {
     bool accumulate;
 };
 
-enum { PER_GROUP = LAT_POINTWISE_GROUP * LAT_BINARY_PER_THREAD };
+enum {
+    PER_GROUP = LAT_POINTWISE_GROUP * LAT_BINARY_PER_THREAD,
+    FLAT_PER_GROUP = LAT_POINTWISE_GROUP * LAT_BINARY_QUADS_PER_THREAD * 4,
+};
 
 // ---- contiguous, or one operand repeating --------------------------------------------------------
 
-// Whether operand i is the result's layout itself.
-static bool is_full(const struct lat_operands *o, int i)
-{
-    return o->rank == 0 || (o->rank == 1 && o->stride[i][0] == 1);
-}
+// How the flat kernel reads its operands.
+struct flat {
+    uint32_t repeat, read;  // LAT_BINARY_NEITHER ..., LAT_BINARY_QUADS ...
+    uint32_t period, inner;
+};
 
-static bool is_contiguous(const struct lat_operands *o, int i)
+// Whether operand i is laid out as the result is.
+static bool is_full(const struct lat_operands *o, int i)
 {
     int64_t expected = 1;
     for (int d = o->rank - 1; d >= 0; d--) {
@@ -48,62 +52,85 @@ static bool is_contiguous(const struct lat_operands *o, int i)
 }
 
 // Matches operand i against [outer repeated][period][inner repeated], each part optional.
-static bool find_period(const struct lat_operands *o, int i, uint32_t *period, uint32_t *inner)
+static bool find_period(const struct lat_operands *o, int i, struct flat *f)
 {
     int d = o->rank - 1;
-    *period = *inner = 1;
+    f->period = f->inner = 1;
     if (d >= 0 && o->stride[i][d] == 0)
-        *inner = (uint32_t) o->dim[d--];
+        f->inner = (uint32_t) o->dim[d--];
     if (d >= 0 && o->stride[i][d] == 1)
-        *period = (uint32_t) o->dim[d--];
-    if (*period == 1)  // a scalar: any cut will do
-        *inner = 1;
+        f->period = (uint32_t) o->dim[d--];
+    if (f->period == 1)  // a scalar: any cut will do
+        f->inner = 1;
     if (d >= 0 && o->stride[i][d] == 0)
         d--;
+    f->read = f->inner == 1 && f->period % 4 == 0   ? LAT_BINARY_QUADS
+              : f->period == 1 || f->inner % 4 == 0 ? LAT_BINARY_ONE
+                                                    : LAT_BINARY_ELEMENTS;
     return d < 0;
 }
 
-static bool plan_flat(const struct lat_operands *o, struct binary_flat_push *push, uint32_t *repeat)
+static bool plan_flat(const struct binary *op, const struct lat_operands *o, struct flat *f)
 {
-    push->period = push->inner = 1;
+    *f = (struct flat){ .repeat = LAT_BINARY_NEITHER, .period = 1, .inner = 1 };
     if (is_full(o, 0) && is_full(o, 1))
-        *repeat = LAT_BINARY_NEITHER;
-    else if (is_contiguous(o, 0) && find_period(o, 1, &push->period, &push->inner))
-        *repeat = LAT_BINARY_REPEAT_B;
-    else if (is_contiguous(o, 1) && find_period(o, 0, &push->period, &push->inner))
-        *repeat = LAT_BINARY_REPEAT_A;
+        f->repeat = LAT_BINARY_NEITHER;
+    else if (is_full(o, 0) && find_period(o, 1, f))
+        f->repeat = LAT_BINARY_REPEAT_B;
+    else if (is_full(o, 1) && find_period(o, 0, f))
+        f->repeat = LAT_BINARY_REPEAT_A;
     else
         return false;
-    return true;
+    // An expanded operand repeats by its strides; the kernel sees the one period that is stored.
+    bool a = f->repeat == LAT_BINARY_REPEAT_A || lat_is_flat(op->a);
+    bool b = f->repeat == LAT_BINARY_REPEAT_B || lat_is_flat(op->b);
+    return a && b;
 }
 
-static lattn_status run_flat(
-    lattn_ctx *ctx, const struct binary *op, struct binary_flat_push *push, uint32_t repeat)
+// The stored period of an operand that repeats, as a tensor of its own.
+static lattn_tensor *one_period(lattn_tensor *t, uint32_t period)
 {
-    uint32_t n = (uint32_t) lat_numel(op->out), inner = push->inner;
-    push->n_rows = n / inner;
-    const uint32_t spec[] = { LAT_POINTWISE_GROUP, op->kind, repeat, op->accumulate };
+    int64_t n = period;
+    return lat_tensor_view(t, 1, &n, &(int64_t){ 1 }, t->offset);
+}
+
+static lattn_status run_flat(lattn_ctx *ctx, const struct binary *op, const struct flat *f)
+{
+    uint32_t n = (uint32_t) lat_numel(op->out), inner = f->inner;
+    struct lat_divisor by_inner = lat_divisor(inner), by_period = lat_divisor(f->period);
+    bool repeat_a = f->repeat == LAT_BINARY_REPEAT_A, repeat_b = f->repeat == LAT_BINARY_REPEAT_B;
+    lattn_tensor *a = repeat_a ? one_period(op->a, f->period) : op->a;
+    lattn_tensor *b = repeat_b ? one_period(op->b, f->period) : op->b;
+    if (!a || !b)
+        return ctx->error;
+    struct binary_flat_push push = {
+        .n_rows = n / inner,
+        .inner = inner,
+        .period = f->period,
+        .inner_magic = by_inner.magic,
+        .inner_shift = by_inner.shift,
+        .period_magic = by_period.magic,
+        .period_shift = by_period.shift,
+    };
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, op->kind, f->repeat, op->accumulate, f->read };
     struct lat_kernel kernel = {
         .shader = &lat_shader_binary_fwd,
         .t = (int) op->out->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { op->a, op->b },
+        .read = { a, b },
         .n_read = 2,
         .write = { op->out },
         .n_write = 1,
-        .push_offset = { offsetof(struct binary_flat_push, offset_a),
-            offsetof(struct binary_flat_push, offset_b) },
-        .push = push,
-        .push_bytes = sizeof *push,
+        .push = &push,
+        .push_bytes = sizeof push,
         .spec = spec,
         .n_spec = LAT_COUNT(spec),
-        .groups = lat_ceil_div(n, PER_GROUP),
+        .groups = lat_ceil_div(n, FLAT_PER_GROUP),
         .split = {
-            .n_rows = push->n_rows,
-            .rows_per_group = LAT_MAX(1, PER_GROUP / inner),
-            .groups_per_row = (uint32_t) lat_ceil_div(inner, PER_GROUP),
-            .row_elements = { repeat == LAT_BINARY_REPEAT_A ? 0 : inner,
-                repeat == LAT_BINARY_REPEAT_B ? 0 : inner, inner },
+            .n_rows = push.n_rows,
+            .rows_per_group = LAT_MAX(1, FLAT_PER_GROUP / inner),
+            .groups_per_row = (uint32_t) lat_ceil_div(inner, FLAT_PER_GROUP),
+            .row_elements = { repeat_a ? 0 : inner, repeat_b ? 0 : inner, inner },
             .push_n_rows = offsetof(struct binary_flat_push, n_rows),
             .push_row0 = offsetof(struct binary_flat_push, row0),
         },
@@ -158,11 +185,8 @@ static lattn_status run(lattn_ctx *ctx, const struct binary *op)
 {
     struct lat_operands o;
     lat_operands(&o, op->out, (lattn_tensor *[]){ op->a, op->b }, 2);
-    struct binary_flat_push push = { 0 };
-    uint32_t repeat;
-    if (plan_flat(&o, &push, &repeat))
-        return run_flat(ctx, op, &push, repeat);
-    return run_strided(ctx, op, &o);
+    struct flat f;
+    return plan_flat(op, &o, &f) ? run_flat(ctx, op, &f) : run_strided(ctx, op, &o);
 }
 
 // ---- gradients -----------------------------------------------------------------------------------

@@ -25,8 +25,7 @@ void lat_broadcast_strides(
 lattn_status lat_check_count(const char *op, const lattn_tensor *t);
 
 // Checks that a and b have one float dtype.
-lattn_status lat_check_pair(
-    struct lat_call *c, const lattn_tensor *a, const lattn_tensor *b);
+lattn_status lat_check_pair(struct lat_call *c, const lattn_tensor *a, const lattn_tensor *b);
 
 // Makes out[0] with the shape that the first n inputs broadcast to, in the dtype of like.
 lattn_status lat_out_broadcast(struct lat_call *c, int n, const lattn_tensor *like);
@@ -35,6 +34,15 @@ static inline uint64_t lat_ceil_div(uint64_t a, uint64_t b)
 {
     return (a + b - 1) / b;
 }
+
+// Magic number and shift that divide by d >= 1: shaders/common/divide.glsl.
+struct lat_divisor {
+    uint32_t magic, shift;
+};
+struct lat_divisor lat_divisor(uint32_t d);
+
+// Whether a kernel can read t in place as quads: contiguous from a start that the device can bind.
+bool lat_is_flat(const lattn_tensor *t);
 
 // ---- functions of one tensor (unary.c) -----------------------------------------------------------
 

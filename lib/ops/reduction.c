@@ -96,6 +96,15 @@ static struct lat_split split_of(const struct pass *p, uint32_t results)
     };
 }
 
+// How the kernels read x: in quads where every run or every row of results starts at one.
+static uint32_t read_of(const struct pass *p)
+{
+    if (p->inner % 4 == 0)
+        return LAT_REDUCE_INNER_QUADS;
+    bool runs = p->inner == 1 && p->n % 4 == 0 && p->chunk % 4 == 0;
+    return runs ? LAT_REDUCE_RUN_QUADS : LAT_REDUCE_ELEMENTS;
+}
+
 static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
 {
     const struct lat_caps *caps = lat_caps(ctx);
@@ -107,7 +116,9 @@ static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
     int chosen = lat_strategy_select(
         ctx, "reduce", lat_reduction_strategies, LAT_N_REDUCTION_STRATEGIES, &problem);
     bool subgroup = lat_reduction_strategies[chosen].kind == LAT_STRATEGY_SUBGROUP;
-    struct lat_lanes lanes = lat_lanes(p->chunk, p->inner);
+    uint32_t read = read_of(p), run_step = read == LAT_REDUCE_RUN_QUADS ? 4 : 1;
+    uint32_t inner_step = read == LAT_REDUCE_INNER_QUADS ? 4 : 1;
+    struct lat_lanes lanes = lat_lanes(p->chunk / run_step, p->inner / inner_step);
     if (subgroup)
         lanes.results = LAT_REDUCE_GROUP / caps->subgroup_size;
 
@@ -120,7 +131,7 @@ static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
         .scale = p->scale,
     };
     const uint32_t spec[] = { LAT_REDUCE_GROUP, p->kind, p->root, p->accumulate,
-        subgroup ? lanes.results : lanes.lanes, lanes.run_first };
+        subgroup ? lanes.results : lanes.lanes, lanes.run_first, read };
     struct lat_kernel kernel = {
         .shader = subgroup ? &lat_shader_reduce_subgroup : &lat_shader_reduce,
         .t = (int) p->x->dtype,
@@ -132,10 +143,10 @@ static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = subgroup ? 5 : 6,
+        .n_spec = LAT_COUNT(spec),
         .full_subgroups = subgroup,
-        .groups = lat_ceil_div(p->outer * p->n_chunks * p->inner, lanes.results),
-        .split = split_of(p, lanes.results),
+        .groups = lat_ceil_div(p->outer * p->n_chunks * (p->inner / inner_step), lanes.results),
+        .split = split_of(p, lanes.results * inner_step),
         .flops = (double) (p->outer * p->n * p->inner),
     };
     return lat_kernel_run(ctx, &kernel);
@@ -146,8 +157,9 @@ static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
 // Into how many pieces each run is cut.
 static uint64_t count_chunks(lattn_ctx *ctx, const struct pass *p)
 {
-    uint64_t results = p->outer * p->inner, elements = results * p->n;
-    struct lat_lanes lanes = lat_lanes(p->n, p->inner);
+    uint64_t step = p->inner % 4 == 0 ? 4 : 1;  // results side by side that one lane makes
+    uint64_t results = p->outer * p->inner / step, elements = p->outer * p->inner * p->n;
+    struct lat_lanes lanes = lat_lanes(p->n, p->inner / step);
     uint64_t groups = lat_ceil_div(results, lanes.results);
     uint64_t wanted = elements < MIN_SPLIT ? 1 : LAT_MAX(1, WANTED_GROUPS / groups);
     wanted = LAT_MIN(wanted, LAT_MAX(1, p->n / (lanes.lanes * MIN_LANE_ELEMENTS)));
@@ -161,7 +173,8 @@ static uint64_t count_chunks(lattn_ctx *ctx, const struct pass *p)
 static lattn_status run_pass(lattn_ctx *ctx, struct pass *p)
 {
     uint64_t n_chunks = count_chunks(ctx, p);
-    p->chunk = lat_ceil_div(p->n, n_chunks);
+    // A multiple of 4, so that pieces start at quads.
+    p->chunk = n_chunks == 1 ? p->n : lat_ceil_div(lat_ceil_div(p->n, n_chunks), 4) * 4;
     p->n_chunks = lat_ceil_div(p->n, p->chunk);
     if (p->n_chunks == 1)
         return run_kernel(ctx, p);

@@ -11,7 +11,7 @@
 #include "pointwise/unary.abi.h"
 #include "lat_shaders.h"
 
-enum { PER_GROUP = LAT_POINTWISE_GROUP * LAT_UNARY_PER_THREAD };
+enum { PER_GROUP = LAT_POINTWISE_GROUP * LAT_UNARY_QUADS_PER_THREAD * 4 };
 
 lattn_status lat_unary_infer(struct lat_call *c)
 {

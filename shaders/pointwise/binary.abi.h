@@ -14,23 +14,29 @@
 #define LAT_BINARY_POW_A 6  // g b a ^ (b - 1)
 #define LAT_BINARY_POW_B 7  // g a ^ b ln a
 
-// Which operand of the flat form repeats.
+// Which operand of the flat form repeats, and how a quad (four elements next to each other) reads it.
 #define LAT_BINARY_NEITHER 0
 #define LAT_BINARY_REPEAT_B 1
 #define LAT_BINARY_REPEAT_A 2
+#define LAT_BINARY_QUADS 0     // whole quads repeat: inner is 1, period a multiple of 4
+#define LAT_BINARY_ONE 1       // one value serves a quad: period is 1, or inner a multiple of 4
+#define LAT_BINARY_ELEMENTS 2  // element by element
 
-#define LAT_BINARY_PER_THREAD 4
+#define LAT_BINARY_QUADS_PER_THREAD 2
+#define LAT_BINARY_PER_THREAD 4  // elements, of the strided forms
 
 #if defined(__STDC_VERSION__) || defined(LAT_BINARY_FLAT)
 // Element i of the result belongs to element i of the full operand and to element
 // ((i / inner + row0) mod period) of the one that repeats.
 LAT_PUSH_BEGIN(binary_flat_push)
-    LAT_U32 n_rows;    // runs of inner elements
+    LAT_U32 n_rows;        // runs of inner elements
     LAT_U32 inner;
-    LAT_U32 row0;      // number of the first run, when the work was cut
+    LAT_U32 row0;          // number of the first run, when the work was cut
     LAT_U32 period;
-    LAT_U32 offset_a;  // elements
-    LAT_U32 offset_b;
+    LAT_U32 inner_magic;   // common/divide.glsl
+    LAT_U32 inner_shift;
+    LAT_U32 period_magic;
+    LAT_U32 period_shift;
 LAT_PUSH_END
 #endif
 

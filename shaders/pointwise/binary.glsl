@@ -19,6 +19,19 @@ float binary(uint kind, float a, float b)
     return lat_pow(a, b);
 }
 
+vec4 binary4(uint kind, vec4 a, vec4 b)
+{
+    if (kind == LAT_BINARY_ADD)
+        return a + b;
+    if (kind == LAT_BINARY_SUB)
+        return a - b;
+    if (kind == LAT_BINARY_MUL)
+        return a * b;
+    if (kind == LAT_BINARY_DIV)
+        return a / b;
+    return vec4(lat_pow(a.x, b.x), lat_pow(a.y, b.y), lat_pow(a.z, b.z), lat_pow(a.w, b.w));
+}
+
 float binary_grad(uint kind, float g, float a, float b)
 {
     if (kind == LAT_BINARY_DIV_B)

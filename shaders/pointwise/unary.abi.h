@@ -19,7 +19,7 @@
 #define LAT_UNARY_GELU_TANH 12  // its form with tanh s = x
 #define LAT_UNARY_SILU 13       // x sigmoid(x)       s = x
 
-#define LAT_UNARY_PER_THREAD 4
+#define LAT_UNARY_QUADS_PER_THREAD 2
 
 LAT_PUSH_BEGIN(unary_push)
     LAT_U32 n;

@@ -9,19 +9,21 @@
 //                    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415
 //
 // @variants  T = f32 f16 bf16
-// @groups    ceil(n / (PER_THREAD * WG))
+// @groups    ceil(n / (4 * QUADS_PER_THREAD * WG))
 
-#include "common/dtype.glsl"
 #include "common/gelu.glsl"
 #include "common/index.glsl"
 #include "common/math.glsl"
+#include "common/vec4.glsl"
 #include "pointwise/unary.abi.h"
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint KIND = LAT_UNARY_SCALE;
 
 layout(binding = 0) readonly buffer X { T x[]; };
+layout(binding = 0) readonly buffer X4 { T4 x4[]; };
 layout(binding = 1) writeonly buffer Y { T y[]; };
+layout(binding = 1) writeonly buffer Y4 { T4 y4[]; };
 
 // NaN fails every comparison and would reach the zero of relu or an end of clamp where a compiler
 // turns those into min and max; so it leaves by its bits.
@@ -82,11 +84,15 @@ float unary(float v)
 
 void main()
 {
-    uint first = lat_group() * gl_WorkGroupSize.x * LAT_UNARY_PER_THREAD + gl_LocalInvocationID.x;
-    for (uint k = 0; k < LAT_UNARY_PER_THREAD; k++) {
-        uint i = first + k * gl_WorkGroupSize.x;
-        if (i >= p.n)
-            return;
-        y[i] = store(unary(load(x[i])));
+    uint first = lat_group() * gl_WorkGroupSize.x * LAT_UNARY_QUADS_PER_THREAD + gl_LocalInvocationID.x;
+    for (uint k = 0; k < LAT_UNARY_QUADS_PER_THREAD; k++) {
+        uint q = first + k * gl_WorkGroupSize.x;
+        if (q < p.n / 4u) {
+            vec4 v = load4(x4[q]);
+            y4[q] = store4(vec4(unary(v.x), unary(v.y), unary(v.z), unary(v.w)));
+        } else if (q == p.n / 4u) {
+            for (uint i = 4u * q; i < p.n; i++)
+                y[i] = store(unary(load(x[i])));
+        }
     }
 }

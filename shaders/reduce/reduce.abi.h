@@ -8,6 +8,11 @@
 #define LAT_REDUCE_SQUARES 1  // sum of x x
 #define LAT_REDUCE_MAX 2      // NaN wins
 
+// How x is read, a specialisation constant.
+#define LAT_REDUCE_ELEMENTS 0
+#define LAT_REDUCE_RUN_QUADS 1    // four neighbours of a run: inner is 1, n and chunk multiples of 4
+#define LAT_REDUCE_INNER_QUADS 2  // four results side by side: inner is a multiple of 4
+
 // x is [outer, n, inner]. Each run of n is cut into n_chunks pieces of at most chunk, and each piece
 // gives one element of y [outer, n_chunks, inner].
 LAT_PUSH_BEGIN(reduce_push)

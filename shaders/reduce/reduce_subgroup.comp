@@ -11,8 +11,8 @@
 // @variants  U = f32 f16 bf16
 // @groups    ceil(outer * n_chunks / RESULTS)
 
-#include "common/dtype.glsl"
 #include "common/index.glsl"
+#include "common/vec4.glsl"
 #include "reduce/reduce.abi.h"
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
@@ -20,8 +20,10 @@ layout(constant_id = 1) const uint KIND = LAT_REDUCE_SUM;
 layout(constant_id = 2) const bool ROOT = false;
 layout(constant_id = 3) const bool ACCUMULATE = false;
 layout(constant_id = 4) const uint RESULTS = 1;  // of a workgroup
+layout(constant_id = 6) const uint READ = LAT_REDUCE_ELEMENTS;
 
 layout(binding = 0) readonly buffer X { T x[]; };
+layout(binding = 0) readonly buffer X4 { T4 x4[]; };
 layout(binding = 1) buffer Y { U y[]; };
 
 #include "reduce/reduce.glsl"
@@ -44,26 +46,8 @@ void main()
         uint out_ = lat_group() * RESULTS + r;
         if (out_ >= n_results)
             return;
-        uint start, count;
-        piece_of(out_, start, count);
-
-        uint size = gl_SubgroupSize;
-        float v = neutral(), w = neutral();
-        uint k = gl_SubgroupInvocationID;
-        for (; k + 3u * size < count; k += 4u * size) {
-            uint at = start + k;
-            v = join(v, join(term(load(x[at])), term(load(x[at + size]))));
-            w = join(w, join(term(load(x[at + 2u * size])), term(load(x[at + 3u * size]))));
-        }
-        for (; k < count; k += size)
-            v = join(v, term(load(x[start + k])));
-        v = join_lanes(join(v, w));
-
-        if (gl_SubgroupInvocationID == 0u) {
-            v = finish(v);
-            if (ACCUMULATE)
-                v += load_u(y[out_]);
-            y[out_] = store_u(v);
-        }
+        float v = join_lanes(lane_total(out_, gl_SubgroupInvocationID, gl_SubgroupSize).x);
+        if (gl_SubgroupInvocationID == 0u)
+            write_result(out_, vec4(v));
     }
 }

@@ -304,7 +304,7 @@ static const struct ot_case adamw_cases[] = {
     { "chunk_and_one", { { OT_DIMS(1025) } }, .i = { 20 }, .f = ADAM },
     { "clipped", { { OT_DIMS(5000) } }, .i = { 20 }, .f = CLIPPED },
     { "not_finite", { { OT_DIMS(3000) } }, .i = { 5, 3 }, .f = ADAM },
-    { "bert_base", { { OT_DIMS(109482240) } }, .i = { 1 }, .f = ADAM, .flags = OT_FULL },
+    { "millions", { { OT_DIMS(4500000) } }, .i = { 1 }, .f = ADAM, .flags = OT_FULL },
 };
 
 #define SGD(momentum, dampening) { [LR] = 1e-1, [DECAY] = 0.01, [GRAD_SCALE] = 1, [MOMENTUM] = momentum, [DAMPENING] = dampening }
@@ -327,7 +327,7 @@ static const struct ot_case norm_cases[] = {
     { "block", { { OT_DIMS(16384) } }, .f = { [GRAD_SCALE] = 0.5, [MAX_NORM] = 1 } },
     { "block_and_one", { { OT_DIMS(16385) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1e6 } },
     { "not_finite", { { OT_DIMS(3000) } }, .i = { 0, 1 }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 } },
-    { "bert_base", { { OT_DIMS(109482240) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 }, .flags = OT_FULL },
+    { "millions", { { OT_DIMS(4500000) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 }, .flags = OT_FULL },
 };
 // clang-format on
 

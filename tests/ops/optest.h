@@ -177,15 +177,23 @@ struct ot_timing {
     double bytes, flops;   // of one application; 0 = not counted
 };
 struct ot_time_options {
-    int dtype, strategy;
+    int dtype, strategy;  // -1 = every one
     const char *case_name;
-    bool full;
+    bool forward_only;
     double warm_up_s, measure_s;
     void (*done)(void *user, const struct ot_timing *timing);
     void *user;
 };
-// Returns a status of the context; cases that the device does not support are left out.
+// Times the cases marked OT_BENCH (the one named, if any). Returns a status of the context; cases that
+// the device does not support are left out.
 lattn_status ot_time_op(
     lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *options);
+
+// What this device reaches at best: ops are judged by their share of it.
+struct ot_peaks {
+    double copy_bytes_per_s;  // read and written bytes together
+    double fma_flops_per_s;   // f32 on the general units, two operations per multiply-add
+};
+lattn_status ot_measure_peaks(lattn_ctx *ctx, struct ot_peaks *peaks);
 
 #endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+//
+// Mode time: forward, and backward as the difference between both together and forward alone. Inputs
+// keep their place; results are planned and freed as in a training step.
+
+#include "ops/engine.h"
+#include "ops/stopwatch.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct timed {
+    struct ot_session session;
+    lattn_tensor *in[OT_MAX_INPUTS];
+    lattn_tensor *grad_out;
+    bool backward;
+};
+
+static lattn_status apply(lattn_ctx *ctx, void *user)
+{
+    struct timed *t = user;
+    lattn_tensor *out = t->session.op->build(ctx, t->in, t->session.c);
+    if (!out)
+        return lattn_ctx_status(ctx);
+    if (!t->backward)
+        return LATTN_OK;
+    lattn_tensor *inputs[OT_MAX_INPUTS], *grads[OT_MAX_INPUTS];
+    int n = 0;
+    for (int i = 0; i < OT_MAX_INPUTS; i++)
+        if (t->in[i] && lattn_tensor_requires_grad(t->in[i]))
+            inputs[n++] = t->in[i];
+    return lattn_grad(ctx, &out, &t->grad_out, 1, inputs, n, false, grads);
+}
+
+static lattn_status require_grads(struct timed *t, bool on)
+{
+    for (int i = 0; i < t->session.op->n_inputs; i++)
+        if (t->in[i] && ot_wants_grad(&t->session, i))
+            LAT_TRY(lattn_tensor_set_requires_grad(t->in[i], on));
+    return LATTN_OK;
+}
+
+// A gradient of the output to start from; its values do not matter for the time.
+static lattn_status make_grad_out(struct timed *t)
+{
+    lattn_ctx *ctx = t->session.ctx;
+    LAT_TRY(lattn_step_begin(ctx));
+    lattn_tensor *out = t->session.op->build(ctx, t->in, t->session.c);
+    lattn_status st = out ? LATTN_OK : lattn_ctx_status(ctx);
+    if (!st)
+        st = lattn_tensor_create(ctx, out->dtype, out->rank, out->dim, &t->grad_out);
+    if (!st)
+        st = lattn_fill_(t->grad_out, 1);
+    lattn_status end = lattn_step_end(ctx);
+    return st ? st : end;
+}
+
+static bool has_gradient(const struct ot_session *s)
+{
+    bool any = false;
+    for (int i = 0; i < s->op->n_inputs; i++)
+        any |= ot_wants_grad(s, i);
+    return any && !(s->op->no_grad || s->op->exact || (s->c->flags & OT_NO_GRAD));
+}
+
+static void report(
+    const struct timed *t, const struct ot_measurement *m, const struct ot_time_options *o)
+{
+    const struct ot_session *s = &t->session;
+    struct ot_timing timing = {
+        .op = s->op,
+        .c = s->c,
+        .dtype = s->dtype,
+        .strategy = s->strategy,
+        .backward = t->backward,
+        .seconds = m->seconds,
+        .spread = m->spread,
+        .wall_seconds = m->wall_seconds,
+        .applications = m->applications,
+    };
+    if (!t->backward && s->op->bytes)
+        timing.bytes = s->op->bytes(s->c, lattn_dtype_bytes(s->dtype));
+    if (!t->backward && s->op->flops)
+        timing.flops = s->op->flops(s->c);
+    if (o->done)
+        o->done(o->user, &timing);
+}
+
+static lattn_status time_both(struct timed *t, const struct ot_time_options *o)
+{
+    struct ot_session *s = &t->session;
+    struct ot_measurement forward, both;
+    LAT_TRY(ot_measure(s->ctx, apply, t, o->warm_up_s, o->measure_s, &forward));
+    // Known only now: whether this strategy runs here at all.
+    uint32_t taken = lat_strategy_taken(s->ctx);
+    int kind = lat_strategy_kind_of(s->strategy);
+    if (taken == 0)
+        s->strategy = "-";
+    else if (!(taken >> kind & 1))
+        return LATTN_OK;
+    report(t, &forward, o);
+    if (o->forward_only || !has_gradient(s))
+        return LATTN_OK;
+
+    LAT_TRY(require_grads(t, true));
+    LAT_TRY(make_grad_out(t));
+    t->backward = true;
+    LAT_TRY(ot_measure(s->ctx, apply, t, o->warm_up_s, o->measure_s, &both));
+    both.seconds = LAT_MAX(both.seconds - forward.seconds, 0);
+    both.wall_seconds = LAT_MAX(both.wall_seconds - forward.wall_seconds, 0);
+    report(t, &both, o);
+    return LATTN_OK;
+}
+
+// One case, dtype and strategy. *only: the op has no strategies to choose from.
+static lattn_status time_one(
+    struct ot_session *proto, int kind, const struct ot_time_options *o, bool *only)
+{
+    struct timed *t = ot_alloc(sizeof *t);
+    t->session = *proto;
+    struct ot_session *s = &t->session;
+    s->strategy = lat_strategy_name((enum lat_strategy_kind) kind);
+    ot_make_arrays(s);
+    lat_strategy_force(s->ctx, kind);
+    lattn_status st = ot_make_tensors(s, true, t->in) ? LATTN_OK : lattn_ctx_status(s->ctx);
+    if (!st)
+        st = time_both(t, o);
+    *only = strcmp(s->strategy, "-") == 0;
+    lat_strategy_force(s->ctx, -1);
+    for (int i = 0; i < OT_MAX_INPUTS; i++)
+        if (t->in[i])
+            lattn_tensor_release(&t->in[i]);
+    if (t->grad_out)
+        lattn_tensor_release(&t->grad_out);
+    ot_free_arrays(s);
+    free(t);
+    return st == LATTN_ERR_UNSUPPORTED ? LATTN_OK : st;
+}
+
+static bool wanted(const struct ot_op *op, const struct ot_case *c, const struct ot_time_options *o)
+{
+    if (op->run)
+        return false;
+    return o->case_name ? strcmp(o->case_name, c->name) == 0 : (c->flags & OT_BENCH) != 0;
+}
+
+lattn_status ot_time_op(lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *o)
+{
+    static const lattn_dtype dtypes[] = { LATTN_DTYPE_F32, LATTN_DTYPE_F16, LATTN_DTYPE_BF16 };
+    for (int k = 0; k < op->n_cases; k++) {
+        const struct ot_case *c = &op->cases[k];
+        for (size_t d = 0; d < LAT_COUNT(dtypes) && wanted(op, c, o); d++) {
+            bool only_f32 = op->only_f32 || (c->flags & OT_ONLY_F32);
+            bool f32 = dtypes[d] == LATTN_DTYPE_F32;
+            if ((o->dtype >= 0 && (int) dtypes[d] != o->dtype) || (only_f32 && !f32) ||
+                (!f32 && !lattn_ctx_device(ctx)->storage_f16))
+                continue;
+            struct ot_session *s = ot_alloc(sizeof *s);
+            s->ctx = ctx;
+            s->op = op;
+            s->c = c;
+            s->dtype = dtypes[d];
+            lattn_status st = LATTN_OK;
+            bool only = false;
+            for (int kind = 0; kind < LAT_STRATEGY_KINDS && !st && !only; kind++)
+                if (o->strategy < 0 || kind == o->strategy)
+                    st = time_one(s, kind, o, &only);
+            free(s);
+            if (st)
+                return st;
+        }
+    }
+    return LATTN_OK;
+}
