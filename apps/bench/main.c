@@ -38,12 +38,17 @@ static const struct ot_op *find(const char *name)
     return NULL;
 }
 
-int bench_each(const char *command, const struct cli_operands *names, bench_op_fn fn, void *user)
+int bench_check_names(const char *command, const struct cli_operands *names)
 {
     for (int k = 0; k < names->n; k++)
         if (!find(names->items[k]))
             return cli_usage_error(
                 command, "there is no op '%s'; lattn-bench list shows them all", names->items[k]);
+    return CLI_EXIT_OK;
+}
+
+int bench_each(const struct cli_operands *names, bench_op_fn fn, void *user)
+{
     int first = CLI_EXIT_OK;
     for (int k = 0; k < names->n; k++) {
         int code = fn(find(names->items[k]), user);

@@ -137,11 +137,10 @@ int bench_time(int argc, char **argv)
         .operands = "[OP...]",
         .opts = opts,
         .max_operands = 1000,
-        .notes =
-            "Times are the device's, by its timestamps, the median over batches; +- is half of\n"
-            "the middle half's width. The shares are of the device's own copy rate and\n"
-            "multiply-add rate, measured first. backward is forward and backward together\n"
-            "minus forward.",
+        .notes = "Times are the device's, by its timestamps, the median over batches; +- is half "
+                 "of the middle half's width. The shares are of the device's own copy rate and "
+                 "multiply-add rate, measured first. backward is forward and backward together "
+                 "minus forward.",
     };
     struct cli_operands names;
     int code;
