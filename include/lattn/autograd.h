@@ -40,8 +40,10 @@ typedef struct lattn_backward_args {
  * Walks the tape from output to the leaves and adds to their gradients.
  *
  * Args     args  NULL = all zeros
- * Edge     output without history: ERR_STATE
- * Errors   the first error kept in ctx; ERR_SHAPE if output has several elements
+ * Edge     an output that is a leaf gets the given gradient added to its own. A result that was
+ *          retained keeps its history, so backward may come in a later step
+ * Errors   the first error kept in ctx; ERR_STATE if output does not require a gradient; ERR_SHAPE
+ *          if output has several elements
  *          and no grad_output is given, or its shape differs; ERR_STATE when the
  *          tape was freed by an earlier backward, or when a tensor needed for
  *          backward was changed in place (the sentence names the op)
@@ -75,7 +77,12 @@ typedef struct lattn_shader_code lattn_shader_code;
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_shader_from_spirv(lattn_ctx *ctx, const char *name,
     const uint32_t *words, size_t n_words, lattn_shader_code **out);
 
-/** The same from GLSL text, where libshaderc can be loaded; else ERR_UNSUPPORTED. */
+/**
+ * The same from GLSL text, compiled for Vulkan 1.2 by libshaderc, which is opened on demand.
+ *
+ * Errors   ERR_ARG with the compiler's messages; ERR_UNSUPPORTED where libshaderc cannot be opened
+ *          (the one of Debian 12 cannot: it lacks symbols)
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_shader_from_glsl(
     lattn_ctx *ctx, const char *name, const char *glsl, lattn_shader_code **out);
 LATTN_API void lattn_shader_destroy(lattn_shader_code **shader);
@@ -92,7 +99,12 @@ typedef struct lattn_custom_dispatch {
     uint32_t groups[3];
 } lattn_custom_dispatch;
 
-/** Records a user's dispatch; hazards and memory are the library's business. */
+/**
+ * Records a user's dispatch; hazards and memory are the library's business.
+ *
+ * Errors   the first error kept in ctx; ERR_ARG for tensors that are NULL or not contiguous, fewer
+ *          than the shader's bindings, too many push constants or workgroups
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_custom_run(
     lattn_ctx *ctx, const lattn_custom_dispatch *dispatch);
 
@@ -107,7 +119,15 @@ typedef struct lattn_custom_op {
     void *user;  // must live until the step's backward has run
 } lattn_custom_op;
 
-/** Applies a user's op; the result has the dtype of in[0] and the given shape. */
+/**
+ * Applies a user's op. Inputs reach its functions contiguous; all of them and the result are kept
+ * until backward.
+ *
+ * Shapes   -> dims [rank], whatever the inputs are
+ * Dtypes   of in[0]
+ * Grad     the inputs for which op->backward fills grad_in
+ * Errors   ERR_ARG for an op without forward or a wrong number of inputs; what its functions return
+ */
 LATTN_API lattn_tensor *lattn_custom_apply(lattn_ctx *ctx, const lattn_custom_op *op,
     lattn_tensor *const *in, int rank, const int64_t *dims);
 

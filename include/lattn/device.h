@@ -182,6 +182,7 @@ typedef struct lattn_stats {
  * Owner    the caller; a copy
  * Waits    no
  */
+/** The counters as they are now. */
 LATTN_API lattn_stats lattn_ctx_stats(const lattn_ctx *ctx);
 
 // ---- step graphs --------------------------------------------------------------------------
@@ -213,6 +214,7 @@ typedef struct lattn_graph_params {
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_create(
     lattn_ctx *ctx, const lattn_graph_params *params, lattn_graph **out);
+/** Waits for its runs, then frees it. To be called before the context is destroyed. */
 LATTN_API void lattn_graph_destroy(lattn_graph **graph);
 
 /**

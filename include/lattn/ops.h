@@ -16,16 +16,115 @@ extern "C" {
 
 // ---- views and movement -------------------------------------------------------------------
 
+/**
+ * The same elements in the same row-major order with another shape.
+ *
+ * Shapes   x any  ->  dims [rank]; the same number of elements
+ * Dtypes   any; kept
+ * Args     dims  one size may be -1: what is left
+ * Edge     a view of x where its strides allow it, else a copy
+ * Grad     x. Keeps nothing
+ * Errors   ERR_SHAPE if the numbers of elements differ; ERR_ARG for a rank outside [0, 8]
+ */
 LATTN_API lattn_tensor *lattn_reshape(lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims);
+
+/**
+ * Two dimensions swapped, as a view.
+ *
+ * Shapes   x [..., m, ..., n, ...]  ->  [..., n, ..., m, ...]
+ * Dtypes   any; kept
+ * Args     a, b  the dimensions; negative counts from the last
+ * Edge     a == b gives x itself
+ * Grad     x. Keeps nothing
+ * Errors   ERR_ARG if a or b is outside [-rank, rank)
+ */
 LATTN_API lattn_tensor *lattn_transpose(lattn_ctx *ctx, lattn_tensor *x, int a, int b);
+
+/**
+ * Dimensions in another order, as a view: dimension d of the result is dimension order[d] of x.
+ *
+ * Shapes   x [n0, n1, ...]  ->  [n_order[0], n_order[1], ...]
+ * Dtypes   any; kept
+ * Args     order  as many as x has dimensions, each once; negative counts from the last
+ * Grad     x. Keeps nothing
+ * Errors   ERR_ARG if order is no permutation
+ */
 LATTN_API lattn_tensor *lattn_permute(lattn_ctx *ctx, lattn_tensor *x, const int *order);
+
+/**
+ * Every step-th part of x along a dimension, as a view: Python's x[start:end:step].
+ *
+ * Shapes   x [..., n, ...]  ->  [..., ceil((end - start) / step), ...]
+ * Dtypes   any; kept
+ * Args     dim         negative counts from the last
+ *          start, end  negative counts from n; what lies outside is cut off, so INT64_MAX is the
+ *                      end. end is not included
+ *          step        at least 1
+ * Edge     start >= end gives size 0
+ * Grad     x. Keeps nothing
+ * Errors   ERR_ARG for a dim outside [-rank, rank) or a step below 1
+ */
 LATTN_API lattn_tensor *lattn_slice(
     lattn_ctx *ctx, lattn_tensor *x, int dim, int64_t start, int64_t end, int64_t step);
+
+/**
+ * One part of x along a dimension, which goes away.
+ *
+ * Shapes   x [..., n, ...]  ->  [..., ...], rank one less
+ * Dtypes   any; kept
+ * Args     dim, index  negative counts from the last
+ * Grad     x. Keeps nothing
+ * Errors   ERR_ARG for a dim outside [-rank, rank) or an index outside [-n, n)
+ */
 LATTN_API lattn_tensor *lattn_select(lattn_ctx *ctx, lattn_tensor *x, int dim, int64_t index);
+
+/**
+ * x repeated along dimensions of size 1 and along new leading ones, as a view without copies.
+ *
+ * Shapes   x broadcastable to dims  ->  dims [rank]
+ * Dtypes   any; kept. The gradient is summed in f32
+ * Args     dims  -1 keeps the size of x
+ * Grad     x, the sum over what was repeated. Keeps nothing
+ * Errors   ERR_SHAPE if x does not broadcast to dims; ERR_ARG for a rank outside [0, 8]
+ */
 LATTN_API lattn_tensor *lattn_expand(lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims);
+
+/**
+ * The same values in row-major order without gaps: x itself if it is so already, else a copy.
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   any; kept
+ * Grad     x. Keeps nothing
+ * Errors   none of its own
+ */
 LATTN_API lattn_tensor *lattn_contiguous(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * The same values in another dtype.
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   any to any. Floats round to nearest even; floats become integers by cutting off the
+ *          fraction
+ * Edge     what does not fit: infinity in floats, the nearest value in integers; NaN becomes 0 in
+ *          integers. The own dtype gives x itself
+ * Grad     x, cast back; none through integers. Keeps nothing
+ * Errors   ERR_DTYPE if the device cannot store dtype
+ */
 LATTN_API lattn_tensor *lattn_cast(lattn_ctx *ctx, lattn_tensor *x, lattn_dtype dtype);
+
+/**
+ * Tensors one after the other along a dimension.
+ *
+ * Shapes   xs[i] [..., k_i, ...], all else equal  ->  [..., sum of k_i, ...]
+ * Dtypes   any, the same for all; kept
+ * Args     xs   n of them, at least 1
+ *          dim  negative counts from the last
+ * Grad     every xs[i], its part of the gradient. Keeps nothing
+ * Errors   ERR_SHAPE if ranks, dtypes or other sizes differ; ERR_ARG for a dim outside [-rank,
+ *          rank) or n < 1
+ */
 LATTN_API lattn_tensor *lattn_concat(lattn_ctx *ctx, lattn_tensor *const *xs, int n, int dim);
+
 
 /**
  * Picks elements along one dimension, as torch.gather.
