@@ -18,6 +18,8 @@
 
 enum {
     SORT_GROUP = 16,  // runs per workgroup: small, so that a few thousand tokens use several
+    SORT_RUN = 32,    // keys per invocation, more where that would make
+    MAX_RUNS = 1024,  // more than these
     MAX_DIGIT_BITS = 8,
     SUM_GROUP = 32,  // invocations, four columns each
 };
@@ -92,12 +94,14 @@ static lattn_status sort_tokens(
     uint32_t n = (uint32_t) lat_numel(index), bits = bits_of(vocab);
     uint32_t n_passes = (uint32_t) lat_ceil_div(bits, MAX_DIGIT_BITS);
     uint32_t digit_bits = (uint32_t) lat_ceil_div(bits, n_passes);
+    uint32_t run_length = (uint32_t) LAT_MAX(SORT_RUN, lat_ceil_div(n, MAX_RUNS));
     struct sort s = {
         .ctx = ctx,
         .index = index,
         .push = {
             .n = n,
-            .n_runs = (uint32_t) lat_ceil_div(n, LAT_SORT_RUN),
+            .run_length = run_length,
+            .n_runs = (uint32_t) lat_ceil_div(n, run_length),
             .n_digits = 1u << digit_bits,
             .vocab = vocab,
             .padding_idx = padding_idx < 0 ? -1 : (int32_t) padding_idx,
@@ -206,7 +210,7 @@ static lattn_status add_block(lattn_ctx *ctx, const struct lat_embedding_grad *g
 static uint64_t tokens_per_block(lattn_ctx *ctx, const lattn_tensor *dy)
 {
     uint64_t per_run = sizeof(uint32_t) << MAX_DIGIT_BITS;
-    uint64_t by_table = lat_caps(ctx)->max_binding_bytes / per_run * LAT_SORT_RUN;
+    uint64_t by_table = lat_caps(ctx)->max_binding_bytes / per_run * SORT_RUN;
     return LAT_MIN(lat_rows_in_binding(ctx, dy), by_table);
 }
 

@@ -3,16 +3,17 @@
 // The global norm of gradients that lie in a few flat arenas, and the clip factor from it.
 //
 // First pass: each invocation adds up the squares of a fixed run of elements, one dispatch per
-// arena, all into one list. Second pass: one workgroup adds up the list and writes the report. The
-// order of additions depends on the sizes alone.
+// arena, all into one list. Second pass: one workgroup adds up the list and writes the report (a very
+// long list is reduced before). The order of additions depends on the sizes alone.
 
+#include "ops/internal.h"
 #include "ops/optim_kernels.h"
 #include "ops/pointwise.h"
 #include "optim/grad_norm.abi.h"
 #include "optim/grad_norm_finish.abi.h"
 #include "lat_shaders.h"
 
-enum { GROUP = 32, BLOCK = GROUP * LAT_GRAD_NORM_STEPS, FINISH_GROUP = 256 };
+enum { GROUP = 32, BLOCK = GROUP * LAT_GRAD_NORM_STEPS, FINISH_GROUP = 256, FINISH_MOST = 16384 };
 
 static uint64_t blocks_of(const lattn_tensor *grads)
 {
@@ -94,6 +95,14 @@ lattn_status lat_grad_norm_run(lattn_ctx *ctx, const struct lat_grad_norm *n)
         lattn_tensor *part = lat_view_slice(partial, 0, at, count, 1);
         LAT_TRY(part ? sum_arena(ctx, n->grads[i], part) : ctx->error);
         at += count;
+    }
+    if (n_partials > FINISH_MOST) {  // too long for one workgroup
+        lattn_tensor *total = lat_tensor_new(ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ 1 });
+        if (!total)
+            return ctx->error;
+        LAT_TRY(lat_sum_to(ctx, partial, total, false));
+        partial = total;
+        n_partials = 1;
     }
     LAT_TRY(finish(n, partial, n_partials));
     lat_tensor_touch(n->report);

@@ -4,13 +4,19 @@
 // of an element and its target.
 
 #include "ops/loss.h"
+#include "ops/internal.h"
 #include "ops/pointwise.h"
 #include "loss/loss_reduce.abi.h"
 #include "loss/pair_loss.abi.h"
 #include "lat_shaders.h"
 #include <math.h>
 
-enum { REDUCE_GROUP = 256, PAIR_GROUP = 64, PAIR_BLOCK = PAIR_GROUP * LAT_PAIR_STEPS };
+enum {
+    REDUCE_GROUP = 256,
+    REDUCE_MOST = 16384,
+    PAIR_GROUP = 64,
+    PAIR_BLOCK = PAIR_GROUP * LAT_PAIR_STEPS
+};
 
 bool lat_reduction_ok(lattn_ctx *ctx, const char *op, lattn_reduction reduction)
 {
@@ -20,12 +26,28 @@ bool lat_reduction_ok(lattn_ctx *ctx, const char *op, lattn_reduction reduction)
     return false;
 }
 
+// What is left for one workgroup: long lists are added up to one value first.
+static lattn_status shorten(lattn_ctx *ctx, lattn_tensor **list)
+{
+    if (!*list || lat_numel(*list) <= REDUCE_MOST)
+        return LATTN_OK;
+    lattn_tensor *total = lat_tensor_new(ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ 1 });
+    if (!total)
+        return ctx->error;
+    LAT_TRY(lat_sum_to(ctx, *list, total, false));
+    *list = total;
+    return LATTN_OK;
+}
+
 lattn_status lat_loss_sum_run(lattn_ctx *ctx, const struct lat_loss_sum *s)
 {
+    lattn_tensor *losses = s->losses, *shares = s->shares;
+    LAT_TRY(shorten(ctx, &losses));
+    LAT_TRY(shorten(ctx, &shares));
     struct loss_reduce_push push = {
         .n_rows = 1,
-        .n_cols = (uint32_t) lat_numel(s->losses),
-        .has_shares = s->shares != NULL,
+        .n_cols = (uint32_t) lat_numel(losses),
+        .has_shares = shares != NULL,
         .factor = s->factor,
     };
     const uint32_t spec[] = { REDUCE_GROUP };
@@ -33,7 +55,7 @@ lattn_status lat_loss_sum_run(lattn_ctx *ctx, const struct lat_loss_sum *s)
         .shader = &lat_shader_loss_reduce,
         .t = LAT_NO_DTYPE,
         .u = LAT_NO_DTYPE,
-        .read = { s->losses, s->shares },
+        .read = { losses, shares },
         .n_read = 2,
         .write = { s->result, s->divisor },
         .n_write = 2,

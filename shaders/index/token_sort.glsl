@@ -4,7 +4,7 @@
 // each id in a fixed order. A radix sort of a few bits per pass, from the lowest up, each pass in
 // three dispatches:
 //
-//     token_sort_count   table[digit][run] = how often digit occurs in a run of LAT_SORT_RUN keys
+//     token_sort_count   table[digit][run] = how often digit occurs in a run of keys
 //     token_sort_scan    exclusive sums over the table: where the run's keys of that digit go
 //     token_sort_place   puts keys and positions there
 //

@@ -19,6 +19,6 @@ void main()
         return;
     for (uint digit = 0u; digit < p.n_digits; digit++)
         table[digit * p.n_runs + run] = 0u;
-    for (uint i = run * LAT_SORT_RUN; i < min(run * LAT_SORT_RUN + LAT_SORT_RUN, p.n); i++)
+    for (uint i = run * p.run_length; i < min((run + 1u) * p.run_length, p.n); i++)
         table[slot_of(key_at(i), run)]++;
 }

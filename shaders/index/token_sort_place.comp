@@ -20,7 +20,7 @@ void main()
     uint run = lat_thread();
     if (run >= p.n_runs)
         return;
-    for (uint i = run * LAT_SORT_RUN; i < min(run * LAT_SORT_RUN + LAT_SORT_RUN, p.n); i++) {
+    for (uint i = run * p.run_length; i < min((run + 1u) * p.run_length, p.n); i++) {
         uint key = key_at(i);
         uint slot = slot_of(key, run);
         uint to = table[slot];

@@ -5,11 +5,15 @@
 
 #include "harness/harness.h"
 
+// An argument of a macro: the parentheses keep the commas together.
+#define FLOATS(...) ((float[]){ __VA_ARGS__ })
+
 enum { ROWS = 3, CLASSES = 4 };
 
 static lattn_tensor *logits_of(lattn_ctx *ctx)
 {
-    static const float values[ROWS * CLASSES] = { 1, -2, 0.5f, 3, 0, 0.25f, -1, 2, -0.5f, 1.5f, 1, 0 };
+    static const float values[ROWS * CLASSES] = { 1, -2, 0.5f, 3, 0, 0.25f, -1, 2, -0.5f, 1.5f, 1,
+        0 };
     return lt_tensor(ctx, 2, (int64_t[]){ ROWS, CLASSES }, values);
 }
 
@@ -53,11 +57,11 @@ GPU_TEST(cross_entropy, label_that_is_no_class_is_nan)
 
 GPU_TEST(cross_entropy, huge_logits_stay_finite)
 {
-    lattn_tensor *x = lt_tensor(ctx, 2, (int64_t[]){ 2, 2 }, (float[]){ 3e38f, -3e38f, 1e4f, 1e4f });
+    lattn_tensor *x =
+        lt_tensor(ctx, 2, (int64_t[]){ 2, 2 }, (float[]){ 3e38f, -3e38f, 1e4f, 1e4f });
     lattn_tensor *labels = lattn_from_i32(ctx, 1, (int64_t[]){ 2 }, (int32_t[]){ 0, 1 });
     lattn_cross_entropy_args none = { .reduction = LATTN_REDUCTION_NONE };
-    lt_expect_near(
-        ctx, lattn_cross_entropy(ctx, x, labels, &none), (float[]){ 0, 0.6931472f }, 2, 1e-6);
+    lt_expect_near(ctx, lattn_cross_entropy(ctx, x, labels, &none), FLOATS(0, 0.6931472f), 2, 1e-6);
 }
 
 GPU_TEST(cross_entropy, masked_logits)
@@ -68,25 +72,49 @@ GPU_TEST(cross_entropy, masked_logits)
     lattn_tensor *labels = labels_of(ctx, 0, 0, 1);
     lattn_cross_entropy_args none = { .reduction = LATTN_REDUCTION_NONE };
     lt_expect_near(ctx, lattn_cross_entropy(ctx, x, labels, &none),
-        (float[]){ 0.6931472f, INFINITY, NAN }, 3, 1e-6);
+        FLOATS(0.6931472f, INFINITY, NAN), 3, 1e-6);
 }
 
-// torch.nn.functional.cross_entropy of PyTorch 1.13 on logits_of(), labels 3, 1, 2.
+// What torch.nn.functional.cross_entropy of PyTorch 1.13 gives in double for logits_of(), labels
+// 3, 1, 2 and weights 1, 2, 0.5, 0.25.
+static const struct {
+    lattn_reduction reduction;
+    bool weights;
+    float smoothing;
+    int32_t ignore_index;
+    float want;
+} pytorch[] = {
+    { LATTN_REDUCTION_MEAN, false, 0.0f, -100, 1.14480551f },
+    { LATTN_REDUCTION_MEAN, false, 0.0f, 1, 0.688871855f },
+    { LATTN_REDUCTION_MEAN, false, 0.1f, -100, 1.23855551f },
+    { LATTN_REDUCTION_MEAN, false, 0.1f, 1, 0.832621855f },
+    { LATTN_REDUCTION_MEAN, true, 0.0f, -100, 1.72787423f },
+    { LATTN_REDUCTION_MEAN, true, 0.0f, 1, 0.851077991f },
+    { LATTN_REDUCTION_MEAN, true, 0.1f, -100, 1.80341919f },
+    { LATTN_REDUCTION_MEAN, true, 0.1f, 1, 1.40485482f },
+    { LATTN_REDUCTION_SUM, false, 0.0f, -100, 3.43441653f },
+    { LATTN_REDUCTION_SUM, false, 0.0f, 1, 1.37774371f },
+    { LATTN_REDUCTION_SUM, false, 0.1f, -100, 3.71566653f },
+    { LATTN_REDUCTION_SUM, false, 0.1f, 1, 1.66524371f },
+    { LATTN_REDUCTION_SUM, true, 0.0f, -100, 4.75165414f },
+    { LATTN_REDUCTION_SUM, true, 0.0f, 1, 0.638308493f },
+    { LATTN_REDUCTION_SUM, true, 0.1f, -100, 4.95940277f },
+    { LATTN_REDUCTION_SUM, true, 0.1f, 1, 1.05364112f },
+};
+
 GPU_TEST(cross_entropy, values_of_pytorch)
 {
     lattn_tensor *x = logits_of(ctx), *labels = labels_of(ctx, 3, 1, 2);
     lattn_tensor *w = lt_tensor(ctx, 1, (int64_t[]){ CLASSES }, (float[]){ 1, 2, 0.5f, 0.25f });
-    const struct {
-        lattn_cross_entropy_args args;
-        float want;
-    } cases[] = {
-#include "ops/golden_cross_entropy.inc"
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        lattn_cross_entropy_args args = cases[i].args;
-        if (args.class_weights)
-            args.class_weights = w;
-        lt_expect_near(ctx, lattn_cross_entropy(ctx, x, labels, &args), &cases[i].want, 1, 2e-6);
+    for (size_t i = 0; i < sizeof pytorch / sizeof pytorch[0]; i++) {
+        lattn_cross_entropy_args args = {
+            .class_weights = pytorch[i].weights ? w : NULL,
+            .label_smoothing = pytorch[i].smoothing,
+            .ignore_index = pytorch[i].ignore_index,
+            .has_ignore_index = true,
+            .reduction = pytorch[i].reduction,
+        };
+        lt_expect_near(ctx, lattn_cross_entropy(ctx, x, labels, &args), &pytorch[i].want, 1, 4e-6);
     }
 }
 
@@ -116,7 +144,8 @@ GPU_TEST(cross_entropy, wrong_arguments_are_refused)
     lattn_tensor *two = lattn_from_i32(ctx, 1, (int64_t[]){ 2 }, (int32_t[]){ 0, 1 });
     EXPECT(!lattn_cross_entropy(ctx, x, two, NULL));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "labels are [2]");
-    EXPECT(!lattn_cross_entropy(ctx, x, labels, &(lattn_cross_entropy_args){ .label_smoothing = 1 }));
+    EXPECT(
+        !lattn_cross_entropy(ctx, x, labels, &(lattn_cross_entropy_args){ .label_smoothing = 1 }));
     lt_expect_error(ctx, LATTN_ERR_ARG, "label_smoothing");
     EXPECT(!lattn_cross_entropy(
         ctx, x, labels, &(lattn_cross_entropy_args){ .reduction = (lattn_reduction) 7 }));

@@ -5,13 +5,15 @@
 
 #include "harness/harness.h"
 
+// An argument of a macro: the parentheses keep the commas together.
+#define FLOATS(...) ((float[]){ __VA_ARGS__ })
+
 enum { ROWS = 70, COLS = 24, N = ROWS * COLS };
 
 static lattn_tensor *random_tensor(lattn_ctx *ctx, int rank, int64_t rows, int64_t cols)
 {
     int64_t dims[] = { rows, cols };
-    lattn_tensor *t =
-        lattn_zeros(ctx, LATTN_DTYPE_F32, rank, rank == 2 ? dims : dims + 1);
+    lattn_tensor *t = lattn_zeros(ctx, LATTN_DTYPE_F32, rank, rank == 2 ? dims : dims + 1);
     if (!t || lattn_normal_(t, 0, 1))
         return NULL;
     return t;
@@ -27,8 +29,8 @@ static void read(lattn_tensor *t, float *v, int64_t n)
 // The variance is that of the deviations: E[x^2] - mean^2 would be 0 or negative here.
 GPU_TEST(layer_norm, small_deviations_from_a_large_mean_survive)
 {
-    lattn_tensor *x = lt_tensor(
-        ctx, 1, (int64_t[]){ 4 }, (float[]){ 10000.0f, 10000.5f, 10001.0f, 10001.5f });
+    lattn_tensor *x =
+        lt_tensor(ctx, 1, (int64_t[]){ 4 }, (float[]){ 10000.0f, 10000.5f, 10001.0f, 10001.5f });
     lattn_tensor *y = lattn_layer_norm(ctx, x, NULL, NULL, 0);
     const float want[] = { -1.3416408f, -0.4472136f, 0.4472136f, 1.3416408f };
     lt_expect_near(ctx, y, want, 4, 1e-5);
@@ -38,7 +40,7 @@ GPU_TEST(layer_norm, constant_row_gives_the_bias)
 {
     lattn_tensor *x = lattn_full(ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ 3 }, 7);
     lattn_tensor *bias = lt_tensor(ctx, 1, (int64_t[]){ 3 }, (float[]){ 1, 2, 3 });
-    lt_expect_near(ctx, lattn_layer_norm(ctx, x, NULL, bias, 1e-12f), (float[]){ 1, 2, 3 }, 3, 0);
+    lt_expect_near(ctx, lattn_layer_norm(ctx, x, NULL, bias, 1e-12f), FLOATS(1, 2, 3), 3, 0);
 }
 
 GPU_TEST(layer_norm, second_backward_adds_to_the_first)
@@ -99,9 +101,10 @@ GPU_TEST(dropout_add_layer_norm, is_its_parts)
         EXPECT_OK(lattn_tensor_set_requires_grad(leaves[i], true));
     for (int fused = 0; fused < 2; fused++) {
         lattn_rng_set(ctx, (lattn_rng_state){ .seed = 5 });
-        lattn_tensor *y = fused ? lattn_dropout_add_layer_norm(ctx, x, res, weight, bias, 0.3f, 1e-5f)
-                                : lattn_layer_norm(ctx, lattn_add(ctx, res, lattn_dropout(ctx, x, 0.3f)),
-                                      weight, bias, 1e-5f);
+        lattn_tensor *y =
+            fused ? lattn_dropout_add_layer_norm(ctx, x, res, weight, bias, 0.3f, 1e-5f)
+                  : lattn_layer_norm(
+                        ctx, lattn_add(ctx, res, lattn_dropout(ctx, x, 0.3f)), weight, bias, 1e-5f);
         lattn_tensor *grad[4];
         read(y, out[fused], N);
         EXPECT_OK(lattn_grad(ctx, &y, &g, 1, leaves, 4, false, grad));
