@@ -13,10 +13,10 @@ enum { LAT_ATTENTION_MAX_HEAD_SIZE = 256 };
 struct lat_attention {
     lattn_ctx *ctx;
     lattn_tensor *q, *k, *v, *mask, *lengths, *random;
-    lattn_tensor *out;           // a view of [B, T, H, D]
-    lattn_tensor *lse;           // f32 [B, H, T]
-    lattn_tensor *stats;         // f32 [B, H, T, 2], backward only
-    lattn_tensor *g;             // gradient of out; the head size is contiguous
+    lattn_tensor *out;    // a view of [B, T, H, D]
+    lattn_tensor *lse;    // f32 [B, H, T]
+    lattn_tensor *stats;  // f32 [B, H, T, 2], backward only
+    lattn_tensor *g;      // gradient of out; the head size is contiguous
     lattn_tensor *dq, *dk, *dv;
     float scale, dropout;
     uint32_t op;      // of the random stream
@@ -26,6 +26,19 @@ struct lat_attention {
 
 lattn_status lat_attention_forward(const struct lat_attention *a);
 lattn_status lat_attention_backward(const struct lat_attention *a);  // makes stats itself
+
+// attention_select.c: a kernel of one of the three passes.
+enum lat_attention_pass { LAT_ATTENTION_FWD, LAT_ATTENTION_BWD_Q, LAT_ATTENTION_BWD_KV };
+struct lat_attention_form {
+    const struct lat_shader *shader;
+    uint32_t rows;           // queries (backward of keys and values: keys) of a workgroup
+    uint32_t group;          // invocations
+    uint32_t subgroup_size;  // that the kernel is laid out for; 0 = any
+    uint32_t block;  // rows of the other side per iteration, for forms with one row per lane
+    bool addresses;  // loads by device address
+};
+struct lat_attention_form lat_attention_select(
+    const struct lat_attention *a, enum lat_attention_pass pass);
 
 // Shapes, dtypes and options, shared with the unfused form. False: kept in ctx.
 bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tensor *k,

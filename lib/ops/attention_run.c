@@ -11,8 +11,6 @@
 #include "attention/attention.abi.h"
 #include "lat_shaders.h"
 
-enum { GROUP = 256, BLOCK = 32 };  // invocations; queries or keys of a workgroup
-
 #define PUSH(member) offsetof(struct attention_push, member)
 
 // Strides of batch, head and row.
@@ -48,12 +46,16 @@ static uint32_t options_of(const struct lat_attention *a)
            (a->causal ? LAT_ATTENTION_CAUSAL : 0) | (a->dropout > 0 ? LAT_ATTENTION_DROPOUT : 0);
 }
 
-// Fills in what the three kernels share; bindings 0 to 2 are mask, lengths and random state.
-static lattn_status run(const struct lat_attention *a, struct lat_kernel *kernel)
+// Fills in what the three kernels share; bindings 0 to 2 are mask, lengths and random state, 3 to 5
+// are q, k and v. rows: those of which a workgroup has form->rows, per matrix.
+static lattn_status run(const struct lat_attention *a, const struct lat_attention_form *form,
+    struct lat_kernel *kernel, const lattn_tensor *rows)
 {
     struct attention_push push = push_of(a);
-    uint32_t spec[] = { GROUP, options_of(a), (uint32_t) a->q->dim[3], (uint32_t) a->q->dim[1],
-        (uint32_t) (a->q->dim[1] / a->k->dim[1]) };
+    uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
+        (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,
+        form->block };
+    kernel->shader = form->shader;
     kernel->t = (int) a->q->dtype;
     kernel->u = LAT_NO_DTYPE;
     kernel->read[0] = a->mask;
@@ -70,18 +72,29 @@ static lattn_status run(const struct lat_attention *a, struct lat_kernel *kernel
     kernel->push_bytes = sizeof push;
     kernel->spec = spec;
     kernel->n_spec = sizeof spec / sizeof spec[0];
+    if (form->subgroup_size) {
+        const struct lat_caps *caps = lat_caps(a->ctx);
+        kernel->subgroup_size = caps->subgroup_size_control ? form->subgroup_size : 0;
+        kernel->full_subgroups = caps->full_subgroups;
+    }
+    kernel->groups = (uint64_t) (rows->dim[0] * rows->dim[1]) *
+                     (((uint64_t) rows->dim[2] + form->rows - 1) / form->rows);
     return lat_kernel_run(a->ctx, kernel);
+}
+
+static void set_addresses(struct lat_kernel *kernel, const struct lat_attention_form *form,
+    int first_binding, int second_binding)
+{
+    if (!form->addresses)
+        return;
+    kernel->push_address[first_binding] = PUSH(address0);
+    kernel->push_address[second_binding] = PUSH(address2);
 }
 
 // out and gradients as they lie in memory.
 static lattn_tensor *memory_of(lattn_tensor *t)
 {
     return lat_view_permute(t, (int[]){ 0, 2, 1, 3 });
-}
-
-static uint64_t blocks(int64_t n)
-{
-    return (uint64_t) (n + BLOCK - 1) / BLOCK;
 }
 
 // Of one product of scores with a matrix.
@@ -92,45 +105,46 @@ static double product_flops(const struct lat_attention *a)
 
 static lattn_status forward(const struct lat_attention *a)
 {
+    struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_FWD);
     struct lat_kernel kernel = {
-        .shader = &lat_shader_attention_fwd_base,
         .n_read = 6,
         .write = { memory_of(a->out), a->lse },
         .n_write = 2,
-        .groups = (uint64_t) (a->q->dim[0] * a->q->dim[1]) * blocks(a->q->dim[2]),
         .flops = 2 * product_flops(a),
     };
-    return kernel.write[0] ? run(a, &kernel) : a->ctx->error;
+    set_addresses(&kernel, &form, 4, 5);
+    return kernel.write[0] ? run(a, &form, &kernel, a->q) : a->ctx->error;
 }
 
 static lattn_status backward_q(const struct lat_attention *a)
 {
+    struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_BWD_Q);
     struct lat_kernel kernel = {
-        .shader = &lat_shader_attention_bwd_q_base,
         .read = { [6] = memory_of(a->out), a->g, a->lse },
         .n_read = 9,
         .write = { memory_of(a->dq), a->stats },
         .n_write = 2,
         .push_offset = { [7] = PUSH(g_offset) },
-        .groups = (uint64_t) (a->q->dim[0] * a->q->dim[1]) * blocks(a->q->dim[2]),
         .flops = 3 * product_flops(a),
     };
-    return kernel.read[6] && kernel.write[0] ? run(a, &kernel) : a->ctx->error;
+    set_addresses(&kernel, &form, 4, 5);
+    return kernel.read[6] && kernel.write[0] ? run(a, &form, &kernel, a->q) : a->ctx->error;
 }
 
 static lattn_status backward_kv(const struct lat_attention *a)
 {
+    struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_BWD_KV);
     struct lat_kernel kernel = {
-        .shader = &lat_shader_attention_bwd_kv_base,
         .read = { [6] = a->g, a->stats },
         .n_read = 8,
         .write = { memory_of(a->dk), memory_of(a->dv) },
         .n_write = 2,
         .push_offset = { [6] = PUSH(g_offset) },
-        .groups = (uint64_t) (a->k->dim[0] * a->k->dim[1]) * blocks(a->k->dim[2]),
         .flops = 4 * product_flops(a),
     };
-    return kernel.write[0] && kernel.write[1] ? run(a, &kernel) : a->ctx->error;
+    set_addresses(&kernel, &form, 3, 6);
+    bool ready = kernel.write[0] && kernel.write[1];
+    return ready ? run(a, &form, &kernel, a->k) : a->ctx->error;
 }
 
 // ---- parts of the batch ------------------------------------------------------------------------------
@@ -185,13 +199,18 @@ static lattn_status in_parts(
 
 lattn_status lat_attention_forward(const struct lat_attention *a)
 {
+    if (lat_numel(a->k) == 0) {
+        LAT_TRY(lat_prim_fill(a->lse, 0));
+        return lat_prim_fill(a->out, 0);  // nothing to be seen
+    }
     return in_parts(a, forward);
 }
 
 lattn_status lat_attention_backward(const struct lat_attention *a)
 {
     struct lat_attention with = *a;
-    if (lat_numel(a->q) == 0) {
+    if (lat_numel(a->q) == 0 || lat_numel(a->k) == 0) {
+        LAT_TRY(lat_prim_fill(a->dq, 0));
         LAT_TRY(lat_prim_fill(a->dk, 0));
         return lat_prim_fill(a->dv, 0);
     }

@@ -48,31 +48,23 @@ static double cost(const struct lat_gemm_form *form, const struct lat_problem *p
     return (tiles < width ? width : tiles) * work / form->efficiency;
 }
 
-// The kernel is laid out for one subgroup size, so the device must give exactly that.
 static bool in_subgroups(const struct lat_problem *p)
 {
-    const struct lat_caps *caps = p->caps;
-    bool one_size = caps->min_subgroup_size == caps->max_subgroup_size;
-    return caps->subgroup_basic && caps->subgroup_ballot && caps->subgroup_size >= 4 &&
-        (one_size || (caps->subgroup_size_control && caps->full_subgroups));
+    return lat_subgroup_size_known(p->caps);
 }
 
-// Mesa 26's lavapipe, on which loads by address are the fast ones; up to 25 they are the slowest.
-static bool loads_fast(const struct lat_problem *p, const struct lat_gemm_form *form)
+// Tiles are moved inside at the edges, so there must be a whole one.
+static bool whole_tile(const struct lat_problem *p, const struct lat_gemm_form *form)
 {
-    const struct lat_caps *caps = p->caps;
-    bool device = caps->is_lavapipe && caps->driver_version >> 22 >= 26 && caps->buffer_address &&
-        caps->scalar_layout && caps->shader_i64 &&
-        (caps->subgroup_size == 8 || caps->subgroup_size == 16);
-    return device && p->dtype == LATTN_DTYPE_F32 && in_subgroups(p) &&
-        (p->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_UNIT) && p->size[LAT_GEMM_M] >= form->bm &&
-        p->size[LAT_GEMM_N] >= lat_gemm_tile_n(form, caps) && p->size[LAT_GEMM_K] >= form->bk;
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 &&
+           (p->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_UNIT) && p->size[LAT_GEMM_M] >= form->bm &&
+           p->size[LAT_GEMM_N] >= lat_gemm_tile_n(form, p->caps) && p->size[LAT_GEMM_K] >= form->bk;
 }
 
-#define ADMITS(name)                                           \
-    static bool admits_##name(const struct lat_problem *p)      \
-    {                                                          \
-        return loads_fast(p, &name);                           \
+#define ADMITS(name)                                                                               \
+    static bool admits_##name(const struct lat_problem *p)                                         \
+    {                                                                                              \
+        return whole_tile(p, &name);                                                               \
     }
 #define COST_OF(name)                                                                              \
     static double cost_of_##name(const struct lat_problem *p)                                      \

@@ -14,7 +14,7 @@
 #include "attention.abi.h"
 
 layout(constant_id = 1) const uint OPTIONS = 0;
-layout(constant_id = 2) const uint D = 64;       // head size
+layout(constant_id = 2) const uint D = 32;       // head size
 layout(constant_id = 3) const uint HEADS = 1;    // of queries
 layout(constant_id = 4) const uint SHARING = 1;  // query heads that share a key head
 
@@ -53,17 +53,17 @@ uint causal_begin(uint s)
     return CAUSAL ? uint(max(int(s + p.t) - int(p.s), 0)) : 0;
 }
 
-// The score of query t and key s after scale and mask; keys is keys_of(batch).
+// The score of query t and key s after scale and mask; keys is keys_of(batch). t is below p.t; s may
+// be past the end.
 float score_of(float dot_qk, uint batch, uint head, uint t, uint s, uint keys)
 {
     float v = dot_qk * p.scale;
-    if (s >= keys || (CAUSAL && s + p.t > t + p.s))
-        return LAT_ATTENTION_MASKED;
     if (HAS_MASK)
         v += mask[p.mask_offset + batch * p.mask_stride[0] + head * p.mask_stride[1]
-            + t * p.mask_stride[2] + s];
-    // False for NaN: a broken score stays visible.
-    return v < LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
+            + t * p.mask_stride[2] + min(s, p.s - 1)];
+    bool hidden = s >= keys || (CAUSAL && s + p.t > t + p.s);
+    // The comparison is false for NaN: a broken score stays visible.
+    return hidden || v < LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
 }
 
 // exp(score - shift), 0 for masked keys.
@@ -73,13 +73,16 @@ float weight_of(float score, float shift)
 }
 
 // Four keys share a counter; the layout is the same on every device and in every strategy.
+uvec4 drop_words(uint batch, uint head, uint t, uint s)
+{
+    uvec2 key = uvec2(random_state[0], random_state[1]);
+    return lat_philox(key, uvec4(s / 4, t, (p.batch0 + batch) * HEADS + head, p.op));
+}
+
+// Whether dropout keeps the weight of query t and key s.
 bool kept(uint batch, uint head, uint t, uint s)
 {
-    if (!DROPOUT)
-        return true;
-    uvec2 key = uvec2(random_state[0], random_state[1]);
-    uvec4 words = lat_philox(key, uvec4(s / 4, t, (p.batch0 + batch) * HEADS + head, p.op));
-    return words[s % 4] >= p.drop_below;
+    return !DROPOUT || drop_words(batch, head, t, s)[s % 4] >= p.drop_below;
 }
 
 #endif

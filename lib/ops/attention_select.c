@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+//
+// Which kernel each of the three passes of attention runs with.
+//
+// base goes through shared memory in tiles of 32 x 32; cpu and subgroup have one row per lane. A lane
+// then needs 2 to 4 times the head size in registers: a CPU keeps them on the stack, a GPU that would
+// spill them is given base. Where several are admissible the padded work decides: rows of a tile past
+// the end are computed too.
+
+#include "lat_shaders.h"
+#include "ops/attention.h"
+
+enum { MATRICES, ROWS, OTHERS, HEAD_SIZE, PASS };  // size[] of struct lat_problem
+enum { TILE = 32, TILE_GROUP = 256 };
+
+struct row_form {
+    const struct lat_shader *shader[3];  // per pass
+    bool addresses;
+    uint32_t most[3];  // multiply-adds unrolled per iteration, per row of a lane
+};
+
+static double padded(int64_t n, int64_t to)
+{
+    return (double) ((n + to - 1) / to * to);
+}
+
+static double cost_of_tiles(const struct lat_problem *p)
+{
+    double efficiency = p->caps->is_cpu ? 0.03 : 1;  // barriers cost a CPU driver dearly
+    return padded(p->size[ROWS], TILE) * padded(p->size[OTHERS], TILE) / efficiency;
+}
+
+static double cost_of_rows(const struct lat_problem *p, double efficiency)
+{
+    double rows = padded(p->size[ROWS], p->caps->subgroup_size);
+    return rows * (double) p->size[OTHERS] / efficiency;
+}
+
+static double cost_of_subgroup(const struct lat_problem *p)
+{
+    return cost_of_rows(p, 0.5);
+}
+
+static double cost_of_cpu(const struct lat_problem *p)
+{
+    return cost_of_rows(p, 5);
+}
+
+static bool admits_subgroup(const struct lat_problem *p)
+{
+    static const int64_t most_in_registers[] = { 64, 64, 32 };  // head size, per pass
+    return lat_subgroup_size_known(p->caps) &&
+           (p->caps->is_cpu || p->size[HEAD_SIZE] <= most_in_registers[p->size[PASS]]);
+}
+
+static bool admits_cpu(const struct lat_problem *p)
+{
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32;
+}
+
+static const struct row_form subgroup_form = {
+    .shader = { &lat_shader_attention_fwd_subgroup, &lat_shader_attention_bwd_q_subgroup,
+        &lat_shader_attention_bwd_kv_subgroup },
+    .most = { 256, 256, 256 },
+};
+
+// Eight keys per iteration in forward, four in backward with its two further rows: best of 4 and 8 on
+// lavapipe 26.1 with head size 64.
+static const struct row_form cpu_form = {
+    .shader = { &lat_shader_attention_fwd_cpu, &lat_shader_attention_bwd_q_cpu,
+        &lat_shader_attention_bwd_kv_cpu },
+    .addresses = true,
+    .most = { 512, 256, 256 },
+};
+
+static const struct lat_shader *const tile_shaders[] = { &lat_shader_attention_fwd_base,
+    &lat_shader_attention_bwd_q_base, &lat_shader_attention_bwd_kv_base };
+
+static const struct lat_strategy table[] = {
+    { LAT_STRATEGY_BASE, "32x32", NULL, cost_of_tiles, NULL },
+    { LAT_STRATEGY_SUBGROUP, "row", admits_subgroup, cost_of_subgroup, &subgroup_form },
+    { LAT_STRATEGY_CPU, "row", admits_cpu, cost_of_cpu, &cpu_form },
+};
+
+// 1 or a multiple of 4, as the kernels draw random words for four keys at once. A CPU driver that needs
+// several branches per load spends seconds on compiling more than one row (Mesa 22.3: 28 s of three
+// kernels with four rows, 3 s with one), and is not faster for it.
+static uint32_t block_of(const struct row_form *form, const struct lat_problem *p)
+{
+    if (p->caps->is_cpu && !form->addresses)
+        return 1;
+    int64_t pass = p->size[PASS], head_size = p->size[HEAD_SIZE];
+    int64_t fit = form->most[pass] / head_size;
+    return fit >= 8 ? 8 : fit >= 4 ? 4 : 1;
+}
+
+struct lat_attention_form lat_attention_select(
+    const struct lat_attention *a, enum lat_attention_pass pass)
+{
+    bool keys = pass == LAT_ATTENTION_BWD_KV;
+    struct lat_problem problem = {
+        .caps = lat_caps(a->ctx),
+        .dtype = a->q->dtype,
+        .size = {
+            [MATRICES] = a->q->dim[0] * a->q->dim[1],
+            [ROWS] = keys ? a->k->dim[2] : a->q->dim[2],
+            [OTHERS] = keys ? a->q->dim[2] : a->k->dim[2],
+            [HEAD_SIZE] = a->q->dim[3],
+            [PASS] = pass,
+        },
+    };
+    int n = sizeof table / sizeof table[0];
+    const struct row_form *row =
+        table[lat_strategy_select(a->ctx, "attention", table, n, &problem)].config;
+    if (!row)
+        return (struct lat_attention_form){
+            .shader = tile_shaders[pass], .rows = TILE, .group = TILE_GROUP
+        };
+    uint32_t width = problem.caps->subgroup_size;
+    struct lat_attention_form form = {
+        .shader = row->shader[pass],
+        .rows = width,
+        .group = width,
+        .subgroup_size = width,
+        .block = block_of(row, &problem),
+        .addresses = row->addresses,
+    };
+    return form;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//
+// Gradient of the queries in the cpu and subgroup strategies, with one query per lane. The formulas
+// are those of attention_bwd_q_base.comp.
+
+layout(binding = 3) readonly buffer Q { T q[]; };
+layout(binding = 4) readonly buffer K { T k[]; };
+layout(binding = 5) readonly buffer V { T v[]; };
+layout(binding = 6) readonly buffer Out { T out_[]; };
+layout(binding = 7) readonly buffer G { T g[]; };
+layout(binding = 8) readonly buffer Lse { float lse[]; };
+layout(binding = 9) writeonly buffer Dq { T dq[]; };
+layout(binding = 10) writeonly buffer Stats { float stats[]; };  // [B, H, T, 2]
+
+#define AT_K(row) (k_base + min(row, p.s - 1) * p.k_stride[2])
+#define AT_V(row) (v_base + min(row, p.s - 1) * p.v_stride[2])
+#define FETCH_K(i) load(k[i])
+#define FETCH_V(i) load(v[i])
+#define ADDRESS_K packUint2x32(uvec2(p.address0, p.address1))
+#define ADDRESS_V packUint2x32(uvec2(p.address2, p.address3))
+
+// Keys first .. first + n - 1; n is BLOCK or 1.
+#define ADD_KEYS(n, first)                                                                    \
+    {                                                                                         \
+        float ds[n];                                                                          \
+        uvec4 words = uvec4(0);                                                               \
+        OPEN_ROWS(K, n, first)                                                                \
+        OPEN_ROWS(V, n, first)                                                                \
+        [[unroll]] for (uint i = 0; i < n; i++) {                                             \
+            float score = 0.0;                                                                \
+            float gv = 0.0;                                                                   \
+            [[unroll]] for (uint d = 0; d < D; d++) {                                         \
+                score = fma(own[d], ROW(K, i, d), score);                                     \
+                gv = fma(own_g[d], ROW(V, i, d), gv);                                         \
+            }                                                                                 \
+            gv *= p.keep_factor;                                                              \
+            if (DROPOUT) {                                                                    \
+                if (i % 4 == 0)                                                               \
+                    words = drop_words(batch, head, t, (first) + i);                          \
+                if (words[(n == 1 ? (first) : i) % 4] < p.drop_below)                         \
+                    gv = 0.0;                                                                 \
+            }                                                                                 \
+            float w = weight_of(score_of(score, batch, head, t, (first) + i, keys), row_lse); \
+            ds[i] = p.scale * w * (gv - r);                                                   \
+        }                                                                                     \
+        [[unroll]] for (uint d = 0; d < D; d++) {                                             \
+            float sum = acc[d];                                                               \
+            [[unroll]] for (uint i = 0; i < n; i++)                                           \
+                sum = fma(ds[i], ROW(K, i, d), sum);                                          \
+            acc[d] = sum;                                                                     \
+        }                                                                                     \
+    }
+
+void main()
+{
+    uint blocks = (p.t + SG - 1) / SG;
+    uint n_groups = p.n_batch * HEADS * blocks;
+    uint group = min(lat_group(), n_groups - 1);  // loads run even where no lane is active
+    uint matrix = group / blocks;
+    uint batch = matrix / HEADS;
+    uint head = matrix % HEADS;
+    uint t0 = group % blocks * SG;
+    uint t = min(t0 + gl_SubgroupInvocationID, p.t - 1);
+    uint q_base = p.q_offset + batch * p.q_stride[0] + head * p.q_stride[1];
+    uint k_base = p.k_offset + batch * p.k_stride[0] + head / SHARING * p.k_stride[1];
+    uint v_base = p.v_offset + batch * p.v_stride[0] + head / SHARING * p.v_stride[1];
+    uint g_base = p.g_offset + batch * p.g_stride[0] + head * p.g_stride[1];
+    uint at = row_at(batch, head, t, p.t, HEADS);
+
+    float own[D];
+    float own_g[D];
+    float acc[D];
+    float r = 0.0;
+    [[unroll]] for (uint d = 0; d < D; d++) {
+        own[d] = load(q[q_base + t * p.q_stride[2] + d]);
+        own_g[d] = load(g[g_base + t * p.g_stride[2] + d]);
+        r = fma(own_g[d], load(out_[at + d]), r);
+        acc[d] = 0.0;
+    }
+    float row_lse = lse[matrix * p.t + t];
+
+    uint keys = keys_of(batch);
+    uint end = causal_end(min(t0 + SG, p.t), keys);
+    uint s = 0;
+    if (BLOCK > 1 && BLOCK <= end)
+        for (;;) {
+            ADD_KEYS(BLOCK, s)
+            s += BLOCK;
+            if (s + BLOCK > end)
+                break;
+        }
+    if (s < end)
+        for (;;) {
+            ADD_KEYS(1, s)
+            s++;
+            if (s >= end)
+                break;
+        }
+
+    if (lat_group() >= n_groups || t0 + gl_SubgroupInvocationID >= p.t)
+        return;
+    [[unroll]] for (uint d = 0; d < D; d++)
+        dq[at + d] = store(acc[d]);
+    stats[(matrix * p.t + t) * 2] = row_lse;
+    stats[(matrix * p.t + t) * 2 + 1] = r;
+}
