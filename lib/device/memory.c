@@ -4,7 +4,7 @@
 // is a block of a slab. Every block is a multiple of one alignment that suits bindings,
 // copies and mapped access alike, so nothing is ever lost to padding between blocks.
 //
-// Free blocks hang in size classes (blocks.c): taking one is best fit, freeing one merges
+// Free blocks hang in size classes (pieces.c): taking one is best fit, freeing one merges
 // it with its neighbours. A slab is taken from the driver only after our own checks against
 // the largest allocation, the largest buffer, the heap, the driver's budget and the caller's
 // limit: some drivers say yes to a petabyte (lavapipe) and fail at first use.
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
-#include "device/blocks.h"
+#include "device/pieces.h"
 #include "device/env.h"
 #include "device/memory.h"
 #include "device/memory_type.h"
@@ -28,7 +28,7 @@ struct lat_slab {
     uint64_t address;
     enum lat_memory_kind kind;
     bool coherent;
-    struct lat_blocks blocks;
+    struct lat_pieces blocks;
     struct lat_slab *next;
 };
 
@@ -178,7 +178,7 @@ static void slab_destroy(struct lat_device *dev, struct lat_slab *s)
         m->heap_bytes[m->kinds[s->kind].heap] -= s->bytes;
         dev->stats.device_bytes_now -= s->bytes;
     }
-    lat_blocks_destroy(&s->blocks);
+    lat_pieces_destroy(&s->blocks);
     lat_free(s);
 }
 
@@ -258,7 +258,7 @@ static lattn_status slab_create(
     }
     if (m->poison && s->mapped)
         LAT_GO(poison(dev, s));
-    LAT_GO(lat_blocks_create(&s->blocks, bytes));
+    LAT_GO(lat_pieces_create(&s->blocks, bytes));
     s->next = k->slabs;
     k->slabs = s;
     *out = s;
@@ -308,10 +308,10 @@ lattn_status lat_memory_alloc(
     uint64_t rounded = (bytes + m->alignment - 1) / m->alignment * m->alignment;
 
     struct lat_slab *slab = NULL;
-    struct lat_block *block = NULL;
+    struct lat_piece *block = NULL;
     uint64_t best = UINT64_MAX;
     for (struct lat_slab *s = m->kinds[kind].slabs; s; s = s->next) {
-        uint64_t fit = lat_blocks_best(&s->blocks, rounded);
+        uint64_t fit = lat_pieces_best(&s->blocks, rounded);
         if (fit < best) {
             best = fit;
             slab = s;
@@ -319,7 +319,7 @@ lattn_status lat_memory_alloc(
     }
     if (!slab)
         LAT_TRY(add_slab(dev, kind, rounded, &slab));
-    LAT_TRY(lat_blocks_take(&slab->blocks, rounded, &block));
+    LAT_TRY(lat_pieces_take(&slab->blocks, rounded, &block));
     *out = (struct lat_slice){
         .buffer = slab->buffer,
         .offset = block->offset,
@@ -339,7 +339,7 @@ void lat_memory_free(struct lat_device *dev, struct lat_slice *slice)
 {
     if (slice->block) {
         dev->stats.used_bytes_now -= slice->block->bytes;
-        lat_blocks_give(&slice->slab->blocks, slice->block);
+        lat_pieces_give(&slice->slab->blocks, slice->block);
     }
     *slice = (struct lat_slice){ 0 };
 }
@@ -381,7 +381,7 @@ static void drop_slabs(struct lat_device *dev, bool only_empty)
         struct lat_slab **link = &dev->memory->kinds[kind].slabs;
         while (*link) {
             struct lat_slab *s = *link;
-            if (only_empty && !lat_blocks_empty(&s->blocks)) {
+            if (only_empty && !lat_pieces_empty(&s->blocks)) {
                 link = &s->next;
                 continue;
             }

@@ -18,7 +18,7 @@ enum lat_memory_kind {
 };
 
 struct lat_slab;
-struct lat_block;
+struct lat_piece;
 
 struct lat_slice {
     VkBuffer buffer;
@@ -26,7 +26,7 @@ struct lat_slice {
     void *mapped;      // host address of the slice, or NULL
     uint64_t address;  // device address of the slice; 0 without the feature
     struct lat_slab *slab;
-    struct lat_block *block;  // what lat_memory_free gives back
+    struct lat_piece *block;  // what lat_memory_free gives back
 };
 
 // bytes > 0. ERR_GPU_MEMORY says needed, in use, limit and heap, and never asks the driver for

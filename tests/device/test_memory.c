@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
-#include "device/blocks.h"
+#include "device/pieces.h"
 #include "device/fixture.h"
 
 enum { SLOTS = 200 };

@@ -5,7 +5,7 @@
 // else the smallest block of the next class that has any (a bit map finds it).
 
 #include <string.h>
-#include "device/blocks.h"
+#include "device/pieces.h"
 
 static unsigned class_of(uint64_t bytes)
 {
@@ -16,7 +16,7 @@ static unsigned class_of(uint64_t bytes)
     return log2 * 4 + quarter;
 }
 
-static void free_add(struct lat_blocks *b, struct lat_block *block)
+static void free_add(struct lat_pieces *b, struct lat_piece *block)
 {
     unsigned c = class_of(block->bytes);
     block->free = true;
@@ -28,7 +28,7 @@ static void free_add(struct lat_blocks *b, struct lat_block *block)
     b->used_classes[c / 64] |= (uint64_t) 1 << c % 64;
 }
 
-static void free_remove(struct lat_blocks *b, struct lat_block *block)
+static void free_remove(struct lat_pieces *b, struct lat_piece *block)
 {
     unsigned c = class_of(block->bytes);
     if (block->prev_free)
@@ -42,26 +42,26 @@ static void free_remove(struct lat_blocks *b, struct lat_block *block)
     block->free = false;
 }
 
-static struct lat_block *block_new(struct lat_blocks *b)
+static struct lat_piece *block_new(struct lat_pieces *b)
 {
-    struct lat_block *block = b->spare;
+    struct lat_piece *block = b->spare;
     if (!block)
-        return LAT_NEW(struct lat_block);
+        return LAT_NEW(struct lat_piece);
     b->spare = block->after;
     memset(block, 0, sizeof *block);
     return block;
 }
 
-static void block_retire(struct lat_blocks *b, struct lat_block *block)
+static void block_retire(struct lat_pieces *b, struct lat_piece *block)
 {
     block->after = b->spare;
     b->spare = block;
 }
 
-lattn_status lat_blocks_create(struct lat_blocks *b, uint64_t bytes)
+lattn_status lat_pieces_create(struct lat_pieces *b, uint64_t bytes)
 {
     memset(b, 0, sizeof *b);
-    b->first = LAT_NEW(struct lat_block);
+    b->first = LAT_NEW(struct lat_piece);
     if (!b->first)
         return LATTN_ERR_HOST_MEMORY;
     b->first->bytes = bytes;
@@ -69,31 +69,31 @@ lattn_status lat_blocks_create(struct lat_blocks *b, uint64_t bytes)
     return LATTN_OK;
 }
 
-static void free_list(struct lat_block *block)
+static void free_list(struct lat_piece *block)
 {
     while (block) {
-        struct lat_block *after = block->after;
+        struct lat_piece *after = block->after;
         lat_free(block);
         block = after;
     }
 }
 
-void lat_blocks_destroy(struct lat_blocks *b)
+void lat_pieces_destroy(struct lat_pieces *b)
 {
     free_list(b->first);
     free_list(b->spare);
     memset(b, 0, sizeof *b);
 }
 
-bool lat_blocks_empty(const struct lat_blocks *b)
+bool lat_pieces_empty(const struct lat_pieces *b)
 {
     return b->first->free && !b->first->after;
 }
 
-// The first class from c on that has blocks; LAT_BLOCK_CLASSES = none.
-static unsigned next_class(const struct lat_blocks *b, unsigned c)
+// The first class from c on that has blocks; LAT_PIECE_CLASSES = none.
+static unsigned next_class(const struct lat_pieces *b, unsigned c)
 {
-    while (c < LAT_BLOCK_CLASSES) {
+    while (c < LAT_PIECE_CLASSES) {
         uint64_t bits = b->used_classes[c / 64] >> c % 64;
         if (bits == 0) {
             c = (c / 64 + 1) * 64;
@@ -105,41 +105,41 @@ static unsigned next_class(const struct lat_blocks *b, unsigned c)
         }
         return c;
     }
-    return LAT_BLOCK_CLASSES;
+    return LAT_PIECE_CLASSES;
 }
 
-static struct lat_block *best_of_class(const struct lat_blocks *b, unsigned c, uint64_t bytes)
+static struct lat_piece *best_of_class(const struct lat_pieces *b, unsigned c, uint64_t bytes)
 {
-    struct lat_block *best = NULL;
-    for (struct lat_block *f = b->free[c]; f; f = f->next_free)
+    struct lat_piece *best = NULL;
+    for (struct lat_piece *f = b->free[c]; f; f = f->next_free)
         if (f->bytes >= bytes && (!best || f->bytes < best->bytes))
             best = f;
     return best;
 }
 
-static struct lat_block *find_best(const struct lat_blocks *b, uint64_t bytes)
+static struct lat_piece *find_best(const struct lat_pieces *b, uint64_t bytes)
 {
     unsigned c = next_class(b, class_of(bytes));
-    struct lat_block *best = NULL;
+    struct lat_piece *best = NULL;
     // At most two rounds: only the request's own class can have blocks that are too small.
-    while (c < LAT_BLOCK_CLASSES && !(best = best_of_class(b, c, bytes)))
+    while (c < LAT_PIECE_CLASSES && !(best = best_of_class(b, c, bytes)))
         c = next_class(b, c + 1);
     return best;
 }
 
-uint64_t lat_blocks_best(const struct lat_blocks *b, uint64_t bytes)
+uint64_t lat_pieces_best(const struct lat_pieces *b, uint64_t bytes)
 {
-    const struct lat_block *best = find_best(b, bytes);
+    const struct lat_piece *best = find_best(b, bytes);
     return best ? best->bytes : UINT64_MAX;
 }
 
-lattn_status lat_blocks_take(struct lat_blocks *b, uint64_t bytes, struct lat_block **out)
+lattn_status lat_pieces_take(struct lat_pieces *b, uint64_t bytes, struct lat_piece **out)
 {
-    struct lat_block *block = find_best(b, bytes);
+    struct lat_piece *block = find_best(b, bytes);
     *out = NULL;
     LAT_ASSERT(block);
     if (block->bytes > bytes) {
-        struct lat_block *rest = block_new(b);
+        struct lat_piece *rest = block_new(b);
         if (!rest)
             return LATTN_ERR_HOST_MEMORY;
         free_remove(b, block);
@@ -160,9 +160,9 @@ lattn_status lat_blocks_take(struct lat_blocks *b, uint64_t bytes, struct lat_bl
 }
 
 // Appends the block behind to this one.
-static void swallow_after(struct lat_blocks *b, struct lat_block *block)
+static void swallow_after(struct lat_pieces *b, struct lat_piece *block)
 {
-    struct lat_block *gone = block->after;
+    struct lat_piece *gone = block->after;
     block->bytes += gone->bytes;
     block->after = gone->after;
     if (block->after)
@@ -170,7 +170,7 @@ static void swallow_after(struct lat_blocks *b, struct lat_block *block)
     block_retire(b, gone);
 }
 
-void lat_blocks_give(struct lat_blocks *b, struct lat_block *block)
+void lat_pieces_give(struct lat_pieces *b, struct lat_piece *block)
 {
     LAT_ASSERT(!block->free);
     if (block->after && block->after->free) {
