@@ -89,7 +89,7 @@ static struct lat_split split_of(const struct pass *p, uint32_t results)
         .n_rows = (uint32_t) (pieces ? p->n_chunks : p->outer),
         .rows_per_group = (uint32_t) LAT_MAX(1, results / row),
         .groups_per_row = (uint32_t) lat_ceil_div(row, results),
-        .row_elements = { pieces ? p->chunk * p->inner : p->n * p->inner, row },
+        .row_elements = { pieces ? p->chunk * p->inner : p->n * p->inner, pieces ? 0 : row },
         .push_n_rows =
             pieces ? offsetof(struct reduce_push, n_chunks) : offsetof(struct reduce_push, outer),
         .push_row0 = pieces ? offsetof(struct reduce_push, chunk0) : LAT_NO_OFFSET,
@@ -170,11 +170,18 @@ static uint64_t count_chunks(lattn_ctx *ctx, const struct pass *p)
     return p->outer == 1 ? LAT_MIN(p->n, LAT_MAX(wanted, lat_ceil_div(slab, limit))) : wanted;
 }
 
+static bool too_long(lattn_ctx *ctx, const struct pass *p)
+{
+    uint64_t slab = p->n * p->inner * lattn_dtype_bytes(p->x->dtype);
+    return slab > lat_caps(ctx)->max_binding_bytes;
+}
+
 static lattn_status run_pass(lattn_ctx *ctx, struct pass *p)
 {
     uint64_t n_chunks = count_chunks(ctx, p);
-    // A multiple of 4, so that pieces start at quads.
-    p->chunk = n_chunks == 1 ? p->n : lat_ceil_div(lat_ceil_div(p->n, n_chunks), 4) * 4;
+    // Pieces start at quads, and where a run is cut, at offsets that every device can bind.
+    uint64_t unit = too_long(ctx, p) ? 128 : 4;
+    p->chunk = n_chunks == 1 ? p->n : lat_ceil_div(lat_ceil_div(p->n, n_chunks), unit) * unit;
     p->n_chunks = lat_ceil_div(p->n, p->chunk);
     if (p->n_chunks == 1)
         return run_kernel(ctx, p);
@@ -191,6 +198,30 @@ static lattn_status run_pass(lattn_ctx *ctx, struct pass *p)
     second.n_chunks = 1;
     LAT_TRY(run_kernel(ctx, &first));
     return run_kernel(ctx, &second);
+}
+
+// Slab i of a tensor of outer slabs.
+static lattn_tensor *slab(lattn_tensor *t, uint64_t elements, uint64_t i)
+{
+    int64_t n = (int64_t) elements;
+    return lat_tensor_view(t, 1, &n, &(int64_t){ 1 }, t->offset + (int64_t) i * n);
+}
+
+// A slab that no shader can see as a whole goes alone, so that its run can be cut.
+static lattn_status run_slabs(lattn_ctx *ctx, struct pass *p)
+{
+    if (p->outer == 1 || !too_long(ctx, p))
+        return run_pass(ctx, p);
+    for (uint64_t i = 0; i < p->outer; i++) {
+        struct pass one = *p;
+        one.outer = 1;
+        one.x = slab(p->x, p->n * p->inner, i);
+        one.y = slab(p->y, p->inner, i);
+        if (!one.x || !one.y)
+            return ctx->error;
+        LAT_TRY(run_pass(ctx, &one));
+    }
+    return LATTN_OK;
 }
 
 // A shape as alternating dimensions that stay and go; sizes of 1 dropped.
@@ -277,7 +308,7 @@ lattn_status lat_reduction_run(lattn_ctx *ctx, const struct lat_reduction *r)
             p.accumulate = r->accumulate;
             p.y = r->dst;
         }
-        LAT_TRY(run_pass(ctx, &p));
+        LAT_TRY(run_slabs(ctx, &p));
         if (more)
             remove_group(&g, at);
         p.x = p.y;

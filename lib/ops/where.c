@@ -50,7 +50,7 @@ static lattn_status run_planned(
     struct lat_kernel kernel = {
         .shader = &lat_shader_where,
         .t = (int) c->out->dtype,
-        .u = LATTN_DTYPE_U8,
+        .u = (int) c->cond->dtype,
         .read = { c->cond, c->a, c->b },
         .n_read = 3,
         .write = { c->out },
@@ -89,9 +89,10 @@ static lattn_status run(lattn_ctx *ctx, const struct choice *c)
 
 static lattn_status infer(struct lat_call *c)
 {
-    if (c->in[0]->dtype != LATTN_DTYPE_U8)
-        return lat_err(LATTN_ERR_DTYPE, "where: the condition is %s, not u8",
-            lattn_dtype_name(c->in[0]->dtype));
+    lattn_dtype cond = c->in[0]->dtype;  // i32 is for devices that do not store u8
+    if (cond != LATTN_DTYPE_U8 && cond != LATTN_DTYPE_I32)
+        return lat_err(
+            LATTN_ERR_DTYPE, "where: the condition is %s, not u8 or i32", lattn_dtype_name(cond));
     LAT_TRY(lat_check_pair(c, c->in[1], c->in[2]));
     return lat_out_broadcast(c, 3, c->in[1]);
 }

@@ -7,7 +7,7 @@
 // from the value that is not chosen, so NaN does not leak through a mask.
 //
 // @variants  T = f32 f16 bf16
-// @variants  U = u8
+// @variants  U = u8 i32
 // @groups    ceil(n / (PER_THREAD * WG))
 
 #include "common/dtype.glsl"

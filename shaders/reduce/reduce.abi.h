@@ -21,7 +21,7 @@ LAT_PUSH_BEGIN(reduce_push)
     LAT_U32 inner;
     LAT_U32 chunk;
     LAT_U32 n_chunks;
-    LAT_U32 chunk0;  // number of the first chunk, when one run was cut across dispatches
+    LAT_U32 chunk0;  // number of the first chunk in x, when one run is cut across dispatches; y is whole
     LAT_F32 scale;   // of the result, before the square root
 LAT_PUSH_END
 

@@ -80,12 +80,12 @@ vec4 finish(vec4 v)
 void write_result(uint out_, vec4 v)
 {
     v = finish(v);
+    uint at = INNER_STEP * out_ + p.chunk0 * p.inner;
     if (READ != LAT_REDUCE_INNER_QUADS) {
-        y[out_] = store_u(ACCUMULATE ? load_u(y[out_]) + v.x : v.x);
+        y[at] = store_u(ACCUMULATE ? load_u(y[at]) + v.x : v.x);
         return;
     }
-    for (uint i = 0; i < 4u; i++) {
-        uint at = 4u * out_ + i;
+    for (uint i = 0; i < 4u; i++, at++) {
         y[at] = store_u(ACCUMULATE ? load_u(y[at]) + v[i] : v[i]);
     }
 }

@@ -49,6 +49,8 @@ static const struct ot_case cases[] = {
         .flags = OT_EXACT },
     { "special", { COND(60), { OT_DIMS(60), .fill = OT_SPECIAL }, { OT_DIMS(1), .fill = OT_SPECIAL } },
         .flags = OT_EXACT | OT_NO_GRAD },
+    { "i32_condition", { { OT_DIMS(6, 7), .fill = OT_INDEX, .limit = 2 }, VALUE(6, 7), VALUE(7) },
+        .flags = OT_EXACT },
     { "bert_scores", { COND(32, 1, 1, 128), VALUE(32, 12, 128, 128), { OT_SCALAR } },
         .flags = OT_EXACT | OT_FULL | OT_BENCH },
 };

@@ -138,9 +138,17 @@ static int run_strategies(struct ot_session *proto, const struct ot_options *o)
 
 // ---- all of an op -------------------------------------------------------------------------------
 
-static bool device_stores(lattn_ctx *ctx, lattn_dtype dtype)
+// Whether the device can store every tensor of a case.
+static bool device_stores(
+    lattn_ctx *ctx, const struct ot_op *op, const struct ot_case *c, lattn_dtype dtype)
 {
-    return dtype == LATTN_DTYPE_F32 || lattn_ctx_device(ctx)->storage_f16;
+    const lattn_device_info *device = lattn_ctx_device(ctx);
+    if (dtype != LATTN_DTYPE_F32 && !device->storage_f16)
+        return false;
+    for (int i = 0; i < op->n_inputs; i++)
+        if (ot_input_dtype(&c->in[i], dtype) == LATTN_DTYPE_U8 && !device->storage_u8)
+            return false;
+    return true;
 }
 
 static bool wanted(
@@ -164,8 +172,8 @@ int ot_run_op(lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op, const s
         const struct ot_case *c = &op->cases[k];
         for (size_t d = 0; d < LAT_COUNT(dtypes) && wanted(op, c, o, mode); d++) {
             bool only_f32 = op->only_f32 || (c->flags & OT_ONLY_F32);
-            if ((o->dtype >= 0 && (int) dtypes[d] != o->dtype) || !device_stores(ctx, dtypes[d]) ||
-                (only_f32 && dtypes[d] != LATTN_DTYPE_F32))
+            if ((o->dtype >= 0 && (int) dtypes[d] != o->dtype) ||
+                !device_stores(ctx, op, c, dtypes[d]) || (only_f32 && dtypes[d] != LATTN_DTYPE_F32))
                 continue;
             struct ot_session *s = ot_alloc(sizeof *s);
             s->ctx = ctx;
