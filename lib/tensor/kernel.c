@@ -2,7 +2,9 @@
 //
 // Runs one shader on tensors. What happens to each binding, in this order:
 //
-//   absent or empty          the context's dummy buffer
+//   absent or empty          the context's dummy buffer; for one that would be written, the first
+//                            result there is: tools that see descriptors, not branches, take it for
+//                            written, and two dispatches that share a dummy for a race
 //   start misses the         with push_offset: rounded down, the rest goes into the push block;
 //   device's alignment,      without: a contiguous copy stands in for it, and is copied back
 //   or strided               when the kernel writes it
@@ -163,12 +165,22 @@ static struct lat_range range_of(
     return (struct lat_range){ s->block, start, bytes };
 }
 
+// What is bound at i: the operand itself, or what stands in for an absent result.
+static const struct operand *operand_at(const struct run *r, uint32_t i)
+{
+    const struct operand *o = &r->operands[i];
+    for (uint32_t j = (uint32_t) r->k->n_read; !o->t && i >= (uint32_t) r->k->n_read && j < r->n;
+         j++)
+        o = &r->operands[j];
+    return o;
+}
+
 static void bind(struct run *r, struct lat_dispatch *d, uint64_t row0, uint64_t n_rows)
 {
     const struct lat_kernel *k = r->k;
     d->n_patches = 0;
     for (uint32_t i = 0; i < r->n; i++) {
-        const struct operand *o = &r->operands[i];
+        const struct operand *o = operand_at(r, i);
         d->bindings[i] = range_of(r, o, row0, n_rows);
         if (o->t && i >= (uint32_t) k->n_read)
             d->writes |= 1u << i;
