@@ -3,6 +3,7 @@
 // The progress bar. Time left comes from the updates of this call only, so a resumed run does
 // not start with a fantasy.
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,9 @@ void lat_progress_step(
     double share = p->total > 0 ? (double) done / (double) p->total : 1;
     int64_t here = done - p->done_first;
     double elapsed = (double) (now - p->start_ns) * 1e-9;
-    char left[32] = "?";
+    char left[32] = "?", loss_text[32] = "...";
+    if (!isnan(loss))
+        snprintf(loss_text, sizeof loss_text, "%.4f", loss);
     if (here > 0)
         duration_text(left, sizeof left, elapsed / (double) here * (double) (p->total - done));
     char line[256], bar[BAR + 1];
@@ -61,8 +64,9 @@ void lat_progress_step(
     memset(bar, '#', (size_t) (share * BAR));
     bar[BAR] = 0;
     int n = snprintf(line, sizeof line,
-        "[%s] %3.0f%%  update %lld/%lld  epoch %.2f  loss %.4f  %.0f samples/s  %s left", bar,
-        100 * share, (long long) done, (long long) p->total, epoch, loss, samples_per_second, left);
+        "[%s] %3.0f%%  update %lld/%lld  epoch %.2f  loss %s  %.0f samples/s  %s left", bar,
+        100 * share, (long long) done, (long long) p->total, epoch, loss_text, samples_per_second,
+        left);
     if (p->terminal) {
         fprintf(stderr, "\r%s%*s", line, p->width > n ? p->width - n : 0, "");
         p->width = n;
