@@ -99,7 +99,7 @@ build_release() {
 
 job_gcc() {
     use_lavapipe
-    run_suite "$release" 'unit|gpu|golden|e2e'
+    run_suite "$release" 'unit|gpu|e2e'
 }
 
 job_validation() {
@@ -113,7 +113,7 @@ job_modern() {
     [ -x "$stack_run" ] || skip_job "no unpacked stack (third_party/modern_stack.sh)"
     use_driver "$build/modern/lvp_icd.json"
     export LATTN_TEST_WRAPPER="$stack_run"
-    run_suite "$modern" 'gpu|golden|e2e' || return 1
+    run_suite "$modern" 'gpu|e2e' || return 1
     use_validation
     check_canaries && run_suite "$modern" gpu
 }
@@ -149,8 +149,8 @@ job_asan() {
     command -v clang >/dev/null || skip_job "no clang"
     system_glslc=$(command -v glslc)
     configure "$build/asan" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
-        -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLATTN_TESTS=ON -DLATTN_SANITIZE=address,undefined \
-        "-DLATTN_GLSLC=$system_glslc"
+        -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLATTN_TESTS=ON -DLATTN_FUZZ=ON \
+        -DLATTN_SANITIZE=address,undefined,fuzzer-no-link "-DLATTN_GLSLC=$system_glslc"
     compile "$build/asan"
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
     # A build that forgot the sanitizer would be green: this program must be caught.
@@ -159,7 +159,7 @@ job_asan() {
         return 1
     fi
     count_one
-    run_suite "$build/asan" 'unit|gpu'
+    run_suite "$build/asan" 'unit|gpu|fuzz'
 }
 
 job_amd() {
@@ -248,6 +248,7 @@ run_jobs() {
     passed=0 failed=0 skipped=0 bad_jobs=
     began_all=$(date +%s)
     build_release
+    ! has_gpu || job_names="$job_names device"
     versions
     for job in ${*:-$job_names}; do
         run_job "$job"

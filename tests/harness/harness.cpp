@@ -5,8 +5,8 @@
 // an own step scope, a fresh random stream, no error left behind, no validation message.
 //
 // Beyond GoogleTest's own flags:
-//     --kind=unit|gpu|ops|golden|e2e    only these: unit needs no device; ops, golden and e2e are the
-//                                   tests in the folders of that name; gpu is the rest
+//     --kind=unit|gpu|ops|e2e    only these: unit needs no device; ops and e2e are the tests in the
+//                            folders of that name; gpu is the rest
 //     LATTN_TEST_COUNTS=file        a line "kind passed failed skipped" is appended at the end
 //     LATTN_TEST_NEED_DEVICE=1      no usable device fails instead of skipping (CI)
 #include <cstdarg>
@@ -81,8 +81,6 @@ std::string text_of(const char *fmt, va_list args)
 
 const char *kind_of(const struct lt_test *test)
 {
-    if (strstr(test->file, "/tests/golden/"))
-        return "golden";
     if (strstr(test->file, "/tests/e2e/"))
         return "e2e";
     if (test->gpu && strstr(test->file, "/tests/ops/"))
@@ -166,13 +164,19 @@ int main(int argc, char **argv)
         kind = argv[i] + 7;
     }
 
+    bool any = false;
     for (const struct lt_test *test = first_test; test; test = test->next) {
         if (*kind && strcmp(kind, kind_of(test)) != 0)
             continue;
+        any = true;
         testing::RegisterTest(test->suite, test->name, nullptr, nullptr, test->file, test->line,
             [test]() -> CTest * { return new CTest(test); });
     }
 
+    if (!any) {
+        fprintf(stderr, "lattn-tests: no test of kind %s\n", kind);
+        return 1;
+    }
     int failed = RUN_ALL_TESTS();
     lt_device_close();
     for (const std::string &dir : temp_dirs) {
