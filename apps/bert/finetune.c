@@ -6,6 +6,7 @@
 //   texts -> tokenizer (of the model, or built from the training file) -> batches
 //   model (a folder, or new from a small configuration) -> lattn_train -> folder
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,9 +321,10 @@ static void print_results(const struct job *j)
 {
     const lattn_train_result *r = &j->result;
     if (j->o.json) {
-        printf("{\"steps\": %lld, \"train_loss\": %.9g, \"seconds\": %.3f, "
-               "\"samples_per_second\": %.2f",
-            (long long) r->n_steps, r->train_loss, r->seconds, r->samples_per_second);
+        printf("{\"steps\": %lld, \"seconds\": %.3f, \"samples_per_second\": %.2f",
+            (long long) r->n_steps, r->seconds, r->samples_per_second);
+        if (isfinite(r->train_loss))
+            printf(", \"train_loss\": %.9g", r->train_loss);
         if (r->best_step >= 0)
             printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f, "
                    "\"eval_loss\": %.9g",
