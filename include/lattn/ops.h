@@ -26,7 +26,8 @@ extern "C" {
  * Grad     x. Keeps nothing
  * Errors   ERR_SHAPE if the numbers of elements differ; ERR_ARG for a rank outside [0, 8]
  */
-LATTN_API lattn_tensor *lattn_reshape(lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims);
+LATTN_API lattn_tensor *lattn_reshape(
+    lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims);
 
 /**
  * Two dimensions swapped, as a view.
@@ -87,7 +88,8 @@ LATTN_API lattn_tensor *lattn_select(lattn_ctx *ctx, lattn_tensor *x, int dim, i
  * Grad     x, the sum over what was repeated. Keeps nothing
  * Errors   ERR_SHAPE if x does not broadcast to dims; ERR_ARG for a rank outside [0, 8]
  */
-LATTN_API lattn_tensor *lattn_expand(lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims);
+LATTN_API lattn_tensor *lattn_expand(
+    lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims);
 
 /**
  * The same values in row-major order without gaps: x itself if it is so already, else a copy.
@@ -125,7 +127,6 @@ LATTN_API lattn_tensor *lattn_cast(lattn_ctx *ctx, lattn_tensor *x, lattn_dtype 
  */
 LATTN_API lattn_tensor *lattn_concat(lattn_ctx *ctx, lattn_tensor *const *xs, int n, int dim);
 
-
 /**
  * Picks elements along one dimension, as torch.gather.
  *
@@ -144,41 +145,363 @@ LATTN_API lattn_tensor *lattn_gather(lattn_ctx *ctx, lattn_tensor *x, int dim, l
 
 // ---- element by element, with broadcasting ------------------------------------------------
 
+/**
+ * Sum of two tensors, element by element.
+ *
+ *     out = a + b
+ *
+ * Shapes   a, b any two that broadcast: aligned at the last dimension, sizes equal or 1;
+ *          out the broadcast shape
+ * Dtypes   f32, f16, bf16, the same for both; kept. Computes in f32
+ * Grad     a, b; summed in f32 over the dimensions in which the operand was broadcast.
+ *          Keeps nothing
+ * Errors   ERR_SHAPE if they do not broadcast; ERR_DTYPE if they differ or are no floats;
+ *          ERR_UNSUPPORTED from 2^32 elements on
+ */
 LATTN_API lattn_tensor *lattn_add(lattn_ctx *ctx, lattn_tensor *a, lattn_tensor *b);
+
+/**
+ * Difference of two tensors, element by element.
+ *
+ *     out = a - b
+ *
+ * Shapes   as lattn_add
+ * Dtypes   as lattn_add
+ * Grad     a, b, as lattn_add. Keeps nothing
+ * Errors   as lattn_add
+ */
 LATTN_API lattn_tensor *lattn_sub(lattn_ctx *ctx, lattn_tensor *a, lattn_tensor *b);
+
+/**
+ * Product of two tensors, element by element.
+ *
+ *     out = a b
+ *
+ * Shapes   as lattn_add
+ * Dtypes   as lattn_add
+ * Grad     a, b, as lattn_add. Keeps a and b
+ * Errors   as lattn_add
+ */
 LATTN_API lattn_tensor *lattn_mul(lattn_ctx *ctx, lattn_tensor *a, lattn_tensor *b);
+
+/**
+ * Quotient of two tensors, element by element.
+ *
+ *     out = a / b
+ *
+ * Shapes   as lattn_add
+ * Dtypes   as lattn_add
+ * Edge     a / 0 is an infinity, 0 / 0 is NaN
+ * Grad     a, b, as lattn_add. Keeps a and b
+ * Errors   as lattn_add
+ */
 LATTN_API lattn_tensor *lattn_div(lattn_ctx *ctx, lattn_tensor *a, lattn_tensor *b);
+
+/**
+ * Power, element by element.
+ *
+ *     out = a ^ b
+ *
+ * Shapes   as lattn_add
+ * Dtypes   as lattn_add
+ * Edge     as IEEE 754's pow: x ^ 0 is 1 for every x; a negative base with an exponent that is
+ *          not whole gives NaN
+ * Grad     a, b, as lattn_add; that of a is 0 where b is 0, that of b is 0 where a is 0 and
+ *          b >= 0. Keeps a and b
+ * Errors   as lattn_add
+ */
 LATTN_API lattn_tensor *lattn_pow(lattn_ctx *ctx, lattn_tensor *a, lattn_tensor *b);
+
+/**
+ * A multiple of a tensor plus a number.
+ *
+ *     out = factor x + offset
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   f32, f16, bf16; kept. Computes in f32
+ * Grad     x. Keeps nothing
+ * Errors   ERR_DTYPE if x is no float; ERR_UNSUPPORTED from 2^32 elements on
+ */
 LATTN_API lattn_tensor *lattn_scale(lattn_ctx *ctx, lattn_tensor *x, float factor, float offset);
+
+/**
+ * A power with one exponent for all elements.
+ *
+ *     out = x ^ exponent
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     as lattn_pow
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_pow_scalar(lattn_ctx *ctx, lattn_tensor *x, float exponent);
+
+/**
+ * Chooses between two tensors, element by element.
+ *
+ *     out = cond != 0 ? a : b
+ *
+ * Shapes   cond, a, b any three that broadcast; out the broadcast shape
+ * Dtypes   cond u8, or i32 for devices that do not store u8; a and b f32, f16, bf16, the same
+ *          for both; kept, bit for bit
+ * Edge     NaN in what is not chosen does not show, nor in the gradient
+ * Grad     a, b, as lattn_add. Keeps cond
+ * Errors   ERR_SHAPE if they do not broadcast; ERR_DTYPE; ERR_UNSUPPORTED from 2^32 elements on
+ */
 LATTN_API lattn_tensor *lattn_where(
     lattn_ctx *ctx, lattn_tensor *cond, lattn_tensor *a, lattn_tensor *b);
 
+/**
+ * Exponential.
+ *
+ *     out = e ^ x
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     -inf gives 0, +inf and what overflows +inf, NaN stays
+ * Grad     x. Keeps out
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_exp(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Natural logarithm.
+ *
+ *     out = ln x
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     0 gives -inf, negative numbers NaN; denormals count as what they are
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_log(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Square root.
+ *
+ *     out = sqrt(x)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     negative numbers give NaN; at 0 the gradient is infinite
+ * Grad     x. Keeps out
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_sqrt(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Absolute value.
+ *
+ *     out = |x|
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     the gradient at 0 is 0
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_abs(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Sign: -1, 0 or 1.
+ *
+ *     out = (x > 0) - (x < 0)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     NaN stays NaN
+ * Grad     x, zero everywhere. Keeps nothing
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_sign(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Holds every element to an interval.
+ *
+ *     out = min(max(x, lo), hi)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Args     lo, hi  may be infinite
+ * Edge     NaN stays NaN
+ * Grad     x, passed on where lo <= x <= hi, else 0. Keeps x
+ * Errors   as lattn_scale; ERR_ARG unless lo <= hi
+ */
 LATTN_API lattn_tensor *lattn_clamp(lattn_ctx *ctx, lattn_tensor *x, float lo, float hi);
+
+/**
+ * Hyperbolic tangent.
+ *
+ *     out = (e^x - e^-x) / (e^x + e^-x)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps out
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_tanh(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Logistic function.
+ *
+ *     out = 1 / (1 + e^-x)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps out
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_sigmoid(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Rectified linear unit.
+ *
+ *     out = max(x, 0)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     NaN stays NaN; the gradient at 0 is 0
+ * Grad     x. Keeps out
+ * Errors   as lattn_scale
+ */
 LATTN_API lattn_tensor *lattn_relu(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Gaussian error linear unit, the erf form that BERT uses.
+ *
+ *     out = x (1 + erf(x / sqrt(2))) / 2
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Hendrycks & Gimpel 2016, arXiv:1606.08415
+ */
 LATTN_API lattn_tensor *lattn_gelu(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Gaussian error linear unit, the form with tanh.
+ *
+ *     out = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Hendrycks & Gimpel 2016, arXiv:1606.08415
+ */
 LATTN_API lattn_tensor *lattn_gelu_tanh(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Sigmoid linear unit (swish).
+ *
+ *     out = x / (1 + e^-x)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Elfwing et al. 2017, arXiv:1702.03118
+ */
 LATTN_API lattn_tensor *lattn_silu(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Zeroes each element with probability p while training, and scales the others so that the
+ * mean stays.
+ *
+ *     out = keep ? x / (1 - p) : 0
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   f32, f16, bf16; kept. Computes in f32
+ * Args     p  in [0, 1)
+ * Edge     in eval mode, and for p = 0, gives x itself. The mask is a function of seed, step,
+ *          the number of the random op in the step, and the element: the same on every device
+ * Grad     x. Keeps nothing of x's size: the mask is drawn again
+ * Errors   ERR_ARG for p outside [0, 1); ERR_DTYPE; ERR_UNSUPPORTED from 2^32 elements on
+ * Source   Srivastava et al. 2014, JMLR 15
+ */
 LATTN_API lattn_tensor *lattn_dropout(lattn_ctx *ctx, lattn_tensor *x, float p);
 
 // ---- reductions ---------------------------------------------------------------------------
 
-// dims: n_dims distinct dimensions, NULL and 0 = all of them. keepdim leaves size 1.
+/**
+ * Sum over some dimensions.
+ *
+ *     out[kept] = sum over the others of x
+ *
+ * Shapes   x any  ->  without the dimensions given, or with size 1 there (keepdim)
+ * Dtypes   f32, f16, bf16; kept. Sums in f32
+ * Args     dims     n_dims different ones, negative counts from the last; NULL or 0 = all
+ *          keepdim  keep reduced dimensions with size 1
+ * Edge     over no elements 0. The order of additions depends on the shape only, never on
+ *          timing
+ * Grad     x, a view of the gradient of out. Keeps nothing
+ * Errors   ERR_ARG for a dimension outside [-rank, rank) or given twice; ERR_DTYPE;
+ *          ERR_UNSUPPORTED from 2^32 elements on
+ */
 LATTN_API lattn_tensor *lattn_sum(
     lattn_ctx *ctx, lattn_tensor *x, const int *dims, int n_dims, bool keepdim);
+
+/**
+ * Mean over some dimensions.
+ *
+ *     out[kept] = sum over the others of x / how many there are
+ *
+ * Shapes   as lattn_sum
+ * Dtypes   as lattn_sum
+ * Args     as lattn_sum
+ * Edge     over no elements NaN
+ * Grad     x. Keeps nothing
+ * Errors   as lattn_sum
+ */
 LATTN_API lattn_tensor *lattn_mean(
     lattn_ctx *ctx, lattn_tensor *x, const int *dims, int n_dims, bool keepdim);
+
+/**
+ * Largest element over some dimensions.
+ *
+ *     out[kept] = max over the others of x
+ *
+ * Shapes   as lattn_sum
+ * Dtypes   f32, f16, bf16; kept
+ * Args     as lattn_sum
+ * Edge     a NaN counts as the largest
+ * Grad     x: shared evenly among the elements that are the largest, as torch.amax does.
+ *          Keeps x and out
+ * Errors   as lattn_sum; ERR_SHAPE where there is no element to choose from
+ */
 LATTN_API lattn_tensor *lattn_max(
     lattn_ctx *ctx, lattn_tensor *x, const int *dims, int n_dims, bool keepdim);
+
+/**
+ * Euclidean norm over some dimensions.
+ *
+ *     out[kept] = sqrt(sum over the others of x^2)
+ *
+ * Shapes   as lattn_sum
+ * Dtypes   as lattn_sum
+ * Args     as lattn_sum
+ * Edge     over no elements 0; squares that overflow f32 give infinity
+ * Grad     x, dout x / out, 0 where out is 0. Keeps x and out
+ * Errors   as lattn_sum
+ */
 LATTN_API lattn_tensor *lattn_norm(
     lattn_ctx *ctx, lattn_tensor *x, const int *dims, int n_dims, bool keepdim);
+
+/**
+ * Index of the largest element along one dimension.
+ *
+ *     out[kept] = the first k with the largest x[..., k, ...]
+ *
+ * Shapes   x [..., n, ...]  ->  without that dimension, or with size 1 there (keepdim)
+ * Dtypes   x f32, f16, bf16; out i32
+ * Args     dim  negative counts from the last
+ * Edge     of several the first; a NaN counts as the largest
+ * Grad     none
+ * Errors   ERR_ARG for a dim outside [-rank, rank); ERR_SHAPE for n = 0; ERR_DTYPE
+ */
 LATTN_API lattn_tensor *lattn_argmax(lattn_ctx *ctx, lattn_tensor *x, int dim, bool keepdim);
 
 // ---- normalisation ------------------------------------------------------------------------
@@ -261,10 +584,37 @@ typedef enum lattn_epilogue {
     LATTN_EPILOGUE_GELU,  // erf form, after the bias
 } lattn_epilogue;
 
-// a [..., M, K], b [..., K, N]; leading dimensions broadcast. Transposed views are read in
-// place (NN, NT, TN, TT).
+/**
+ * Matrix product over the last two dimensions.
+ *
+ *     out[..., m, n] = sum_k a[..., m, k] b[..., k, n]
+ *
+ * Shapes   a [..., M, K], b [..., K, N]  ->  out [..., M, N]; the leading dimensions
+ *          broadcast. A vector counts as a row on the left and as a column on the
+ *          right, and the dimension it was given is dropped again
+ * Dtypes   f32, f16, bf16, the same for both; out has it too; sums accumulate in f32,
+ *          and f32 is never rounded to less
+ * Edge     K = 0 gives zeros; NaN and infinities as in the sum of products
+ * Grad     a and b, summed over broadcast dimensions. Keeps both. Transposed and
+ *          broadcast operands are read in place, forward and backward
+ * Errors   ERR_SHAPE if the inner dimensions differ, the leading ones do not broadcast,
+ *          or an operand has no dimension; ERR_DTYPE
+ */
 LATTN_API lattn_tensor *lattn_matmul(lattn_ctx *ctx, lattn_tensor *a, lattn_tensor *b);
-// y = epilogue(x weight^T + bias): x [..., in], weight [out, in], bias [out] or NULL.
+
+/**
+ * Linear layer: product with a weight, bias and activation in one kernel.
+ *
+ *     out = x weight^T + bias            or  gelu(x weight^T + bias)
+ *
+ * Shapes   x [..., in], weight [out, in], bias [out]  ->  out [..., out]
+ * Dtypes   f32, f16, bf16, the same for all; sums accumulate in f32
+ * Args     bias  NULL = none; epilogue  what is done to the sum, before it is rounded
+ * Edge     in = 0 gives the bias; NaN and infinities as in the formula
+ * Grad     x, weight, bias; the last two add to an accumulated gradient in place.
+ *          Keeps x, weight and, with GELU, the value before it
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for an unknown epilogue
+ */
 LATTN_API lattn_tensor *lattn_linear(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
     lattn_tensor *bias, lattn_epilogue epilogue);
 
@@ -298,9 +648,48 @@ typedef struct lattn_attention_args {
     bool causal;                // query t sees keys 0 .. t + (S - T)
 } lattn_attention_args;
 
+/**
+ * Scaled dot-product attention, computed tile by tile: the [T, S] scores are never
+ * stored, so memory grows with T + S and not with T * S.
+ *
+ *     out = dropout(softmax(scale * q k^T + mask)) v
+ *
+ * Shapes   q   [B, H,  T, D]     B batch, H query heads, T queries, D head size
+ *          k   [B, Hk, S, D]     Hk key/value heads, S keys
+ *          v   [B, Hk, S, D]
+ *          out [B, H,  T, D]     a view of [B, T, H, D] memory, so that joining the
+ *                                heads (transpose, reshape) copies nothing
+ *          H must be a multiple of Hk (grouped-query attention when H > Hk)
+ * Dtypes   f32, f16, bf16, the same for q, k and v; accumulates in f32; mask f32,
+ *          key_lengths i32
+ * Args     args  NULL = all zeros. q, k and v may have any strides as long as D is
+ *          contiguous: projections [B, T, H * D] are read in place as views
+ * Edge     a score that mask brings to -1e30 or below is masked, as are padding and
+ *          what causal hides; a query that sees nothing gets zeros, and its gradients
+ *          are zero. A padded key's values are not read. NaN in what a query sees
+ *          makes its row NaN
+ * Grad     q, k, v; not mask. Keeps q, k, v, out and one f32 per query (the logarithm of
+ *          its sum of exponentials). No atomics: the same bits in every run
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1);
+ *          ERR_UNSUPPORTED if D > 256
+ * Source   Dao 2023, "FlashAttention-2", arXiv:2307.08691, Algorithms 1 and 2
+ */
 LATTN_API lattn_tensor *lattn_attention(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k,
     lattn_tensor *v, const lattn_attention_args *args);
-// The same from matmul, softmax and dropout; weights (may be NULL) receives [B, H, T, S].
+
+/**
+ * The same function from matmul, softmax and dropout: its weights are in memory and can
+ * be had, and any head size goes. Dropout drops other weights than the fused form does.
+ *
+ * Shapes   as lattn_attention; weights [B, H, T, S]
+ * Dtypes   as lattn_attention; weights have the dtype of q
+ * Args     weights  receives what v was multiplied with, dropout included; NULL = not
+ *          wanted
+ * Edge     as lattn_attention; here a masked key's values are read and weighted with 0
+ * Grad     q, k, v. Keeps the weights, before and after dropout
+ * Owner    weights belong to the step
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1)
+ */
 LATTN_API lattn_tensor *lattn_attention_unfused(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k,
     lattn_tensor *v, const lattn_attention_args *args, lattn_tensor **weights);
 
