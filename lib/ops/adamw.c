@@ -9,8 +9,13 @@
 lattn_status lat_adamw_run(lattn_ctx *ctx, const struct lat_update *u)
 {
     LAT_ASSERT(u->moment1 && u->moment2);
-    return lat_update_run(ctx, &lat_shader_adamw, u);
+    const struct lat_update_shaders rule = { &lat_shader_adamw, &lat_shader_adamw_cpu };
+    return lat_update_run(ctx, &rule, u);
 }
 
 // Not applied through the tape: it works in place and has no gradient.
-const struct lat_op lat_op_adamw = { .name = "adamw" };
+const struct lat_op lat_op_adamw = {
+    .name = "adamw",
+    .strategies = lat_wide_strategies,
+    .n_strategies = LAT_WIDE_STRATEGIES,
+};

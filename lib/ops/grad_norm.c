@@ -12,6 +12,7 @@
 #include "optim/grad_norm.abi.h"
 #include "optim/grad_norm_finish.abi.h"
 #include "lat_shaders.h"
+#include "tensor/flat.h"
 
 enum { GROUP = 32, BLOCK = GROUP * LAT_GRAD_NORM_STEPS, FINISH_GROUP = 256, FINISH_MOST = 16384 };
 
@@ -28,9 +29,10 @@ static lattn_status sum_arena(lattn_ctx *ctx, lattn_tensor *grads, lattn_tensor 
         .n_blocks = (uint32_t) blocks_of(grads),
         .n = (uint32_t) lat_numel(grads),
     };
-    const uint32_t spec[] = { GROUP };
+    bool cpu = lat_wide_chosen(ctx, "grad_norm", grads->dtype, push.n % LAT_FLAT_CHUNK == 0);
+    const uint32_t spec[] = { GROUP, lat_caps(ctx)->subgroup_size };
     struct lat_kernel kernel = {
-        .shader = &lat_shader_grad_norm_sum,
+        .shader = cpu ? &lat_shader_grad_norm_sum_cpu : &lat_shader_grad_norm_sum,
         .t = (int) grads->dtype,
         .u = LAT_NO_DTYPE,
         .read = { grads },
@@ -40,7 +42,7 @@ static lattn_status sum_arena(lattn_ctx *ctx, lattn_tensor *grads, lattn_tensor 
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = LAT_COUNT(spec),
+        .n_spec = cpu ? LAT_COUNT(spec) : 1,
         .groups = push.n_blocks,
         .split = {
             .n_rows = push.n_blocks,
@@ -51,6 +53,10 @@ static lattn_status sum_arena(lattn_ctx *ctx, lattn_tensor *grads, lattn_tensor 
         },
         .flops = 2.0 * (double) lat_numel(grads),
     };
+    if (cpu) {
+        lat_wide_subgroups(ctx, &kernel);
+        kernel.push_address[0] = offsetof(struct grad_norm_push, address);
+    }
     return lat_kernel_run(ctx, &kernel);
 }
 
@@ -110,4 +116,8 @@ lattn_status lat_grad_norm_run(lattn_ctx *ctx, const struct lat_grad_norm *n)
 }
 
 // Not applied through the tape: the arenas have no history.
-const struct lat_op lat_op_grad_norm = { .name = "grad_norm" };
+const struct lat_op lat_op_grad_norm = {
+    .name = "grad_norm",
+    .strategies = lat_wide_strategies,
+    .n_strategies = LAT_WIDE_STRATEGIES,
+};

@@ -35,12 +35,6 @@ struct lat_gemm {
 };
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *g);
 
-// devices.c: for kernels laid out for one subgroup size, whether a workgroup surely gets
-// caps->subgroup_size; for the cpu strategies, whether loads by device address are the fast ones, as in
-// lavapipe from Mesa 26 on (before, they are the slowest).
-bool lat_subgroup_size_known(const struct lat_caps *caps);
-bool lat_loads_by_address(const struct lat_caps *caps);
-
 // dropout.c: keep threshold and 1 / (1 - p) as the shaders take them.
 uint32_t lat_dropout_threshold(float p);
 

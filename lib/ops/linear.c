@@ -110,10 +110,15 @@ static lattn_status epilogue_rows(lattn_ctx *ctx, lattn_tensor *const t[4])
     struct bias_bwd_push push = {
         .m = (uint32_t) lat_dim(dy, -2), .n = (uint32_t) lat_dim(dy, -1), .n_rows = ROWS_OF_A_RUN
     };
-    uint32_t spec[] = { GROUP, (g ? LAT_BIAS_BWD_GELU : 0) | (partial ? LAT_BIAS_BWD_SUM : 0) };
-    uint64_t strips = (push.n + GROUP - 1) / GROUP;
+    uint32_t lanes = lat_caps(ctx)->subgroup_size, wide_strip = LAT_BIAS_BWD_VECTORS * lanes;
+    bool cpu = lat_wide_chosen(ctx, "linear", dy->dtype, push.n >= wide_strip);
+    uint32_t strip = cpu ? wide_strip : GROUP;
+    uint32_t spec[] = { cpu ? lanes : GROUP,
+        (g ? LAT_BIAS_BWD_GELU : 0) | (partial ? LAT_BIAS_BWD_SUM : 0), lanes,
+        push.m % ROWS_OF_A_RUN != 0 };
+    uint64_t strips = (push.n + strip - 1) / strip;
     struct lat_kernel kernel = {
-        .shader = &lat_shader_bias_bwd,
+        .shader = cpu ? &lat_shader_bias_bwd_cpu : &lat_shader_bias_bwd,
         .t = (int) dy->dtype,
         .u = LAT_NO_DTYPE,
         .read = { dy, pre },
@@ -123,9 +128,14 @@ static lattn_status epilogue_rows(lattn_ctx *ctx, lattn_tensor *const t[4])
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = 2,
+        .n_spec = cpu ? 4 : 2,
         .groups = strips * ((push.m + ROWS_OF_A_RUN - 1) / ROWS_OF_A_RUN),
     };
+    if (cpu) {
+        lat_wide_subgroups(ctx, &kernel);
+        kernel.push_address[0] = offsetof(struct bias_bwd_push, dy_address);
+        kernel.push_address[1] = offsetof(struct bias_bwd_push, pre_address);
+    }
     return lat_kernel_run(ctx, &kernel);
 }
 

@@ -9,8 +9,13 @@
 lattn_status lat_sgd_run(lattn_ctx *ctx, const struct lat_update *u)
 {
     LAT_ASSERT(!u->moment2);
-    return lat_update_run(ctx, &lat_shader_sgd, u);
+    const struct lat_update_shaders rule = { &lat_shader_sgd, &lat_shader_sgd_cpu };
+    return lat_update_run(ctx, &rule, u);
 }
 
 // Not applied through the tape: it works in place and has no gradient.
-const struct lat_op lat_op_sgd = { .name = "sgd" };
+const struct lat_op lat_op_sgd = {
+    .name = "sgd",
+    .strategies = lat_wide_strategies,
+    .n_strategies = LAT_WIDE_STRATEGIES,
+};

@@ -103,4 +103,20 @@ const struct lat_strategy *lat_strategy_last(lattn_ctx *ctx);
 // Every kind that was taken since the last lat_strategy_force, as bits.
 uint32_t lat_strategy_taken(lattn_ctx *ctx);
 
+// ---- questions about a device (devices.c) ------------------------------------------------------------
+
+// For kernels laid out for one subgroup size: whether a workgroup surely gets caps->subgroup_size.
+bool lat_subgroup_size_known(const struct lat_caps *caps);
+// For the cpu strategies: whether loads by device address are the fast ones, as in lavapipe from Mesa
+// 26 on. Before, they are the slowest.
+bool lat_loads_by_address(const struct lat_caps *caps);
+
+// Kernels with a base and one cpu form: whether the latter runs. fits: the kernel's own conditions, about
+// edges. Also their table, for struct lat_op.
+enum { LAT_WIDE_STRATEGIES = 2 };
+extern const struct lat_strategy lat_wide_strategies[LAT_WIDE_STRATEGIES];
+bool lat_wide_chosen(lattn_ctx *ctx, const char *op, lattn_dtype dtype, bool fits);
+// Asks for full subgroups of caps->subgroup_size.
+void lat_wide_subgroups(lattn_ctx *ctx, struct lat_kernel *k);
+
 #endif

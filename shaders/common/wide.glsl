@@ -15,6 +15,8 @@
 #ifndef LAT_WIDE_GLSL
 #define LAT_WIDE_GLSL
 #extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_scalar_block_layout : require
@@ -34,5 +36,33 @@ float lat_load_lanes(LatFloats r, uint offset)
     }
     return uintBitsToFloat(v);
 }
+
+// Four such vectors, one behind the other.
+vec4 lat_load_lanes4(LatFloats r, uint offset)
+{
+    return vec4(lat_load_lanes(r, offset), lat_load_lanes(r, offset + SG),
+        lat_load_lanes(r, offset + 2u * SG), lat_load_lanes(r, offset + 3u * SG));
+}
+
+// Element `first` of the tensor at an address that came in two halves.
+LatFloats lat_floats(uint lo, uint hi, uint first)
+{
+    return LatFloats(packUint2x32(uvec2(lo, hi)) + 4ul * first);
+}
+
+// The counterpart through the descriptor: SG scalar stores, which are cheaper than one scatter. first
+// is uniform.
+#define LAT_STORE_LANES(buf, first, value)                            \
+    {                                                                 \
+        float lanes_ = (value);                                       \
+        [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)          \
+            buf[(first) + lane_] = subgroupBroadcast(lanes_, lane_);  \
+    }
+#define LAT_STORE_LANES4(buf, first, value)                           \
+    {                                                                 \
+        vec4 vectors_ = (value);                                      \
+        [[unroll]] for (uint part_ = 0; part_ < 4; part_++)           \
+            LAT_STORE_LANES(buf, (first) + part_ * SG, vectors_[part_]) \
+    }
 
 #endif
