@@ -66,16 +66,7 @@ lattn_status lat_out_broadcast(struct lat_call *c, int n, const lattn_tensor *li
     return lat_check_count(c->op_name, c->out[0]);
 }
 
-struct lat_divisor lat_divisor(uint32_t d)
-{
-    uint32_t shift = 0;
-    while (shift < 32 && (UINT64_C(1) << shift) < d)
-        shift++;
-    uint64_t magic = (((UINT64_C(1) << shift) - d) << 32) / d + 1;
-    return (struct lat_divisor){ (uint32_t) magic, shift };
-}
-
 bool lat_is_flat(const lattn_tensor *t)
 {
-    return lat_is_contiguous(t) && lat_tensor_start(t) % lat_caps(t->ctx)->buffer_alignment == 0;
+    return lat_is_contiguous(t) && lat_tensor_start(t) % lat_binding_alignment(t->ctx) == 0;
 }

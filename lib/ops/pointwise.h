@@ -35,12 +35,6 @@ static inline uint64_t lat_ceil_div(uint64_t a, uint64_t b)
     return (a + b - 1) / b;
 }
 
-// Magic number and shift that divide by d >= 1: shaders/common/divide.glsl.
-struct lat_divisor {
-    uint32_t magic, shift;
-};
-struct lat_divisor lat_divisor(uint32_t d);
-
 // Whether a kernel can read t in place as quads: contiguous from a start that the device can bind.
 bool lat_is_flat(const lattn_tensor *t);
 

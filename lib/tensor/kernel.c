@@ -2,8 +2,8 @@
 //
 // Runs one shader on tensors. What happens to each binding, in this order:
 //
-//   absent or empty          the context's dummy buffer; for one that would be written, the first
-//                            result there is: tools that see descriptors, not branches, take it for
+//   absent or empty          the context's dummy buffer; for one that would be written, 256 bytes
+//                            of its own: tools that see descriptors, not branches, take it for
 //                            written, and two dispatches that share a dummy for a race
 //   start misses the         with push_offset: rounded down, the rest goes into the push block;
 //   device's alignment,      without: a contiguous copy stands in for it, and is copied back
@@ -15,6 +15,8 @@
 
 #include "tensor/kernel.h"
 #include <string.h>
+
+enum { DUMMY_WORDS = 64 };
 
 struct operand {
     lattn_tensor *t;         // what is bound; NULL = dummy
@@ -68,6 +70,11 @@ static lattn_status find_pipeline(struct run *r)
     return lat_pipeline_get(r->ctx->dev, &key, &r->pipeline);
 }
 
+uint64_t lat_binding_alignment(const lattn_ctx *ctx)
+{
+    return LAT_MAX(lat_caps(ctx)->buffer_alignment, 16u);
+}
+
 // ---- operands -----------------------------------------------------------------------------------
 
 // A contiguous copy that stands in for a tensor which the shader cannot be given as it is.
@@ -87,7 +94,13 @@ static lattn_status prepare(struct run *r, uint32_t i, lattn_tensor *t, bool wri
 {
     const struct lat_kernel *k = r->k;
     struct operand *o = &r->operands[i];
-    if (!t || lat_numel(t) == 0) {
+    bool absent = !t || lat_numel(t) == 0;
+    if (absent && written) {
+        const int64_t n = DUMMY_WORDS;
+        t = lat_tensor_new(r->ctx, LATTN_DTYPE_I32, 1, &n);
+        if (!t)
+            return r->ctx->error;
+    } else if (absent) {
         *o = (struct operand){ 0 };
         if (k->push_offset[i])
             set_push(r, k->push_offset[i], 0);
@@ -98,7 +111,7 @@ static lattn_status prepare(struct run *r, uint32_t i, lattn_tensor *t, bool wri
             "%s: binding %u is a tensor whose values were not kept for backward", name_of(r), i);
 
     *o = (struct operand){ .t = t };
-    uint64_t align = lat_caps(r->ctx)->buffer_alignment, past = lat_tensor_start(t) % align;
+    uint64_t past = lat_tensor_start(t) % lat_binding_alignment(r->ctx);
     if (!k->push_offset[i] && (past || !lat_is_contiguous(t))) {
         LAT_TRY(stand_in(r, o, written));
         past = 0;
@@ -106,11 +119,13 @@ static lattn_status prepare(struct run *r, uint32_t i, lattn_tensor *t, bool wri
     o->start = lat_tensor_start(o->t) - past;
     o->bytes = lat_tensor_span(o->t) + past;
     uint64_t element = lattn_dtype_bytes(o->t->dtype);
-    o->row_bytes = k->split.n_rows ? k->split.row_elements[i] * element : 0;
+    o->row_bytes = k->split.n_rows && !absent ? k->split.row_elements[i] * element : 0;
     uint64_t rows_bytes = k->split.n_rows * o->row_bytes + past;
     o->extra = past + (o->bytes > rows_bytes ? o->bytes - rows_bytes : 0);
+    uint64_t unit = k->push_offset_unit ? k->push_offset_unit : 1;
+    LAT_ASSERT(!k->push_offset[i] || past % (element * unit) == 0);
     if (k->push_offset[i])
-        set_push(r, k->push_offset[i], (uint32_t) (past / element));
+        set_push(r, k->push_offset[i], (uint32_t) (past / (element * unit)));
     return LATTN_OK;
 }
 
@@ -165,22 +180,12 @@ static struct lat_range range_of(
     return (struct lat_range){ s->block, start, bytes };
 }
 
-// What is bound at i: the operand itself, or what stands in for an absent result.
-static const struct operand *operand_at(const struct run *r, uint32_t i)
-{
-    const struct operand *o = &r->operands[i];
-    for (uint32_t j = (uint32_t) r->k->n_read; !o->t && i >= (uint32_t) r->k->n_read && j < r->n;
-         j++)
-        o = &r->operands[j];
-    return o;
-}
-
 static void bind(struct run *r, struct lat_dispatch *d, uint64_t row0, uint64_t n_rows)
 {
     const struct lat_kernel *k = r->k;
     d->n_patches = 0;
     for (uint32_t i = 0; i < r->n; i++) {
-        const struct operand *o = operand_at(r, i);
+        const struct operand *o = &r->operands[i];
         d->bindings[i] = range_of(r, o, row0, n_rows);
         if (o->t && i >= (uint32_t) k->n_read)
             d->writes |= 1u << i;
@@ -249,8 +254,7 @@ static lattn_status cannot_cut(const struct run *r, uint32_t i)
 static lattn_status rows_per_run(const struct run *r, uint64_t *out)
 {
     const struct lat_split *split = &r->k->split;
-    uint64_t align = lat_caps(r->ctx)->buffer_alignment,
-             limit = lat_caps(r->ctx)->max_binding_bytes;
+    uint64_t align = lat_binding_alignment(r->ctx), limit = lat_caps(r->ctx)->max_binding_bytes;
     uint64_t most = split->n_rows, unit = split->rows_per_group ? split->rows_per_group : 1;
     for (uint32_t i = 0; i < r->n; i++) {
         const struct operand *o = &r->operands[i];

@@ -34,6 +34,7 @@ struct lat_kernel {
     // kernels that index with strides. 0 = none: then a view that misses the device's offset
     // alignment is copied to aligned memory first (and back, when written).
     uint16_t push_offset[LAT_MAX_BINDINGS];
+    uint32_t push_offset_unit;  // elements in one unit of those offsets, which divides them; 0 means 1
     // Byte offset in the push block of the two u32 that receive binding i's device address;
     // 0 = none. Only strategies that need caps.buffer_address.
     uint16_t push_address[LAT_MAX_BINDINGS];
@@ -55,6 +56,16 @@ struct lat_kernel {
 };
 
 lattn_status lat_kernel_run(lattn_ctx *ctx, const struct lat_kernel *k);
+
+// What the start of every binding is a multiple of: what the device asks for, and at least four
+// floats, so that shaders may read quads.
+uint64_t lat_binding_alignment(const lattn_ctx *ctx);
+
+// Magic number and shift that divide by d >= 1: shaders/common/divide.glsl.
+struct lat_divisor {
+    uint32_t magic, shift;
+};
+struct lat_divisor lat_divisor(uint32_t d);
 
 // ---- kernel strategies (select.c) -------------------------------------------------------------------
 

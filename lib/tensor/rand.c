@@ -12,9 +12,7 @@ enum { WORKGROUP = 256 };
 
 static lattn_status run(lattn_tensor *t, uint32_t kind, struct random_push *push)
 {
-    if (lat_numel(t) > UINT32_MAX)
-        return lat_err(LATTN_ERR_UNSUPPORTED,
-            "a tensor of %lld elements, kernels count up to 2^32 - 1", (long long) lat_numel(t));
+    LAT_TRY(lat_check_32_bits(t));
     lattn_tensor *state = lat_rng_tensor(t->ctx, &push->op);
     if (!state)
         return t->ctx->error;

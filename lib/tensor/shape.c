@@ -3,7 +3,7 @@
 // Arithmetic on shapes and strides; no memory. Sizes are checked for overflow once, when a shape
 // enters the library (lat_numel_of); everything after that may multiply freely.
 
-#include "tensor/tensor.h"
+#include "tensor/kernel.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -128,4 +128,13 @@ int lat_collapse(int rank, int64_t *dims, int n, int64_t (*strides)[LATTN_MAX_RA
     for (int d = first; d < kept; d++)
         move_dim(d - first, d, dims, n, strides);
     return kept - first;
+}
+
+struct lat_divisor lat_divisor(uint32_t d)
+{
+    uint32_t shift = 0;
+    while (shift < 32 && (UINT64_C(1) << shift) < d)
+        shift++;
+    uint64_t magic = (((UINT64_C(1) << shift) - d) << 32) / d + 1;
+    return (struct lat_divisor){ (uint32_t) magic, shift };
 }

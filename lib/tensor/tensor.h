@@ -132,7 +132,7 @@ lattn_tensor *lat_view_permute(lattn_tensor *t, const int *order);
 lattn_tensor *lat_view_slice(lattn_tensor *t, int dim, int64_t start, int64_t count, int64_t step);
 lattn_tensor *lat_view_expand(lattn_tensor *t, int rank, const int64_t *dims);
 
-// ---- prim.c: raw device work, no tape ---------------------------------------------------------------
+// ---- prim.c, copy.c: raw device work, no tape ---------------------------------------------------------------
 
 lattn_status lat_prim_fill(lattn_tensor *t, double value);             // any strides
 lattn_status lat_prim_copy(lattn_tensor *dst, lattn_tensor *src);      // any strides and dtypes, broadcast
@@ -140,6 +140,10 @@ lattn_status lat_prim_accumulate(lattn_tensor *dst, lattn_tensor *src);  // dst 
 // dst = a + b, contiguous, one dtype; dst may be a or b.
 lattn_status lat_prim_add(lattn_tensor *dst, lattn_tensor *a, lattn_tensor *b);
 lattn_tensor *lat_prim_contiguous(lattn_tensor *t);                    // t itself when it already is
+// Contiguous, and made of whole words at word offsets: what transfer commands take.
+bool lat_is_words(const lattn_tensor *t);
+// ERR_UNSUPPORTED for more elements than kernels count.
+lattn_status lat_check_32_bits(const lattn_tensor *t);
 
 // The random state for kernels: bind the tensor, put op into the push block. Brings rng_state up to
 // date first. NULL = error kept.

@@ -2,22 +2,18 @@
 #extension GL_GOOGLE_include_directive : require
 // SPDX-License-Identifier: MIT
 //
-// copy: dst = src for any strides and any pair of storage types.
-//
-// The host joins dimensions that lie together in both operands, so a contiguous pair has RANK 1 and
-// costs no division, and a transposed matrix one per element. Equal types are copied as bits. What
-// does not fit into an integer becomes the nearest that does, NaN becomes 0 (as tensor/dtype.c).
+// copy: dst = src for any strides and any pair of storage types; the form that always works. Equal
+// types are moved as bits. What does not fit into an integer becomes the nearest that does, NaN
+// becomes 0 (as tensor/dtype.c).
 //
 // @variants  T = f32 f16 bf16 i32 u8
 // @variants  U = f32 f16 bf16 i32 u8
 // @groups    (ceil(n / (4 * WG)), 1, 1)
 
+#include "common/divide.glsl"
 #include "common/dtype.glsl"
 #include "common/index.glsl"
 #include "copy.abi.h"
-
-layout(local_size_x = 256, local_size_x_id = 0) in;
-layout(constant_id = 1) const uint RANK = 1;  // 1 .. 8
 
 layout(binding = 0) readonly buffer X { T x[]; };
 layout(binding = 1) writeonly buffer Y { U y[]; };
@@ -39,21 +35,5 @@ U convert(T v)
 #endif
 }
 
-void main()
-{
-    uint first = lat_group() * gl_WorkGroupSize.x * 4u + gl_LocalInvocationID.x;
-    for (uint k = 0; k < 4u; k++) {
-        uint i = first + k * gl_WorkGroupSize.x;
-        if (i >= p.n)
-            return;
-        uint src = p.src_offset, dst = p.dst_offset;
-        for (uint d = RANK - 1u; d > 0u; d--) {
-            uint quotient = i / p.size[d];
-            uint rest = i - quotient * p.size[d];
-            src += rest * p.src_stride[d];
-            dst += rest * p.dst_stride[d];
-            i = quotient;
-        }
-        y[dst + i * p.dst_stride[0]] = convert(x[src + i * p.src_stride[0]]);
-    }
-}
+#define MOVE(dst, src) y[dst] = convert(x[src])
+#include "copy.glsl"
