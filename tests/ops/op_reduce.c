@@ -151,6 +151,7 @@ static double flops(const struct ot_case *c)
     { "transposed", { { OT_DIMS(8, 12), .fill = fill_, .layout = OT_TRANSPOSED } }, .i = { 2 } },  \
     { "sliced", { { OT_DIMS(8, 12), .fill = fill_, .layout = OT_SLICED } }, .i = { 1 } },          \
     { "special", { { OT_DIMS(40, 4), .fill = OT_SPECIAL } }, .i = { 2 }, .flags = OT_NO_GRAD },    \
+    { "special_12", { { OT_DIMS(20, 12), .fill = OT_SPECIAL } }, .i = { 2 }, .flags = OT_NO_GRAD }, \
     { "special_columns", { { OT_DIMS(4, 40), .fill = OT_SPECIAL } }, .i = { 1 },                   \
         .flags = OT_NO_GRAD },                                                                     \
     { "big", { { OT_DIMS(6, 50), .fill = OT_BIG } }, .i = { 2 }, .flags = OT_ONLY_F32 | OT_NO_GRAD }, \
