@@ -22,11 +22,11 @@ extern "C" {
 typedef struct lattn_tokenizer lattn_tokenizer;
 
 typedef struct lattn_tokenizer_params {
-    bool keep_case;             // no lower-casing ("cased" models)
-    bool keep_accents;          // keep accents although lower-casing
-    bool strip_accents;         // remove accents although keeping case
-    bool no_chinese_chars;      // do not put blanks around CJK ideographs
-    int32_t max_length;         // model_max_length; 0 = 512
+    bool keep_case;         // no lower-casing ("cased" models)
+    bool keep_accents;      // keep accents although lower-casing
+    bool strip_accents;     // remove accents although keeping case
+    bool no_chinese_chars;  // do not put blanks around CJK ideographs
+    int32_t max_length;     // model_max_length; 0 = 512
 } lattn_tokenizer_params;
 
 // Ids of the special tokens.
@@ -83,8 +83,8 @@ LATTN_API int32_t lattn_tokenizer_max_length(const lattn_tokenizer *t);
 
 // The result of encoding. Start from { 0 }; used again, it keeps its memory.
 typedef struct lattn_encoding {
-    int32_t *ids;        // [n]
-    int32_t *type_ids;   // [n]: 0 for the first text, 1 for the second
+    int32_t *ids;       // [n]
+    int32_t *type_ids;  // [n]: 0 for the first text, 1 for the second
     int32_t n;
     int32_t n_cut;       // tokens dropped to fit max_tokens
     int64_t n_replaced;  // bytes that are no UTF-8, read as U+FFFD (which is then dropped)
@@ -116,9 +116,9 @@ LATTN_API void lattn_encoding_free(lattn_encoding *e);
 // ---- building a vocabulary ----------------------------------------------------------------
 
 typedef struct lattn_vocab_params {
-    int32_t size;             // most entries, special tokens included; 0 = 30522
-    int32_t min_frequency;    // pairs rarer than this are not merged; 0 = 2
-    int32_t max_alphabet;     // single characters kept, the most frequent; 0 = 1000
+    int32_t size;           // most entries, special tokens included; 0 = 30522
+    int32_t min_frequency;  // pairs rarer than this are not merged; 0 = 2
+    int32_t max_alphabet;   // single characters kept, the most frequent; 0 = 1000
     lattn_tokenizer_params tokenizer;
 } lattn_vocab_params;
 
@@ -166,15 +166,15 @@ LATTN_API void lattn_vocab_destroy(lattn_vocab **v);
 typedef struct lattn_dataset lattn_dataset;
 
 typedef struct lattn_text_params {
-    const char *text_column;   // NULL = "sentence1" if there is one, "text", "sentence", else
-                               // the first column that is no label
-    const char *pair_column;   // NULL = "sentence2" if there is one; "" = none
-    const char *label_column;  // NULL = "label"
-    const char *const *labels; // names in the order of their ids, as the model knows them;
-    int32_t n_labels;          // 0 = those found in this file, sorted
-    bool no_labels;            // the file may lack labels; they are not read
-    bool strict;               // broken UTF-8, empty lines and empty texts are errors
-    size_t max_line_bytes;     // 0 = 16 MiB
+    const char *text_column;    // NULL = "sentence1" if there is one, "text", "sentence", else
+                                // the first column that is no label
+    const char *pair_column;    // NULL = "sentence2" if there is one; "" = none
+    const char *label_column;   // NULL = "label"
+    const char *const *labels;  // names in the order of their ids, as the model knows them;
+    int32_t n_labels;           // 0 = those found in this file, sorted
+    bool no_labels;             // the file may lack labels; they are not read
+    bool strict;                // broken UTF-8, empty lines and empty texts are errors
+    size_t max_line_bytes;      // 0 = 16 MiB
 } lattn_text_params;
 
 typedef struct lattn_text_stats {
@@ -235,18 +235,18 @@ typedef struct lattn_batch {
 } lattn_batch;
 
 typedef struct lattn_loader_params {
-    const lattn_dataset *dataset;      // both must outlive the loader
+    const lattn_dataset *dataset;  // both must outlive the loader
     const lattn_tokenizer *tokenizer;
-    int32_t batch_size;                // 0 = 8
-    int32_t max_tokens;                // 0 = the tokenizer's max_length
-    int32_t pad_multiple;              // T is rounded up to a multiple; 0 = 8. Few different
-                                       // T mean few captured steps
-    bool pad_to_max;                   // T = max_tokens always
-    bool shuffle;                      // another order each epoch, from seed and epoch
-    bool drop_last;                    // leave out a last batch that is not full
+    int32_t batch_size;    // 0 = 8
+    int32_t max_tokens;    // 0 = the tokenizer's max_length
+    int32_t pad_multiple;  // T is rounded up to a multiple; 0 = 8. Few different
+                           // T mean few captured steps
+    bool pad_to_max;       // T = max_tokens always
+    bool shuffle;          // another order each epoch, from seed and epoch
+    bool drop_last;        // leave out a last batch that is not full
     uint64_t seed;
-    int32_t n_threads;                 // 0 = 1
-    int32_t n_ahead;                   // batches prepared ahead, per thread; 0 = 4
+    int32_t n_threads;  // 0 = 1
+    int32_t n_ahead;    // batches prepared ahead, per thread; 0 = 4
 } lattn_loader_params;
 
 typedef struct lattn_loader lattn_loader;
@@ -284,8 +284,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_seek(
  * Waits    for the worker that prepares it
  * Errors   ERR_HOST_MEMORY
  */
-LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_next(
-    lattn_loader *l, const lattn_batch **out);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_next(lattn_loader *l, const lattn_batch **out);
 
 /** Where the next batch comes from: what lattn_loader_seek needs to continue here. */
 LATTN_API void lattn_loader_position(const lattn_loader *l, int64_t *epoch, int64_t *index);

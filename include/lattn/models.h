@@ -15,9 +15,9 @@ extern "C" {
 // What a load found.
 typedef struct lattn_load_report {
     int n_loaded;
-    int n_missing;        // parameters the file does not have; they keep their values
-    int n_unused;         // tensors of the file nobody wants
-    char missing[512];    // their names, shortened
+    int n_missing;      // parameters the file does not have; they keep their values
+    int n_unused;       // tensors of the file nobody wants
+    char missing[512];  // their names, shortened
     char unused[512];
 } lattn_load_report;
 
@@ -50,23 +50,23 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_save(lattn_module *m, const
 
 // config.json of Hugging Face. Zero means the value of bert-base-uncased.
 typedef struct lattn_bert_config {
-    int64_t vocab_size;               // 30522
-    int64_t hidden_size;              // 768
-    int num_hidden_layers;            // 12
-    int num_attention_heads;          // 12, divides hidden_size
-    int64_t intermediate_size;        // 3072
-    int64_t max_position_embeddings;  // 512
-    int64_t type_vocab_size;          // 2
-    int64_t pad_token_id;             // 0
+    int64_t vocab_size;                   // 30522
+    int64_t hidden_size;                  // 768
+    int num_hidden_layers;                // 12
+    int num_attention_heads;              // 12, divides hidden_size
+    int64_t intermediate_size;            // 3072
+    int64_t max_position_embeddings;      // 512
+    int64_t type_vocab_size;              // 2
+    int64_t pad_token_id;                 // 0
     double hidden_dropout_prob;           // 0.1 when has_dropout is false
     double attention_probs_dropout_prob;  // 0.1
     double classifier_dropout;            // hidden_dropout_prob
-    bool has_dropout;                 // the three above are meant as they are
-    double initializer_range;         // 0.02
-    double layer_norm_eps;            // 1e-12
-    bool gelu_tanh;                   // hidden_act "gelu_new" or "gelu_pytorch_tanh"
-    int num_labels;                   // of the classification head; 2
-    const char *const *labels;        // their names, [num_labels], or NULL for LABEL_0, ...
+    bool has_dropout;                     // the three above are meant as they are
+    double initializer_range;             // 0.02
+    double layer_norm_eps;                // 1e-12
+    bool gelu_tanh;                       // hidden_act "gelu_new" or "gelu_pytorch_tanh"
+    int num_labels;                       // of the classification head; 2
+    const char *const *labels;            // their names, [num_labels], or NULL for LABEL_0, ...
 } lattn_bert_config;
 
 typedef struct lattn_bert lattn_bert;

@@ -45,12 +45,12 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add(
 typedef enum lattn_init_kind {
     LATTN_INIT_ZEROS,
     LATTN_INIT_ONES,
-    LATTN_INIT_NORMAL,            // mean 0, standard deviation a
-    LATTN_INIT_TRUNC_NORMAL,      // the same, cut at two standard deviations
-    LATTN_INIT_UNIFORM,           // [-a, a)
-    LATTN_INIT_XAVIER_UNIFORM,    // gain a (0 = 1)
+    LATTN_INIT_NORMAL,          // mean 0, standard deviation a
+    LATTN_INIT_TRUNC_NORMAL,    // the same, cut at two standard deviations
+    LATTN_INIT_UNIFORM,         // [-a, a)
+    LATTN_INIT_XAVIER_UNIFORM,  // gain a (0 = 1)
     LATTN_INIT_XAVIER_NORMAL,
-    LATTN_INIT_KAIMING_UNIFORM,   // fan in, gain a (0 = sqrt 2, for ReLU)
+    LATTN_INIT_KAIMING_UNIFORM,  // fan in, gain a (0 = sqrt 2, for ReLU)
     LATTN_INIT_KAIMING_NORMAL,
 } lattn_init_kind;
 
@@ -73,8 +73,8 @@ typedef struct lattn_parameter_params {
  * Owner    the module; *out is lent
  * Errors   ERR_ARG when the name is taken; those of lattn_tensor_create
  */
-LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add_parameter(lattn_module *m,
-    const char *name, const lattn_parameter_params *params, lattn_tensor **out);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add_parameter(
+    lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out);
 
 /**
  * Fills a tensor by a rule. Fans are those of PyTorch: of [out, in, ...] in * the rest, out * the rest.
@@ -114,8 +114,8 @@ typedef struct lattn_linear_params {
     int64_t in_features, out_features;
     bool no_bias;
     lattn_dtype dtype;
-    lattn_init init;       // of the weight, when has_init; else PyTorch's U(-1/sqrt(in), 1/sqrt(in))
-    bool has_init;         // with it the bias starts at 0
+    lattn_init init;  // of the weight, when has_init; else PyTorch's U(-1/sqrt(in), 1/sqrt(in))
+    bool has_init;    // with it the bias starts at 0
 } lattn_linear_params;
 
 /** y = x weight^T + bias. Parameters weight [out, in], bias [out]. */
@@ -129,7 +129,7 @@ LATTN_API lattn_tensor *lattn_linear_forward(
 
 typedef struct lattn_layer_norm_params {
     int64_t size;
-    float eps;             // 0 = 1e-5
+    float eps;  // 0 = 1e-5
     bool no_affine;
     lattn_dtype dtype;
 } lattn_layer_norm_params;
@@ -148,9 +148,9 @@ LATTN_API lattn_tensor *lattn_layer_norm_residual_forward(
 typedef struct lattn_embedding_params {
     int64_t num_embeddings, embedding_dim;
     bool has_padding_idx;
-    int64_t padding_idx;   // its row starts at zero and gets no gradient
+    int64_t padding_idx;  // its row starts at zero and gets no gradient
     lattn_dtype dtype;
-    lattn_init init;       // when has_init; else normal(0, 1)
+    lattn_init init;  // when has_init; else normal(0, 1)
     bool has_init;
 } lattn_embedding_params;
 
@@ -158,7 +158,8 @@ typedef struct lattn_embedding_params {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_embedding_create(
     lattn_ctx *ctx, const lattn_embedding_params *params, lattn_module **out);
 /** index i32 [...] -> [..., embedding_dim]. */
-LATTN_API lattn_tensor *lattn_embedding_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *index);
+LATTN_API lattn_tensor *lattn_embedding_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *index);
 
 // ---- dropout ------------------------------------------------------------------------------
 
@@ -177,9 +178,9 @@ typedef enum lattn_names {
 
 typedef struct lattn_attention_params {
     int64_t embed_dim;
-    int n_heads;           // divides embed_dim
-    int n_kv_heads;        // 0 = n_heads; divides n_heads
-    float dropout;         // of the probabilities
+    int n_heads;     // divides embed_dim
+    int n_kv_heads;  // 0 = n_heads; divides n_heads
+    float dropout;   // of the probabilities
     bool no_bias;
     lattn_names names;
     lattn_dtype dtype;
@@ -191,7 +192,7 @@ typedef struct lattn_attention_inputs {
     lattn_tensor *key_lengths;  // i32 [B] or NULL
     lattn_tensor *mask;         // added to the scores, [B|1, H|1, T|1, S], or NULL
     bool causal;
-    lattn_tensor **weights;     // not NULL: receives [B, H, T, S], by the unfused path
+    lattn_tensor **weights;  // not NULL: receives [B, H, T, S], by the unfused path
 } lattn_attention_inputs;
 
 /**
@@ -207,18 +208,18 @@ LATTN_API lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_
     lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs);
 
 typedef struct lattn_encoder_params {
-    int n_layers;               // of a stack; ignored for one layer
+    int n_layers;  // of a stack; ignored for one layer
     int64_t embed_dim;
     int n_heads;
     int64_t feedforward_dim;
-    float dropout;              // after each sublayer
-    float attention_dropout;    // of the probabilities
-    float layer_norm_eps;       // 0 = 1e-5
-    bool norm_first;            // pre-norm instead of post-norm
-    bool gelu_tanh;             // tanh form of GELU
+    float dropout;            // after each sublayer
+    float attention_dropout;  // of the probabilities
+    float layer_norm_eps;     // 0 = 1e-5
+    bool norm_first;          // pre-norm instead of post-norm
+    bool gelu_tanh;           // tanh form of GELU
     lattn_names names;
     lattn_dtype dtype;
-    lattn_init init;            // of all weights, when has_init
+    lattn_init init;  // of all weights, when has_init
     bool has_init;
 } lattn_encoder_params;
 

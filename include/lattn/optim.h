@@ -20,14 +20,14 @@ typedef struct lattn_optim lattn_optim;
 // What every optimiser has. Rates may be changed later with lattn_optim_set_lr.
 typedef struct lattn_optim_params {
     float lr;
-    float weight_decay;    // not applied to parameters marked no_decay
-    float max_grad_norm;   // clip the global L2 norm of all gradients; 0 = do not clip
+    float weight_decay;   // not applied to parameters marked no_decay
+    float max_grad_norm;  // clip the global L2 norm of all gradients; 0 = do not clip
 } lattn_optim_params;
 
 typedef struct lattn_adamw_params {
     lattn_optim_params common;
-    float beta1, beta2;    // 0 = 0.9, 0.999
-    float eps;             // 0 = 1e-8; outside the square root
+    float beta1, beta2;  // 0 = 0.9, 0.999
+    float eps;           // 0 = 1e-8; outside the square root
 } lattn_adamw_params;
 
 /**
@@ -44,12 +44,12 @@ typedef struct lattn_adamw_params {
  *          (parameters that are not f32), ERR_GPU_MEMORY
  * Source   Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2
  */
-LATTN_API LATTN_MUST_CHECK lattn_status lattn_adamw_create(lattn_ctx *ctx, lattn_module *module,
-    const lattn_adamw_params *params, lattn_optim **out);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_adamw_create(
+    lattn_ctx *ctx, lattn_module *module, const lattn_adamw_params *params, lattn_optim **out);
 
 typedef struct lattn_sgd_params {
     lattn_optim_params common;
-    float momentum;        // 0 = none
+    float momentum;  // 0 = none
     float dampening;
     bool nesterov;
 } lattn_sgd_params;
@@ -63,9 +63,10 @@ typedef struct lattn_sgd_params {
  * Args, Owner, Errors  as lattn_adamw_create; ERR_ARG for Nesterov without momentum or with
  *          dampening
  */
-LATTN_API LATTN_MUST_CHECK lattn_status lattn_sgd_create(lattn_ctx *ctx, lattn_module *module,
-    const lattn_sgd_params *params, lattn_optim **out);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_sgd_create(
+    lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out);
 
+/** Frees the optimiser; the parameters keep their values and places. Accepts NULL. */
 LATTN_API void lattn_optim_destroy(lattn_optim **optim);
 
 /**
@@ -127,17 +128,17 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_load(lattn_optim *optim, con
 // ---- schedules ----------------------------------------------------------------------------
 
 typedef enum lattn_schedule_kind {
-    LATTN_SCHEDULE_LINEAR,     // warm-up, then down to 0 at the last step
-    LATTN_SCHEDULE_COSINE,     // warm-up, then half a cosine down to 0
-    LATTN_SCHEDULE_CONSTANT,   // warm-up, then constant
-    LATTN_SCHEDULE_POLYNOMIAL, // warm-up, then (1 - progress)^power
+    LATTN_SCHEDULE_LINEAR,      // warm-up, then down to 0 at the last step
+    LATTN_SCHEDULE_COSINE,      // warm-up, then half a cosine down to 0
+    LATTN_SCHEDULE_CONSTANT,    // warm-up, then constant
+    LATTN_SCHEDULE_POLYNOMIAL,  // warm-up, then (1 - progress)^power
 } lattn_schedule_kind;
 
 typedef struct lattn_schedule {
     lattn_schedule_kind kind;
-    int64_t n_steps;           // updates in all
-    int64_t n_warmup;          // of these, linear from 0 upwards
-    float power;               // of the polynomial; 0 = 1
+    int64_t n_steps;   // updates in all
+    int64_t n_warmup;  // of these, linear from 0 upwards
+    float power;       // of the polynomial; 0 = 1
 } lattn_schedule;
 
 /**

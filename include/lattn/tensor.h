@@ -24,7 +24,7 @@ typedef enum lattn_dtype {
 #define XX(code, bytes, st, name) LATTN_DTYPE_##code,
     LATTN_DTYPE_MAP(XX)
 #undef XX
-    LATTN_DTYPE_COUNT
+        LATTN_DTYPE_COUNT
 } lattn_dtype;
 
 enum { LATTN_MAX_RANK = 8 };
@@ -108,7 +108,8 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_item(
  * Waits    until everything recorded so far has run
  * Errors   as lattn_tensor_read; ERR_IO if the stream cannot be written
  */
-LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_print(FILE *to, const char *name, lattn_tensor *t);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_print(
+    FILE *to, const char *name, lattn_tensor *t);
 
 // ---- step-owned tensors -------------------------------------------------------------------
 

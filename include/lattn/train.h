@@ -70,46 +70,46 @@ typedef struct lattn_metrics {
     int64_t n;
     double loss;
     double accuracy;
-    double macro_f1;     // mean over the classes that occur, in the labels or the predictions
+    double macro_f1;  // mean over the classes that occur, in the labels or the predictions
 } lattn_metrics;
 
 typedef struct lattn_train_params {
     lattn_task task;
     lattn_source train;
-    lattn_source validation;       // n_samples 0 = none
+    lattn_source validation;  // n_samples 0 = none
     lattn_optim *optim;
 
-    double n_epochs;               // may be fractional
-    int64_t max_steps;             // > 0 overrides n_epochs
-    int accumulation_steps;        // batches per update; 0 = 1
+    double n_epochs;         // may be fractional
+    int64_t max_steps;       // > 0 overrides n_epochs
+    int accumulation_steps;  // batches per update; 0 = 1
     float lr;
     lattn_schedule_kind schedule;
-    double warmup_ratio;           // of all updates
-    int64_t warmup_steps;          // > 0 overrides warmup_ratio
+    double warmup_ratio;   // of all updates
+    int64_t warmup_steps;  // > 0 overrides warmup_ratio
 
-    int64_t eval_steps;            // updates between evaluations; 0 = at the end of each epoch
-    int64_t save_steps;            // updates between checkpoints; 0 = at the end of each epoch
-    int64_t logging_steps;         // 0 = 10
-    int save_total_limit;          // checkpoints kept; 0 = 2
-    const char *metric_for_best;   // "accuracy" (NULL), "macro_f1" or "loss"
+    int64_t eval_steps;           // updates between evaluations; 0 = at the end of each epoch
+    int64_t save_steps;           // updates between checkpoints; 0 = at the end of each epoch
+    int64_t logging_steps;        // 0 = 10
+    int save_total_limit;         // checkpoints kept; 0 = 2
+    const char *metric_for_best;  // "accuracy" (NULL), "macro_f1" or "loss"
 
     const char *output_dir;
-    const char *resume;            // NULL = start anew; "true" = newest checkpoint in output_dir, if
-                                   // any; else a checkpoint folder
-    uint64_t data_hash;            // of the training data: a changed one cannot be resumed
-    const char *fingerprint;       // of all settings that must be the same on resume; NULL = ""
-    const volatile int *stop;      // becomes non-zero: finish the step, save, ERR_INTERRUPTED
-    bool show_progress;            // a bar, or now and then a line, on stderr
-    bool eager;                    // no captured steps
+    const char *resume;        // NULL = start anew; "true" = newest checkpoint in output_dir, if
+                               // any; else a checkpoint folder
+    uint64_t data_hash;        // of the training data: a changed one cannot be resumed
+    const char *fingerprint;   // of all settings that must be the same on resume; NULL = ""
+    const volatile int *stop;  // becomes non-zero: finish the step, save, ERR_INTERRUPTED
+    bool show_progress;        // a bar, or now and then a line, on stderr
+    bool eager;                // no captured steps
 } lattn_train_params;
 
 typedef struct lattn_train_result {
-    int64_t n_steps;               // updates done, those before a resume included
-    int64_t best_step;             // -1 without evaluation
+    int64_t n_steps;    // updates done, those before a resume included
+    int64_t best_step;  // -1 without evaluation
     lattn_metrics best, last;
-    double train_loss;             // mean over the last logging interval
-    double seconds;                // of this call
-    double samples_per_second;     // training only, without evaluation and saving
+    double train_loss;          // mean over the last logging interval
+    double seconds;             // of this call
+    double samples_per_second;  // training only, without evaluation and saving
     bool resumed;
 } lattn_train_result;
 

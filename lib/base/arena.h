@@ -11,7 +11,7 @@ struct lat_arena {
 };
 void *lat_arena_alloc(struct lat_arena *a, size_t bytes);  // zeroed, aligned to 16; NULL = out
 char *lat_arena_strdup(struct lat_arena *a, const char *s);
-void lat_arena_reset(struct lat_arena *a);    // keeps the blocks
+void lat_arena_reset(struct lat_arena *a);  // keeps the blocks
 void lat_arena_destroy(struct lat_arena *a);
 
 #endif

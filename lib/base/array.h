@@ -12,11 +12,10 @@
 // Grows *items so that at least need entries of size bytes fit.
 lattn_status lat_array_reserve(void **items, size_t *capacity, size_t need, size_t size);
 
-#define LAT_RESERVE(a, need) \
+#define LAT_RESERVE(a, need)                                                                       \
     lat_array_reserve((void **) &(a)->items, &(a)->capacity, (need), sizeof *(a)->items)
-#define LAT_PUSH(a, value)                  \
-    (LAT_RESERVE(a, (a)->n + 1)             \
-            ? LATTN_ERR_HOST_MEMORY         \
-            : ((a)->items[(a)->n++] = (value), LATTN_OK))
+#define LAT_PUSH(a, value)                                                                         \
+    (LAT_RESERVE(a, (a)->n + 1) ? LATTN_ERR_HOST_MEMORY                                            \
+                                : ((a)->items[(a)->n++] = (value), LATTN_OK))
 
 #endif

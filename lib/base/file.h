@@ -11,8 +11,9 @@ const char *lat_errno_text(int err);
 lattn_status lat_err_errno(const char *doing, const char *path);
 
 struct lat_file;
-lattn_status lat_file_open(const char *path, struct lat_file **out);   // for reading; regular files only
-lattn_status lat_file_create(const char *path, struct lat_file **out); // truncates
+lattn_status lat_file_open(
+    const char *path, struct lat_file **out);  // for reading; regular files only
+lattn_status lat_file_create(const char *path, struct lat_file **out);  // truncates
 uint64_t lat_file_size(const struct lat_file *f);
 const char *lat_file_path(const struct lat_file *f);
 // Exactly bytes from offset, or ERR_IO; works after the file was truncated (no mmap).
@@ -35,13 +36,14 @@ lattn_status lat_file_append_line(const char *path, const char *line);
 
 bool lat_path_exists(const char *path);
 bool lat_path_is_dir(const char *path);
-lattn_status lat_dir_create(const char *path);        // with parents; fine if it exists
+lattn_status lat_dir_create(const char *path);  // with parents; fine if it exists
 lattn_status lat_dir_sync(const char *path);
-lattn_status lat_dir_sync_parent(const char *path);   // the folder that path is in
-lattn_status lat_dir_remove_all(const char *path);    // a tree; fine if it does not exist
+lattn_status lat_dir_sync_parent(const char *path);  // the folder that path is in
+lattn_status lat_dir_remove_all(const char *path);   // a tree; fine if it does not exist
 lattn_status lat_rename(const char *from, const char *to);
 // Calls fn for every entry except . and ..; stops at the first status that is not OK.
-lattn_status lat_dir_each(const char *path, lattn_status (*fn)(void *user, const char *name), void *user);
+lattn_status lat_dir_each(
+    const char *path, lattn_status (*fn)(void *user, const char *name), void *user);
 char *lat_path_join(const char *dir, const char *name);  // NULL = out of memory
 
 // A lock on a folder that the kernel releases when the process dies (F6). ERR_IO names the

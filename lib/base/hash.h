@@ -19,6 +19,6 @@ uint64_t lat_hash(const void *data, size_t bytes);  // XXH3-64
 struct lat_hasher;                                  // streaming
 struct lat_hasher *lat_hasher_create(void);
 void lat_hasher_add(struct lat_hasher *h, const void *data, size_t bytes);
-uint64_t lat_hasher_end(struct lat_hasher **h);     // frees h
+uint64_t lat_hasher_end(struct lat_hasher **h);  // frees h
 
 #endif

@@ -7,9 +7,10 @@
 
 struct lat_queue;
 lattn_status lat_queue_create(size_t capacity, struct lat_queue **out);
-void lat_queue_destroy(struct lat_queue **q);  // nobody may be waiting
-bool lat_queue_push(struct lat_queue *q, void *item);   // waits while full; false once closed
-bool lat_queue_pop(struct lat_queue *q, void **item);   // waits while empty; false once closed and empty
-void lat_queue_close(struct lat_queue *q);              // wakes everybody
+void lat_queue_destroy(struct lat_queue **q);          // nobody may be waiting
+bool lat_queue_push(struct lat_queue *q, void *item);  // waits while full; false once closed
+bool lat_queue_pop(
+    struct lat_queue *q, void **item);      // waits while empty; false once closed and empty
+void lat_queue_close(struct lat_queue *q);  // wakes everybody
 
 #endif

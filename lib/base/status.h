@@ -18,24 +18,23 @@ void lat_err_prefix(const char *fmt, ...) LAT_PRINTF(1, 2);
 const char *lat_err_text(void);
 
 // For functions that own nothing.
-#define LAT_TRY(expr)               \
-    do {                            \
-        lattn_status st_ = (expr);  \
-        if (st_)                    \
-            return st_;             \
+#define LAT_TRY(expr)                                                                              \
+    do {                                                                                           \
+        lattn_status st_ = (expr);                                                                 \
+        if (st_)                                                                                   \
+            return st_;                                                                            \
     } while (0)
 
 // For functions with a done: label and a local lattn_status st.
-#define LAT_GO(expr)      \
-    do {                  \
-        st = (expr);      \
-        if (st)           \
-            goto done;    \
+#define LAT_GO(expr)                                                                               \
+    do {                                                                                           \
+        st = (expr);                                                                               \
+        if (st)                                                                                    \
+            goto done;                                                                             \
     } while (0)
 
 // What only a bug of ours could break. Prints and aborts in debug builds, logs in release.
-#define LAT_ASSERT(cond) \
-    ((cond) ? (void) 0 : lat_assert_failed(#cond, __FILE__, __LINE__))
+#define LAT_ASSERT(cond) ((cond) ? (void) 0 : lat_assert_failed(#cond, __FILE__, __LINE__))
 void lat_assert_failed(const char *cond, const char *file, int line);
 
 #endif

@@ -33,7 +33,7 @@ struct lat_row_reader {
     const char *path;  // for sentences
     enum lat_text_format format;
     size_t max_line_bytes;
-    bool strict;             // empty lines and broken UTF-8 are errors
+    bool strict;  // empty lines and broken UTF-8 are errors
     // Gets the column names first, then every row; all lent for the call.
     lattn_status (*columns)(void *user, const struct lat_row *names);
     lattn_status (*row)(void *user, const struct lat_row *row);

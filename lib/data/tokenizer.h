@@ -55,13 +55,13 @@ struct lat_ids {
     size_t n, capacity;
 };
 // Appends the pieces of a word, or [UNK]. Overwrites the word and the two bytes before it.
-lattn_status lat_wordpiece(const struct lattn_tokenizer *t, char *word, size_t bytes,
-    size_t n_chars, struct lat_ids *out);
+lattn_status lat_wordpiece(
+    const struct lattn_tokenizer *t, char *word, size_t bytes, size_t n_chars, struct lat_ids *out);
 
 // ---- tokenizer_files.c ------------------------------------------------------------------------
 
 // What a model folder says: its tokens (in arena) and settings.
-lattn_status lat_tokenizer_read(const char *dir, struct lat_arena *arena,
-    struct lat_tokens *tokens, lattn_tokenizer_params *params);
+lattn_status lat_tokenizer_read(const char *dir, struct lat_arena *arena, struct lat_tokens *tokens,
+    lattn_tokenizer_params *params);
 
 #endif

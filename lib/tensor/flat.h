@@ -21,8 +21,8 @@ struct lat_flat_place {
 struct lat_flat {
     lattn_ctx *ctx;
     int n_tensors, n_buffers;
-    struct lat_flat_place *place;                 // [n_tensors]
-    lattn_tensor *buffer[LAT_FLAT_MAX_BUFFERS];   // [numel], KEPT
+    struct lat_flat_place *place;                // [n_tensors]
+    lattn_tensor *buffer[LAT_FLAT_MAX_BUFFERS];  // [numel], KEPT
 };
 
 // Lays out n tensors (all of one dtype) and makes the buffers, filled with zeros.
