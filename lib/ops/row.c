@@ -13,9 +13,8 @@ enum {
     MAX_GROUP = 256,  // of base: the floor's limit
     MIN_GROUP = 32,
     SUBGROUP_GROUP = 128,  // a multiple of every subgroup size
-    KEPT_CPU = 32,         // quads in registers and first-level cache per lane
-    KEPT_GPU = 8,
-    WIDTH_CPU = 16,  // lanes that run at once
+    KEPT_QUADS = 8,        // per lane: 32 registers; CPU drivers got slower beyond it, too
+    WIDTH_CPU = 16,        // lanes that run at once
     WIDTH_GPU = 65536,
     BARRIER_CPU = 40,  // a level of the tree in shared memory, in steps of a lane
     BARRIER_GPU = 4,
@@ -47,20 +46,20 @@ static double time_of(const struct lat_problem *p, double lanes, double steps)
     return steps * (waves < 1 ? 1 : waves);
 }
 
-static double cost_base(const struct lat_problem *p)
+double lat_row_cost_base(const struct lat_problem *p)
 {
     uint32_t n_quads = quads_of((uint64_t) p->size[1]), lanes = base_group(n_quads);
     double barriers = log2(lanes) * (p->caps->is_cpu ? BARRIER_CPU : BARRIER_GPU);
     return time_of(p, lanes, (double) ceil_div(n_quads, lanes) + barriers);
 }
 
-static bool admits_subgroup(const struct lat_problem *p)
+bool lat_row_admits_subgroup(const struct lat_problem *p)
 {
     return p->caps->subgroup_arithmetic && p->caps->full_subgroups && p->caps->subgroup_size >= 4 &&
            p->caps->max_subgroup_size <= SUBGROUP_GROUP;
 }
 
-static double cost_subgroup(const struct lat_problem *p)
+double lat_row_cost_subgroup(const struct lat_problem *p)
 {
     uint32_t lanes = p->caps->subgroup_size;
     return time_of(
@@ -68,16 +67,15 @@ static double cost_subgroup(const struct lat_problem *p)
 }
 
 const struct lat_strategy lat_row_strategies[LAT_ROW_STRATEGIES] = {
-    { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
-    { LAT_STRATEGY_SUBGROUP, "", admits_subgroup, cost_subgroup, NULL },
+    { LAT_STRATEGY_BASE, "", NULL, lat_row_cost_base, NULL },
+    { LAT_STRATEGY_SUBGROUP, "", lat_row_admits_subgroup, lat_row_cost_subgroup, NULL },
 };
 
 // Quads that each lane keeps: all of its share of the row, or none.
-static uint32_t kept_quads(const struct lat_caps *caps, const struct lat_rows *r, uint32_t lanes)
+static uint32_t kept_quads(const struct lat_rows *r, uint32_t lanes)
 {
     uint64_t share = ceil_div(quads_of(r->n_cols), lanes);
-    uint64_t most = caps->is_cpu ? KEPT_CPU : KEPT_GPU;
-    return share * LAT_MAX(r->n_kept, 1) <= most ? (uint32_t) share : 0;
+    return share * LAT_MAX(r->n_kept, 1) <= KEPT_QUADS ? (uint32_t) share : 0;
 }
 
 void lat_rows_plan(
@@ -103,7 +101,7 @@ void lat_rows_plan(
 
     spec[0] = group;
     spec[1] = rows_per_group;
-    spec[2] = lanes_known ? kept_quads(caps, r, lanes) : 0;
+    spec[2] = lanes_known ? kept_quads(r, lanes) : 0;
     spec[3] = r->n_cols % 4 == 0;
     k->shader = subgroup ? r->subgroup : r->base;
     k->spec = spec;
