@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+
+#define LATTN_EXPERIMENTAL
+#include "harness/harness.h"
+#include "lattn/introspect.h"
+
+TEST(introspect, ops_have_names_and_kinds)
+{
+    int found = 0;
+    for (int i = 0; i < lattn_op_count(); i++)
+        found += strcmp(lattn_op_name(i), "softmax") == 0 && strcmp(lattn_op_kind(i), "norm") == 0;
+    EXPECT_EQ(found, 1);
+    EXPECT(!lattn_op_name(-1) && !lattn_op_kind(lattn_op_count()));
+}
+
+// Of every op that has a choice, one admitted row is selected, for several sizes.
+GPU_TEST(introspect, one_admitted_strategy_is_selected)
+{
+    const int64_t small[6] = { 1, 3, 5, 7 };
+    lattn_strategy_info rows[16];
+    int n;
+    for (int i = 0; i < lattn_op_count(); i++) {
+        for (int k = 0; k < 2; k++) {
+            EXPECT_OK(lattn_op_strategies(
+                ctx, lattn_op_name(i), LATTN_DTYPE_F32, k ? small : NULL, rows, 16, &n));
+            int selected = 0;
+            for (int r = 0; r < n && r < 16; r++) {
+                selected += rows[r].selected;
+                EXPECT(rows[r].admitted || !rows[r].selected);
+            }
+            if (n)
+                EXPECT_EQ(selected, 1);
+        }
+    }
+    EXPECT_STATUS(
+        lattn_op_strategies(ctx, "frobnicate", LATTN_DTYPE_F32, NULL, rows, 16, &n), LATTN_ERR_ARG);
+    EXPECT_EQ(n, 0);
+}
+
+GPU_TEST(introspect, strategies_are_forced_and_switched_off_by_name)
+{
+    EXPECT_OK(lattn_strategy_force(ctx, "base"));
+    lattn_softmax(ctx, lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 64, 128 }), 1);
+    EXPECT_STR(lattn_strategy_last(ctx, NULL), "base");
+    EXPECT_OK(lattn_strategy_force(ctx, NULL));
+    EXPECT_OK(lattn_strategy_disable(ctx, "subgroup", true));
+    EXPECT_OK(lattn_strategy_disable(ctx, "subgroup", false));
+    EXPECT_STATUS(lattn_strategy_force(ctx, "fast"), LATTN_ERR_ARG);
+    EXPECT_STATUS(lattn_strategy_disable(ctx, "fast", true), LATTN_ERR_ARG);
+    EXPECT_OK(lattn_guard_check(ctx));
+}
