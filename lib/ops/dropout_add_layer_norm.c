@@ -58,6 +58,8 @@ static lattn_status forward(struct lat_call *c)
     const struct lat_norm_shaders shaders = {
         .base = &lat_shader_dropout_add_layer_norm_fwd,
         .subgroup = &lat_shader_dropout_add_layer_norm_fwd_subgroup,
+        .cpu = &lat_shader_dropout_add_layer_norm_fwd_cpu,
+        .address = { 0, 1, 2, 3, LAT_NORM_NO_BINDING },
         .n_kept = 1,
         .whole = 1u << 1 | 1u << 2 | 1u << 4,
         .stats = 6,
@@ -83,6 +85,8 @@ static lattn_status backward_rows(struct lat_call *c)
     const struct lat_norm_shaders shaders = {
         .base = &lat_shader_dropout_add_layer_norm_bwd,
         .subgroup = &lat_shader_dropout_add_layer_norm_bwd_subgroup,
+        .cpu = &lat_shader_dropout_add_layer_norm_bwd_cpu,
+        .address = { 0, 1, 3, 5, 6 },
         .n_kept = 2,
         .whole = 1u << 1 | 1u << 4,
         .stats = 2,
@@ -124,8 +128,8 @@ const struct lat_op lat_op_dropout_add_layer_norm = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
-    .strategies = lat_row_strategies,
-    .n_strategies = LAT_ROW_STRATEGIES,
+    .strategies = lat_norm_strategies,
+    .n_strategies = LAT_NORM_STRATEGIES,
 };
 
 lattn_tensor *lattn_dropout_add_layer_norm(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *residual,

@@ -25,6 +25,8 @@ enum {
     ROWS_PER_BLOCK = 32,     // at least
     MIN_BLOCKS = 64,         // before blocks grow
     WANTED_COLUMNS = 65536,  // sums side by side that keep a large device busy
+    WIDE_SPEC = 5,           // constants of the cpu strategy; the others have LAT_ROW_SPEC, one less
+    MAX_WIDE_STEPS = 32,     // of four vectors, in its row
 };
 
 struct layer_norm_attr {
@@ -72,6 +74,57 @@ lattn_status lat_norm_outputs(struct lat_call *c, const lattn_tensor *x)
     return lat_out(c, 1, LATTN_DTYPE_F32, 2, (int64_t[]){ (int64_t) lat_row_count(x), 2 });
 }
 
+// A whole row lies open in the kernel, so it must not be too long.
+static bool admits_cpu(const struct lat_problem *p)
+{
+    int64_t step = 4 * (int64_t) p->caps->subgroup_size;
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && p->size[1] % step == 0 &&
+           p->size[1] <= MAX_WIDE_STEPS * step;
+}
+
+static double cost_cpu(const struct lat_problem *p)
+{
+    (void) p;
+    return 0;
+}
+
+const struct lat_strategy lat_norm_strategies[LAT_NORM_STRATEGIES] = {
+    { LAT_STRATEGY_BASE, "", NULL, lat_row_cost_base, NULL },
+    { LAT_STRATEGY_SUBGROUP, "", lat_row_admits_subgroup, lat_row_cost_subgroup, NULL },
+    { LAT_STRATEGY_CPU, "", admits_cpu, cost_cpu, NULL },
+};
+
+static bool wide_chosen(struct lat_call *c, const struct lat_rows *rows, lattn_dtype dtype)
+{
+    struct lat_problem problem = {
+        .caps = lat_caps(c->ctx),
+        .dtype = dtype,
+        .size = { (int64_t) rows->n_rows, rows->n_cols },
+    };
+    int row =
+        lat_strategy_select(c->ctx, c->op_name, lat_norm_strategies, LAT_NORM_STRATEGIES, &problem);
+    return lat_norm_strategies[row].kind == LAT_STRATEGY_CPU;
+}
+
+static void plan_wide(lattn_ctx *ctx, const struct lat_norm_shaders *s,
+    const struct layer_norm_push *push, struct lat_kernel *k, uint32_t spec[WIDE_SPEC])
+{
+    spec[0] = spec[1] = lat_caps(ctx)->subgroup_size;
+    spec[2] = push->n_cols;
+    spec[3] = push->flags;
+    spec[4] = push->drop_below != 0;
+    k->shader = s->cpu;
+    k->spec = spec;
+    k->n_spec = WIDE_SPEC;
+    k->groups = k->split.n_rows = push->n_rows;
+    k->split.rows_per_group = 1;
+    lat_wide_subgroups(ctx, k);
+    for (size_t i = 0; i < LAT_NORM_ADDRESSES; i++)
+        if (s->address[i] != LAT_NORM_NO_BINDING)
+            k->push_address[s->address[i]] =
+                (uint16_t) (offsetof(struct layer_norm_push, address) + 8 * i);
+}
+
 lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
     const struct lat_norm_shaders *s, struct layer_norm_push *push, struct lat_kernel *k)
 {
@@ -85,7 +138,7 @@ lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
     };
     push->n_rows = (uint32_t) rows.n_rows;
     push->n_cols = rows.n_cols;
-    uint32_t spec[LAT_ROW_SPEC];
+    uint32_t spec[WIDE_SPEC];
     k->t = (int) x->dtype;
     k->u = LAT_NO_DTYPE;
     k->push = push;
@@ -93,7 +146,10 @@ lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
     for (int i = 0; i < k->n_read + k->n_write; i++)
         k->split.row_elements[i] = i == s->stats ? 2 : s->whole >> i & 1 ? 0 : rows.n_cols;
     k->split.push_row0 = offsetof(struct layer_norm_push, row0);
-    lat_rows_plan(c->ctx, &rows, k, spec);
+    if (wide_chosen(c, &rows, x->dtype))
+        plan_wide(c->ctx, s, push, k, spec);
+    else
+        lat_rows_plan(c->ctx, &rows, k, spec);
     return lat_kernel_run(c->ctx, k);
 }
 
@@ -151,15 +207,18 @@ lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
         .n_rows = (uint32_t) n_rows,
         .n_cols = n_cols,
         .rows_per_block = rows,
-        .groups_per_block = (uint32_t) lat_ceil_div(n_cols, 4 * COLS_GROUP),
     };
+    uint32_t lanes = lat_caps(ctx)->subgroup_size;
+    bool cpu = lat_wide_chosen(ctx, "layer_norm", n->dy->dtype, n_cols >= 4 * lanes);
+    push.groups_per_block = (uint32_t) lat_ceil_div(n_cols, 4 * (cpu ? lanes : COLS_GROUP));
     lattn_tensor *partial =
         lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ push.n_blocks, 2, n_cols });
     if (!partial)
         return ctx->error;
-    const uint32_t spec[] = { COLS_GROUP, n_cols % 4 == 0, n->normalised };
+    const uint32_t spec[] = { cpu ? lanes : COLS_GROUP, cpu ? lanes : n_cols % 4 == 0,
+        n->normalised };
     struct lat_kernel kernel = {
-        .shader = &lat_shader_layer_norm_bwd_cols,
+        .shader = cpu ? &lat_shader_layer_norm_bwd_cols_cpu : &lat_shader_layer_norm_bwd_cols,
         .t = (int) n->dy->dtype,
         .u = LAT_NO_DTYPE,
         .read = { n->v, n->stats, n->dy },
@@ -181,6 +240,11 @@ lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
             .push_row0 = offsetof(struct layer_norm_cols_push, block0),
         },
     };
+    if (cpu) {
+        lat_wide_subgroups(ctx, &kernel);
+        kernel.push_address[0] = offsetof(struct layer_norm_cols_push, v_address);
+        kernel.push_address[2] = offsetof(struct layer_norm_cols_push, dy_address);
+    }
     LAT_TRY(lat_kernel_run(ctx, &kernel));
     return sum_blocks(ctx, n, partial, &push);
 }
@@ -206,6 +270,8 @@ static lattn_status forward(struct lat_call *c)
     const struct lat_norm_shaders shaders = {
         .base = &lat_shader_layer_norm_fwd,
         .subgroup = &lat_shader_layer_norm_fwd_subgroup,
+        .cpu = &lat_shader_layer_norm_fwd_cpu,
+        .address = { 0, 1, 2, LAT_NORM_NO_BINDING, LAT_NORM_NO_BINDING },
         .n_kept = 1,
         .whole = 1u << 1 | 1u << 2,
         .stats = 4,
@@ -230,6 +296,8 @@ static lattn_status backward_rows(struct lat_call *c)
     const struct lat_norm_shaders shaders = {
         .base = &lat_shader_layer_norm_bwd,
         .subgroup = &lat_shader_layer_norm_bwd_subgroup,
+        .cpu = &lat_shader_layer_norm_bwd_cpu,
+        .address = { 0, 1, 3, 4, LAT_NORM_NO_BINDING },
         .n_kept = 2,
         .whole = 1u << 1,
         .stats = 2,
@@ -269,8 +337,8 @@ const struct lat_op lat_op_layer_norm = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
-    .strategies = lat_row_strategies,
-    .n_strategies = LAT_ROW_STRATEGIES,
+    .strategies = lat_norm_strategies,
+    .n_strategies = LAT_NORM_STRATEGIES,
 };
 
 lattn_tensor *lattn_layer_norm(

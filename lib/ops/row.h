@@ -9,6 +9,10 @@
 // The selection table of every row op, for its struct lat_op.
 enum { LAT_ROW_STRATEGIES = 2 };
 extern const struct lat_strategy lat_row_strategies[LAT_ROW_STRATEGIES];
+// Its entries, for ops with more rows. size[0] is n_rows, size[1] n_cols.
+double lat_row_cost_base(const struct lat_problem *p);
+bool lat_row_admits_subgroup(const struct lat_problem *p);
+double lat_row_cost_subgroup(const struct lat_problem *p);
 
 struct lat_rows {
     const char *op;

@@ -11,10 +11,11 @@
 // Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 #ifndef LAT_RNG_GLSL
 #define LAT_RNG_GLSL
+#extension GL_EXT_control_flow_attributes : enable
 
 uvec4 lat_philox(uvec2 key, uvec4 c)
 {
-    for (int round = 0; round < 10; round++) {
+    [[unroll]] for (int round = 0; round < 10; round++) {
         uint hi0, lo0, hi1, lo1;
         umulExtended(0xD2511F53u, c.x, hi0, lo0);
         umulExtended(0xCD9E8D57u, c.z, hi1, lo1);

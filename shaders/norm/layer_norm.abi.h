@@ -13,6 +13,18 @@
 #define LAT_NORM_ADD_DX 32u  // add to what is there
 #define LAT_NORM_ADD_DRES 64u
 
+// The cpu strategy's addresses of tensors: those of forward, and of backward.
+#define LAT_NORM_FWD_X 0
+#define LAT_NORM_FWD_WEIGHT 1
+#define LAT_NORM_FWD_BIAS 2
+#define LAT_NORM_FWD_RESIDUAL 3
+#define LAT_NORM_BWD_SAVED 0
+#define LAT_NORM_BWD_WEIGHT 1
+#define LAT_NORM_BWD_DY 2
+#define LAT_NORM_BWD_DX 3
+#define LAT_NORM_BWD_DRES 4
+#define LAT_NORM_ADDRESSES 5
+
 LAT_PUSH_BEGIN(layer_norm_push)
     LAT_U32 n_rows;     // of this dispatch
     LAT_U32 n_cols;     // length of the normalised dimension
@@ -22,6 +34,7 @@ LAT_PUSH_BEGIN(layer_norm_push)
     LAT_U32 drop_below; // a random word below it drops the element; 0 = no dropout
     LAT_F32 keep_scale; // 1 / (1 - p)
     LAT_U32 op;         // number of the op in the random stream
+    LAT_U32 address[10]; // two words each
 LAT_PUSH_END
 
 #endif

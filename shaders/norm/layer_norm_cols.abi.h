@@ -16,6 +16,8 @@ LAT_PUSH_BEGIN(layer_norm_cols_push)
     LAT_U32 rows_per_block;
     LAT_U32 groups_per_block; // workgroups side by side that cover n_cols
     LAT_U32 flags;
+    LAT_U32 v_address[2];     // cpu strategy
+    LAT_U32 dy_address[2];
 LAT_PUSH_END
 
 #endif

@@ -1,0 +1,12 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+// SPDX-License-Identifier: MIT
+//
+// dropout_add_layer_norm_bwd_cpu, for lavapipe 26 and newer. The kernel is in layer_norm_bwd_cpu.glsl.
+//
+// @variants  T = f32
+// @groups    (n_rows, 1, 1), folded into y past the device's limit
+
+#define FUSED
+#include "layer_norm.abi.h"
+#include "layer_norm_bwd_cpu.glsl"
