@@ -25,8 +25,8 @@ enum {
     ROWS_PER_BLOCK = 32,     // at least
     MIN_BLOCKS = 64,         // before blocks grow
     WANTED_COLUMNS = 65536,  // sums side by side that keep a large device busy
-    WIDE_SPEC = 5,           // constants of the cpu strategy; the others have LAT_ROW_SPEC, one less
-    MAX_WIDE_STEPS = 32,     // of four vectors, in its row
+    WIDE_SPEC = 5,        // constants of the cpu strategy; the others have LAT_ROW_SPEC, one less
+    MAX_WIDE_STEPS = 32,  // of four vectors, in its row
 };
 
 struct layer_norm_attr {

@@ -30,11 +30,12 @@ lattn_status lat_norm_outputs(struct lat_call *c, const lattn_tensor *x);
 enum { LAT_NORM_STRATEGIES = 3 };
 extern const struct lat_strategy lat_norm_strategies[LAT_NORM_STRATEGIES];
 
-// Runs a row kernel of either op: fills push.n_rows and n_cols, and what lat_rows_plan does.
 enum { LAT_NORM_NO_BINDING = 255 };
+
+// Runs a row kernel of either op: fills push.n_rows and n_cols, and what lat_rows_plan does.
 struct lat_norm_shaders {
     const struct lat_shader *base, *subgroup, *cpu;
-    uint8_t address[LAT_NORM_ADDRESSES];  // which binding push.address has; LAT_NORM_NO_BINDING
+    uint8_t address[LAT_NORM_ADDRESSES];  // which binding's each of push.address is
     uint32_t n_kept;
     uint32_t whole;  // bit i: binding i is not cut by rows (weight, bias, random state)
     int stats;       // binding of the statistics
