@@ -262,6 +262,48 @@ static void run_grad_norm(
     free_arena(&a);
 }
 
+// ---- for time ------------------------------------------------------------------------------------
+
+// One update in place, for time alone: run() is what checks. The inputs of the timed cases.
+enum { GRAD, PARAM, FIRST, SECOND, CHUNK_GROUP, GROUPS, HYPER, REPORT, N_INPUTS };
+
+static struct lat_update update_of(lattn_tensor *const *in)
+{
+    return (struct lat_update){
+        .grad = in[GRAD],
+        .param = in[PARAM],
+        .moment1 = in[FIRST],
+        .moment2 = in[SECOND],
+        .chunk_group = in[CHUNK_GROUP],
+        .groups = in[GROUPS],
+        .hyper = in[HYPER],
+        .report = in[REPORT],
+    };
+}
+
+static lattn_tensor *build_adamw(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    (void) c;
+    struct lat_update u = update_of(in);
+    return lat_adamw_run(ctx, &u) ? NULL : u.param;
+}
+
+static lattn_tensor *build_sgd(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    (void) c;
+    struct lat_update u = update_of(in);
+    u.moment2 = NULL;
+    return lat_sgd_run(ctx, &u) ? NULL : u.param;
+}
+
+static lattn_tensor *build_grad_norm(
+    lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    (void) c;
+    struct lat_grad_norm n = { &in[GRAD], 1, in[HYPER], in[REPORT] };
+    return lat_grad_norm_run(ctx, &n) ? NULL : n.report;
+}
+
 // Gradient, weight and moments, all but the gradient read and written.
 static double adamw_bytes(const struct ot_case *c, size_t element)
 {
@@ -294,6 +336,12 @@ static double norm_flops(const struct ot_case *c)
 }
 
 // clang-format off
+// The arenas of a small BERT. Only time reads inputs 1 and up.
+#define MILLIONS 4500000
+#define F32(n) { OT_DIMS(n), .fill = OT_POSITIVE, .f32 = true }
+#define ARENA { { OT_DIMS(MILLIONS) }, F32(MILLIONS), F32(MILLIONS), F32(MILLIONS), \
+    { OT_DIMS((MILLIONS + LAT_OPTIM_CHUNK - 1) / LAT_OPTIM_CHUNK), .fill = OT_INDEX, .limit = 1 }, \
+    F32(LAT_GROUP_COUNT), F32(LAT_HYPER_COUNT), F32(LAT_REPORT_COUNT) }
 #define ADAM { [LR] = 1e-2, [DECAY] = 0.1, [GRAD_SCALE] = 1, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-8 }
 #define CLIPPED { [LR] = 1e-2, [DECAY] = 0.1, [MAX_NORM] = 0.5, [GRAD_SCALE] = 0.125, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-6 }
 static const struct ot_case adamw_cases[] = {
@@ -306,7 +354,7 @@ static const struct ot_case adamw_cases[] = {
     { "whole_chunks", { { OT_DIMS(5120) } }, .i = { 20 }, .f = CLIPPED },
     { "whole_not_finite", { { OT_DIMS(3072) } }, .i = { 5, 3 }, .f = ADAM },
     { "not_finite", { { OT_DIMS(3000) } }, .i = { 5, 3 }, .f = ADAM },
-    { "millions", { { OT_DIMS(4500000) } }, .i = { 1 }, .f = ADAM, .flags = OT_FULL },
+    { "millions", ARENA, .i = { 1 }, .f = ADAM, .flags = OT_FULL | OT_BENCH },
 };
 
 #define SGD(momentum, dampening) { [LR] = 1e-1, [DECAY] = 0.01, [GRAD_SCALE] = 1, [MOMENTUM] = momentum, [DAMPENING] = dampening }
@@ -318,6 +366,7 @@ static const struct ot_case sgd_cases[] = {
     { "nesterov", { { OT_DIMS(1500) } }, .i = { 20, 0, 1 }, .f = SGD(0.9, 0) },
     { "whole_chunks_plain", { { OT_DIMS(3072) } }, .i = { 20 }, .f = SGD(0, 0) },
     { "whole_chunks_nesterov", { { OT_DIMS(3072) } }, .i = { 20, 0, 1 }, .f = SGD(0.9, 0) },
+    { "millions", ARENA, .i = { 1 }, .f = SGD(0.9, 0), .flags = OT_FULL | OT_BENCH },
     { "chunk_less_one", { { OT_DIMS(2047) } }, .i = { 3 }, .f = SGD(0.9, 0) },
     { "chunk_and_one", { { OT_DIMS(2049) } }, .i = { 3 }, .f = SGD(0.9, 0) },
     { "not_finite", { { OT_DIMS(3000) } }, .i = { 5, 3 }, .f = SGD(0.9, 0) },
@@ -333,13 +382,14 @@ static const struct ot_case norm_cases[] = {
     { "block_and_chunks_each", { { OT_DIMS(22528) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 } },
     { "block_and_one", { { OT_DIMS(16385) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1e6 } },
     { "not_finite", { { OT_DIMS(3000) } }, .i = { 0, 1 }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 } },
-    { "millions", { { OT_DIMS(4500000) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 }, .flags = OT_FULL },
+    { "millions", ARENA, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 }, .flags = OT_FULL | OT_BENCH },
 };
 // clang-format on
 
 const struct ot_op ot_op_adamw = {
     .name = "adamw",
-    .n_inputs = 1,
+    .n_inputs = N_INPUTS,
+    .build = build_adamw,
     .run = run_adamw,
     .bytes = adamw_bytes,
     .flops = adamw_flops,
@@ -350,7 +400,8 @@ const struct ot_op ot_op_adamw = {
 
 const struct ot_op ot_op_sgd = {
     .name = "sgd",
-    .n_inputs = 1,
+    .n_inputs = N_INPUTS,
+    .build = build_sgd,
     .run = run_sgd,
     .bytes = sgd_bytes,
     .flops = sgd_flops,
@@ -361,7 +412,8 @@ const struct ot_op ot_op_sgd = {
 
 const struct ot_op ot_op_grad_norm = {
     .name = "grad_norm",
-    .n_inputs = 1,
+    .n_inputs = N_INPUTS,
+    .build = build_grad_norm,
     .run = run_grad_norm,
     .bytes = norm_bytes,
     .flops = norm_flops,

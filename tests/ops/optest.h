@@ -108,7 +108,7 @@ struct ot_op {
     // Ops whose result is an index or u8 mask: compared exactly, no gradient.
     bool exact;
     // Ops without a build of one output (optimisers): run everything themselves; report through
-    // ot_report. NULL for the usual.
+    // ot_report. NULL for the usual. build, if there is one, is then for time alone.
     void (*run)(lattn_ctx *ctx, const struct ot_op *op, const struct ot_case *c, lattn_dtype dtype);
     bool no_grad;
     bool only_f32;

@@ -138,7 +138,7 @@ static lattn_status time_one(
 
 static bool wanted(const struct ot_op *op, const struct ot_case *c, const struct ot_time_options *o)
 {
-    if (op->run)
+    if (!op->build)
         return false;
     return o->case_name ? strcmp(o->case_name, c->name) == 0 : (c->flags & OT_BENCH) != 0;
 }
