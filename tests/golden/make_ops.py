@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Results and gradients of ops in PyTorch, as goldens for tests/ops/test_golden.c.
+
+usage: make_ops.py [OUTPUT_DIR]      (default: ops beside this script)
+
+One file for each family. A case NAME has the tensors NAME/in0, NAME/in1, ... (inputs), NAME/out, and
+where the op has gradients NAME/grad_out (given) and NAME/grad0, ... of the float inputs. Inputs are
+f32 (indices i32); results are computed in double precision and rounded to f32 at the end, so that
+the golden is the truth and not one of many roundings. Needs only torch and numpy; made with torch
+1.13 of Debian 12.
+"""
+import json
+import math
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def save_safetensors(path, tensors):
+    header, offset = {}, 0
+    for name in sorted(tensors):
+        size = tensors[name].nbytes
+        kind = {"float32": "F32", "int32": "I32"}[str(tensors[name].dtype)]
+        header[name] = {"dtype": kind, "shape": list(tensors[name].shape),
+                        "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for name in sorted(tensors):
+            f.write(np.ascontiguousarray(tensors[name]).tobytes())
+
+
+def array(t):
+    t = t.detach()
+    return t.to(torch.float32).numpy() if t.is_floating_point() else t.to(torch.int32).numpy()
+
+
+class Family:
+    def __init__(self, seed):
+        self.tensors = {}
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape):
+        return torch.randn(*shape, generator=self.generator)
+
+    def positive(self, *shape):
+        return 0.5 + 1.5 * torch.rand(*shape, generator=self.generator)
+
+    def index(self, limit, *shape):
+        return torch.randint(0, limit, shape, generator=self.generator)
+
+    def case(self, name, fn, *inputs):
+        xs = [x.double().requires_grad_() if x.is_floating_point() else x for x in inputs]
+        out = fn(*xs)
+        for i, x in enumerate(inputs):
+            self.tensors[f"{name}/in{i}"] = array(x)
+        self.tensors[f"{name}/out"] = array(out)
+        if not out.is_floating_point():
+            return
+        grad_out = torch.randn(out.shape, generator=self.generator)
+        self.tensors[f"{name}/grad_out"] = array(grad_out)
+        floats = [x for x in xs if x.is_floating_point()]
+        grads = torch.autograd.grad(out, floats, grad_out.double(), allow_unused=True)
+        grads = iter(grads)
+        for i, x in enumerate(xs):
+            if x.is_floating_point():
+                g = next(grads)
+                self.tensors[f"{name}/grad{i}"] = array(torch.zeros_like(x) if g is None else g)
+
+
+def pointwise():
+    f = Family(1)
+    a, b = f.normal(3, 4, 5), f.normal(4, 1)
+    f.case("add", lambda a, b: a + b, a, b)
+    f.case("sub", lambda a, b: a - b, b, a)
+    f.case("mul", lambda a, b: a * b, a, f.normal(5))
+    f.case("div", lambda a, b: a / b, a, f.positive(3, 1, 5))
+    f.case("pow", lambda a, b: a ** b, f.positive(4, 5), f.normal(5))
+    f.case("scale", lambda x: 1.5 * x - 0.25, a)
+    f.case("pow_scalar", lambda x: x ** 2.5, f.positive(4, 5))
+    f.case("where", lambda c, a, b: torch.where(c != 0, a, b), f.index(2, 4, 1), f.normal(4, 5), f.normal(5))
+    x = f.normal(6, 7)
+    for name, fn in {
+            "exp": torch.exp, "abs": torch.abs, "sign": torch.sign, "tanh": torch.tanh,
+            "clamp": lambda x: torch.clamp(x, -0.5, 0.75), "sigmoid": torch.sigmoid, "relu": F.relu,
+            "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu}.items():
+        f.case(name, fn, x)
+    f.case("log", torch.log, f.positive(6, 7))
+    f.case("sqrt", torch.sqrt, f.positive(6, 7))
+    return f
+
+
+def reduce():
+    f = Family(2)
+    x = f.normal(4, 5, 6)
+    f.case("sum", lambda x: x.sum(1), x)
+    f.case("sum_all", lambda x: x.sum(), x)
+    f.case("mean", lambda x: x.mean((0, 2), keepdim=True), x)
+    f.case("max", lambda x: x.amax((0, 2)), x)
+    ties = f.index(3, 4, 30).float()
+    f.case("max_ties", lambda x: x.amax(1), ties)
+    f.case("norm", lambda x: torch.linalg.vector_norm(x, dim=2), x)
+    f.case("argmax", lambda x: x.argmax(1), x)
+    return f
+
+
+def norm():
+    f = Family(3)
+    x = f.normal(3, 7, 10)
+    f.case("softmax", lambda x: x.softmax(-1), 4 * x)
+    f.case("softmax_middle", lambda x: x.softmax(1), x)
+    f.case("log_softmax", lambda x: x.log_softmax(-1), 4 * x)
+    w, b = f.normal(10), f.normal(10)
+    f.case("layer_norm", lambda x, w, b: F.layer_norm(x, (10,), w, b, 1e-5), x, w, b)
+    f.case("add_layer_norm", lambda x, r, w, b: F.layer_norm(x + r, (10,), w, b, 1e-12),
+           x, f.normal(3, 7, 10), w, b)
+    return f
+
+
+def matmul():
+    f = Family(4)
+    f.case("matmul", lambda a, b: a @ b, f.normal(2, 3, 5, 7), f.normal(3, 7, 4))
+    x, w, b = f.normal(2, 5, 6), f.normal(9, 6), f.normal(9)
+    f.case("linear", lambda x, w, b: F.linear(x, w, b), x, w, b)
+    f.case("linear_gelu", lambda x, w, b: F.gelu(F.linear(x, w, b)), x, w, b)
+    return f
+
+
+def index():
+    f = Family(5)
+    tokens = f.index(11, 3, 8)
+    tokens[0, 0] = tokens[1, 2] = 4
+    f.case("embedding", lambda w, i: F.embedding(i, w), f.normal(11, 6), tokens)
+    f.case("embedding_padding", lambda w, i: F.embedding(i, w, padding_idx=4), f.normal(11, 6), tokens)
+    f.case("gather", lambda x, i: x.gather(1, i), f.normal(4, 9), f.index(9, 4, 5))
+    return f
+
+
+def loss():
+    f = Family(6)
+    x, labels = 2 * f.normal(9, 13), f.index(13, 9)
+    w = f.positive(13)
+    some = labels.clone()
+    some[2] = some[5] = -100
+
+    def ce(**args):
+        return lambda x, labels: F.cross_entropy(x, labels, **args)
+    f.case("ce", ce(), x, labels)
+    f.case("ce_sum", ce(reduction="sum"), x, labels)
+    f.case("ce_none", ce(reduction="none"), x, labels)
+    f.case("ce_ignore", ce(), x, some)
+    f.case("ce_smoothing", ce(label_smoothing=0.1), x, labels)
+    f.case("ce_smoothing_ignore", ce(label_smoothing=0.1), x, some)
+    for name, args in {"ce_weights": {}, "ce_weights_smoothing": {"label_smoothing": 0.1}}.items():
+        weights = w.double()
+        f.case(name, ce(weight=weights, **args), x, some)
+        f.tensors[f"{name}/weights"] = array(w)
+    target = f.normal(4, 6)
+    f.case("mse", lambda x, y: F.mse_loss(x, y), f.normal(4, 6), target)
+    f.case("bce", lambda x, y: F.binary_cross_entropy_with_logits(x, y), 3 * f.normal(4, 6),
+           torch.rand(4, 6, generator=f.generator))
+    return f
+
+
+def attention():
+    f = Family(7)
+
+    def attend(q, k, v, bias=None):
+        groups = q.shape[1] // k.shape[1]
+        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        return (scores if bias is None else scores + bias).softmax(-1) @ v
+    q, k, v = f.normal(2, 4, 5, 8), f.normal(2, 4, 9, 8), f.normal(2, 4, 9, 8)
+    f.case("attention", attend, q, k, v)
+    f.case("attention_grouped", attend, q, k[:, :2].contiguous(), v[:, :2].contiguous())
+    t, s = 5, 9
+    hidden = torch.arange(s)[None, :] > torch.arange(t)[:, None] + (s - t)
+    causal = torch.zeros(t, s, dtype=torch.float64).masked_fill(hidden, -math.inf)
+    f.case("attention_causal", lambda q, k, v: attend(q, k, v, causal), q, k, v)
+    mask = f.normal(2, 1, 5, 9)
+    f.case("attention_mask", lambda q, k, v: attend(q, k, v, mask.double()), q, k, v)
+    f.tensors["attention_mask/mask"] = array(mask)
+    lengths = torch.tensor([9, 4])
+    padding = torch.zeros(2, 1, 1, s, dtype=torch.float64).masked_fill(
+        (torch.arange(s)[None, :] >= lengths[:, None])[:, None, None, :], -math.inf)
+    f.case("attention_lengths", lambda q, k, v: attend(q, k, v, padding), q, k, v)
+    f.tensors["attention_lengths/lengths"] = array(lengths)
+    return f
+
+
+def main():
+    folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
+    os.makedirs(folder, exist_ok=True)
+    for family in (pointwise, reduce, norm, matmul, index, loss, attention):
+        save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
+
+
+if __name__ == "__main__":
+    main()

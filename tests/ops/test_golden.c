@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+//
+// Ops and their gradients against PyTorch's: the references of the op table are the project's own
+// reading of the formulas, and these files (tests/golden/make_ops.py) are not.
+//
+// A case NAME of a file has NAME/in0, ... and NAME/out; with gradients NAME/grad_out and NAME/grad0,
+// ... for its float inputs. What else an op takes, such as a mask, has a name of its own.
+
+#include "harness/harness.h"
+#include "lattn/io.h"
+
+enum { MAX_IN = 4 };
+
+// One case while it runs.
+struct golden {
+    lattn_ctx *ctx;
+    lattn_safetensors *file;
+    const char *name;
+    lattn_tensor *in[MAX_IN];
+};
+
+static int64_t find(const struct golden *g, const char *member)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s/%s", g->name, member);
+    return lattn_safetensors_find(g->file, name);
+}
+
+// A tensor of the case; NULL where the file has none.
+static lattn_tensor *load(const struct golden *g, const char *member)
+{
+    int64_t i = find(g, member);
+    if (i < 0)
+        return NULL;
+    lattn_safetensors_entry e;
+    EXPECT_OK(lattn_safetensors_get(g->file, (size_t) i, &e));
+    lattn_dtype dtype = strcmp(e.dtype, "F32") == 0 ? LATTN_DTYPE_F32 : LATTN_DTYPE_I32;
+    lattn_tensor *t = lattn_zeros(g->ctx, dtype, e.rank, e.dim);
+    EXPECT_OK(lattn_safetensors_read_tensor(g->file, (size_t) i, t));
+    return t;
+}
+
+static lattn_tensor *load_numbered(const struct golden *g, const char *member, int number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%s%d", member, number);
+    return load(g, text);
+}
+
+static void compare(const struct golden *g, const char *what, lattn_tensor *got, lattn_tensor *want)
+{
+    int64_t n = lattn_tensor_numel(want);
+    if (!got || lattn_tensor_numel(got) != n || lattn_tensor_rank(got) != lattn_tensor_rank(want)) {
+        lt_fail(__FILE__, __LINE__, "%s/%s: no result, or another shape: %s", g->name, what,
+            lattn_error(g->ctx));
+        return;
+    }
+    size_t bytes = (size_t) (n ? n : 1) * sizeof(float);
+    float *a = malloc(bytes), *b = malloc(bytes);
+    REQUIRE(a && b);
+    EXPECT_OK(lattn_tensor_read_f32(got, a, n));
+    EXPECT_OK(lattn_tensor_read_f32(want, b, n));
+    for (int64_t i = 0; i < n; i++) {
+        if (fabs(a[i] - b[i]) <= 2e-6 + 5e-6 * fabs(b[i]))
+            continue;
+        lt_fail(__FILE__, __LINE__, "%s/%s: element %lld of %lld is %.9g, PyTorch has %.9g",
+            g->name, what, (long long) i, (long long) n, a[i], b[i]);
+        break;
+    }
+    free(a);
+    free(b);
+}
+
+static void compare_gradients(const struct golden *g, lattn_tensor *out)
+{
+    lattn_tensor *grad_out = load(g, "grad_out");
+    if (!grad_out)
+        return;
+    lattn_tensor *inputs[MAX_IN], *want[MAX_IN], *got[MAX_IN];
+    int n = 0;
+    for (int i = 0; i < MAX_IN && g->in[i]; i++) {
+        want[n] = load_numbered(g, "grad", i);
+        if (want[n])
+            inputs[n++] = g->in[i];
+    }
+    EXPECT_OK(lattn_grad(g->ctx, &out, &grad_out, 1, inputs, n, false, got));
+    for (int i = 0; i < n && !lt_failed(); i++) {
+        char what[32];
+        snprintf(what, sizeof what, "gradient %d", i);
+        lattn_tensor *zero = lattn_scale(g->ctx, inputs[i], 0, 0);
+        compare(g, what, got[i] ? got[i] : zero, want[i]);
+    }
+}
+
+typedef lattn_tensor *(*build_fn)(const struct golden *g);
+
+static void run(lattn_ctx *ctx, lattn_safetensors *file, const char *name, build_fn build)
+{
+    struct golden g = { .ctx = ctx, .file = file, .name = name };
+    for (int i = 0; i < MAX_IN; i++) {
+        lattn_tensor *t = load_numbered(&g, "in", i);
+        g.in[i] = t ? lattn_detach(ctx, t) : NULL;
+        if (t && lattn_tensor_dtype(t) == LATTN_DTYPE_F32)
+            EXPECT_OK(lattn_tensor_set_requires_grad(g.in[i], true));
+    }
+    lattn_tensor *want = load(&g, "out");
+    if (!want) {
+        lt_fail(__FILE__, __LINE__, "%s is not in the file", name);
+        return;
+    }
+    lattn_tensor *out = build(&g);
+    compare(&g, "out", out, want);
+    if (out)
+        compare_gradients(&g, out);
+}
+
+struct row {
+    const char *name;
+    build_fn build;
+};
+
+static void run_family(lattn_ctx *ctx, const char *family, const struct row *rows, size_t n)
+{
+    char relative[64];
+    snprintf(relative, sizeof relative, "golden/ops/%s.safetensors", family);
+    lattn_safetensors *file = NULL;
+    EXPECT_OK(lattn_safetensors_open(lt_source_path(relative), NULL, &file));
+    for (size_t i = 0; file && i < n; i++)
+        run(ctx, file, rows[i].name, rows[i].build);
+    lattn_safetensors_close(&file);
+}
+
+// clang-format off
+#define BUILD(name_, expr_)                                     \
+    static lattn_tensor *name_(const struct golden *g)          \
+    {                                                           \
+        lattn_ctx *ctx = g->ctx;                                \
+        lattn_tensor *const *in = g->in;                        \
+        return expr_;                                           \
+    }
+#define ROW(name_) { #name_, build_##name_ }
+#define FAMILY(name_, ...)                                                          \
+    GPU_TEST(golden, name_)                                                         \
+    {                                                                               \
+        static const struct row rows[] = { __VA_ARGS__ };                           \
+        run_family(ctx, #name_, rows, sizeof rows / sizeof rows[0]);                \
+    }
+
+BUILD(build_add, lattn_add(ctx, in[0], in[1]))
+BUILD(build_sub, lattn_sub(ctx, in[0], in[1]))
+BUILD(build_mul, lattn_mul(ctx, in[0], in[1]))
+BUILD(build_div, lattn_div(ctx, in[0], in[1]))
+BUILD(build_pow, lattn_pow(ctx, in[0], in[1]))
+BUILD(build_scale, lattn_scale(ctx, in[0], 1.5f, -0.25f))
+BUILD(build_pow_scalar, lattn_pow_scalar(ctx, in[0], 2.5f))
+BUILD(build_where, lattn_where(ctx, in[0], in[1], in[2]))
+BUILD(build_exp, lattn_exp(ctx, in[0]))
+BUILD(build_log, lattn_log(ctx, in[0]))
+BUILD(build_sqrt, lattn_sqrt(ctx, in[0]))
+BUILD(build_abs, lattn_abs(ctx, in[0]))
+BUILD(build_sign, lattn_sign(ctx, in[0]))
+BUILD(build_clamp, lattn_clamp(ctx, in[0], -0.5f, 0.75f))
+BUILD(build_tanh, lattn_tanh(ctx, in[0]))
+BUILD(build_sigmoid, lattn_sigmoid(ctx, in[0]))
+BUILD(build_relu, lattn_relu(ctx, in[0]))
+BUILD(build_gelu, lattn_gelu(ctx, in[0]))
+BUILD(build_gelu_tanh, lattn_gelu_tanh(ctx, in[0]))
+BUILD(build_silu, lattn_silu(ctx, in[0]))
+FAMILY(pointwise, ROW(add), ROW(sub), ROW(mul), ROW(div), ROW(pow), ROW(scale), ROW(pow_scalar),
+    ROW(where), ROW(exp), ROW(log), ROW(sqrt), ROW(abs), ROW(sign), ROW(clamp), ROW(tanh),
+    ROW(sigmoid), ROW(relu), ROW(gelu), ROW(gelu_tanh), ROW(silu))
+
+static const int dim_1[] = { 1 }, dim_2[] = { 2 }, dims_0_2[] = { 0, 2 };
+BUILD(build_sum, lattn_sum(ctx, in[0], dim_1, 1, false))
+BUILD(build_sum_all, lattn_sum(ctx, in[0], NULL, 0, false))
+BUILD(build_mean, lattn_mean(ctx, in[0], dims_0_2, 2, true))
+BUILD(build_max, lattn_max(ctx, in[0], dims_0_2, 2, false))
+BUILD(build_max_ties, lattn_max(ctx, in[0], dim_1, 1, false))
+BUILD(build_norm, lattn_norm(ctx, in[0], dim_2, 1, false))
+BUILD(build_argmax, lattn_argmax(ctx, in[0], 1, false))
+FAMILY(reduce, ROW(sum), ROW(sum_all), ROW(mean), ROW(max), ROW(max_ties), ROW(norm), ROW(argmax))
+
+BUILD(build_softmax, lattn_softmax(ctx, in[0], -1))
+BUILD(build_softmax_middle, lattn_softmax(ctx, in[0], 1))
+BUILD(build_log_softmax, lattn_log_softmax(ctx, in[0], -1))
+BUILD(build_layer_norm, lattn_layer_norm(ctx, in[0], in[1], in[2], 1e-5f))
+BUILD(build_add_layer_norm,
+    lattn_dropout_add_layer_norm(ctx, in[0], in[1], in[2], in[3], 0, 1e-12f))
+FAMILY(norm, ROW(softmax), ROW(softmax_middle), ROW(log_softmax), ROW(layer_norm),
+    ROW(add_layer_norm))
+
+BUILD(build_matmul, lattn_matmul(ctx, in[0], in[1]))
+BUILD(build_linear, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_NONE))
+BUILD(build_linear_gelu, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_GELU))
+FAMILY(matmul, ROW(matmul), ROW(linear), ROW(linear_gelu))
+
+BUILD(build_embedding, lattn_embedding(ctx, in[0], in[1], -1))
+BUILD(build_embedding_padding, lattn_embedding(ctx, in[0], in[1], 4))
+BUILD(build_gather, lattn_gather(ctx, in[0], 1, in[1]))
+FAMILY(index, ROW(embedding), ROW(embedding_padding), ROW(gather))
+
+#define CE(...) \
+    lattn_cross_entropy(ctx, in[0], in[1], &(lattn_cross_entropy_args){ __VA_ARGS__ })
+BUILD(build_ce, lattn_cross_entropy(ctx, in[0], in[1], NULL))
+BUILD(build_ce_sum, CE(.reduction = LATTN_REDUCTION_SUM))
+BUILD(build_ce_none, CE(.reduction = LATTN_REDUCTION_NONE))
+BUILD(build_ce_ignore, CE(.label_smoothing = 0))
+BUILD(build_ce_smoothing, CE(.label_smoothing = 0.1f))
+BUILD(build_ce_smoothing_ignore, CE(.label_smoothing = 0.1f))
+BUILD(build_ce_weights, CE(.class_weights = load(g, "weights")))
+BUILD(build_ce_weights_smoothing,
+    CE(.class_weights = load(g, "weights"), .label_smoothing = 0.1f))
+BUILD(build_mse, lattn_mse_loss(ctx, in[0], in[1], LATTN_REDUCTION_MEAN))
+BUILD(build_bce, lattn_bce_with_logits(ctx, in[0], in[1], LATTN_REDUCTION_MEAN))
+FAMILY(loss, ROW(ce), ROW(ce_sum), ROW(ce_none), ROW(ce_ignore), ROW(ce_smoothing),
+    ROW(ce_smoothing_ignore), ROW(ce_weights), ROW(ce_weights_smoothing), ROW(mse), ROW(bce))
+
+#define ATTENTION(...) \
+    lattn_attention(ctx, in[0], in[1], in[2], &(lattn_attention_args){ __VA_ARGS__ })
+#define UNFUSED(...) \
+    lattn_attention_unfused(ctx, in[0], in[1], in[2], &(lattn_attention_args){ __VA_ARGS__ }, NULL)
+BUILD(build_attention, ATTENTION(.scale = 0))
+BUILD(build_attention_grouped, ATTENTION(.scale = 0))
+BUILD(build_attention_causal, ATTENTION(.causal = true))
+BUILD(build_attention_mask, ATTENTION(.mask = load(g, "mask")))
+BUILD(build_attention_lengths, ATTENTION(.key_lengths = load(g, "lengths")))
+FAMILY(attention, ROW(attention), ROW(attention_grouped), ROW(attention_causal),
+    ROW(attention_mask), ROW(attention_lengths))
+
+BUILD(unfused, UNFUSED(.scale = 0))
+BUILD(unfused_causal, UNFUSED(.causal = true))
+BUILD(unfused_mask, UNFUSED(.mask = load(g, "mask")))
+BUILD(unfused_lengths, UNFUSED(.key_lengths = load(g, "lengths")))
+// clang-format on
+
+GPU_TEST(golden, attention_unfused)
+{
+    static const struct row rows[] = {
+        { "attention", unfused },
+        { "attention_grouped", unfused },
+        { "attention_causal", unfused_causal },
+        { "attention_mask", unfused_mask },
+        { "attention_lengths", unfused_lengths },
+    };
+    run_family(ctx, "attention", rows, sizeof rows / sizeof rows[0]);
+}
