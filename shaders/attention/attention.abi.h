@@ -9,10 +9,6 @@
 #define LAT_ATTENTION_CAUSAL 4u
 #define LAT_ATTENTION_DROPOUT 8u
 
-// Scores at or below this are masked: they get weight 0 even when their whole row is. Finite,
-// because Vulkan does not promise exp(-inf) = 0.
-#define LAT_ATTENTION_MASKED -1e30
-
 LAT_PUSH_BEGIN(attention_push)
     LAT_U32 t;            // queries
     LAT_U32 s;            // keys

@@ -12,6 +12,7 @@
 #include "common/index.glsl"
 #include "common/rng.glsl"
 #include "attention.abi.h"
+#include "attention_masked.glsl"
 
 layout(constant_id = 1) const uint OPTIONS = 0;
 layout(constant_id = 2) const uint D = 32;       // head size
@@ -63,7 +64,7 @@ float score_of(float dot_qk, uint batch, uint head, uint t, uint s, uint keys)
             + t * p.mask_stride[2] + min(s, p.s - 1)];
     bool hidden = s >= keys || (CAUSAL && s + p.t > t + p.s);
     // The comparison is false for NaN: a broken score stays visible.
-    return hidden || v < LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
+    return hidden || v <= LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
 }
 
 // exp(score - shift), 0 for masked keys.

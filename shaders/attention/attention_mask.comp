@@ -14,6 +14,7 @@ layout(local_size_x = 256, local_size_x_id = 0) in;
 #include "common/dtype.glsl"
 #include "common/index.glsl"
 #include "attention_mask.abi.h"
+#include "attention_masked.glsl"
 
 layout(binding = 0) readonly buffer Added { float added[]; };
 layout(binding = 1) readonly buffer Lengths { int key_lengths[]; };
@@ -35,7 +36,7 @@ void main()
     if ((p.what & LAT_ATTENTION_MASK_ADDED) != 0)
         v = added[p.mask_offset + batch * p.mask_stride[0] + head * p.mask_stride[1]
             + row * p.mask_stride[2] + key];
-    bool masked = v < -1e30;  // false for NaN
+    bool masked = v <= LAT_ATTENTION_MASKED;  // false for NaN
     if ((p.what & LAT_ATTENTION_MASK_LENGTHS) != 0)
         masked = masked || int(key) >= key_lengths[batch];
     if ((p.what & LAT_ATTENTION_MASK_CAUSAL) != 0)

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+//
+// linear: reference, cases, tolerances. Case parameters: i[0] the epilogue.
+//
+// Tolerance as for matmul; GELU multiplies what it is given by at most 1.13 and adds the error of its
+// erf, 4e-7 of |x| / 2.
+
+#include <math.h>
+#include "ops/reference.h"
+
+static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    return lattn_linear(ctx, in[0], in[1], in[2], (lattn_epilogue) c->i[0]);
+}
+
+static double gelu(double x)
+{
+    return 0.5 * x * (1 + erf(x / sqrt(2)));
+}
+
+static double before_gelu(const struct ot_array *in, int64_t row, int64_t column, double *magnitude)
+{
+    int64_t k = in[1].dim[1];
+    const double *x = in[0].v + row * k, *w = in[1].v + column * k;
+    double sum = in[2].v ? in[2].v[column] : 0;
+    *magnitude = fabs(sum);
+    for (int64_t q = 0; q < k; q++) {
+        sum += x[q] * w[q];
+        *magnitude += fabs(x[q] * w[q]);
+    }
+    return sum;
+}
+
+static void reference(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
+{
+    int64_t n = in[1].dim[0];
+    for (int64_t i = 0; i < out->n; i++) {
+        double magnitude, v = before_gelu(in, i / n, i % n, &magnitude);
+        out->v[i] = c->i[0] == LATTN_EPILOGUE_GELU ? gelu(v) : v;
+    }
+}
+
+static void bound(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
+{
+    int64_t n = in[1].dim[0];
+    for (int64_t i = 0; i < out->n; i++) {
+        double magnitude, v = before_gelu(in, i / n, i % n, &magnitude);
+        out->v[i] = magnitude * (double) (in[1].dim[1] + 2);
+        if (c->i[0] == LATTN_EPILOGUE_GELU)
+            out->v[i] = 1.13 * out->v[i] + 2 * fabs(v);
+    }
+}
+
+static double rows(const struct ot_case *c)
+{
+    const struct ot_input *x = &c->in[0];
+    return ot_numel(x) / (double) x->dim[x->rank - 1];
+}
+
+static double flops(const struct ot_case *c)
+{
+    return 2 * rows(c) * ot_numel(&c->in[1]);
+}
+
+static double bytes(const struct ot_case *c, size_t element)
+{
+    double out = rows(c) * (double) c->in[1].dim[0];
+    double bias = c->in[2].absent ? 0 : ot_numel(&c->in[2]);
+    return (ot_numel(&c->in[0]) + ot_numel(&c->in[1]) + bias + out) * (double) element;
+}
+
+// clang-format off
+#define XWB(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) } }
+#define XW(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n), .absent = true } }
+#define GELU .i = { LATTN_EPILOGUE_GELU }
+static const struct ot_case cases[] = {
+    { "empty", XWB(0, 3, 2) },
+    { "no_terms", XWB(3, 0, 2) },
+    { "one_element", XWB(1, 1, 1) },
+    { "one_element_gelu", XWB(1, 1, 1), GELU },
+    { "no_bias", XW(5, 7, 3) },
+    { "no_bias_gelu", XW(5, 7, 3), GELU },
+    { "vector", { { OT_DIMS(7) }, { OT_DIMS(3, 7) }, { OT_DIMS(3) } } },
+    { "tile_less_one", XWB(31, 15, 31) },
+    { "tile", XWB(32, 16, 32), GELU },
+    { "tile_and_one", XWB(33, 17, 33), GELU },
+    { "rows_of_a_run_and_one", XWB(65, 8, 65), GELU },
+    { "rank_4", { { OT_DIMS(2, 3, 5, 8) }, { OT_DIMS(6, 8) }, { OT_DIMS(6) } }, GELU },
+    { "x_transposed", { { OT_DIMS(20, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) } }, GELU },
+    { "x_sliced", { { OT_DIMS(3, 20, 24), .layout = OT_SLICED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) } } },
+    { "weight_transposed", { { OT_DIMS(20, 24) }, { OT_DIMS(18, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(18) } } },
+    { "x_expanded", { { OT_DIMS(3, 20, 24), .layout = OT_EXPANDED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) } } },
+    { "classifier", XWB(64, 128, 26) },
+    { "two_classes", XWB(16, 24, 2) },
+    { "few_tiles", XWB(600, 9, 7), .flags = OT_NO_GRAD },
+    { "wide_range_gelu", { { OT_DIMS(40, 2), .fill = OT_BIG }, { OT_DIMS(30, 2) }, { OT_DIMS(30) } }, GELU, .flags = OT_NO_GRAD },
+    { "special", { { OT_DIMS(40, 1), .fill = OT_SPECIAL }, { OT_DIMS(30, 1), .fill = OT_AWAY }, { OT_DIMS(30), .absent = true } },
+      .flags = OT_NO_GRAD },
+    { "special_bias", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80), .fill = OT_SPECIAL } }, .flags = OT_NO_GRAD },
+    { "integers", { { OT_DIMS(33, 40), .fill = OT_INTEGERS }, { OT_DIMS(35, 40), .fill = OT_INTEGERS },
+                    { OT_DIMS(35), .fill = OT_INTEGERS } }, .flags = OT_EXACT },
+    { "bert_mini_up", XWB(2048, 128, 512), GELU, .flags = OT_FULL | OT_BENCH },
+    { "bert_mini_down", XWB(2048, 512, 128), .flags = OT_FULL | OT_BENCH },
+    { "bert_base_up", XWB(4096, 768, 3072), GELU, .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+};
+// clang-format on
+
+const struct ot_op ot_op_linear = {
+    .name = "linear",
+    .n_inputs = 3,
+    .build = build,
+    .reference = reference,
+    .bound = bound,
+    .bytes = bytes,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = OT_COUNT(cases),
+    .tolerance = { .f32_rel = 2.4e-7 },
+    .grad_tolerance = { .f32_rel = 5e-6 },
+};

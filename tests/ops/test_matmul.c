@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+//
+// matmul and linear where the table of cases does not reach: bindings longer than the device allows,
+// accumulated gradients, split sums, refused arguments.
+
+#include "harness/harness.h"
+
+static lattn_tensor *normal(lattn_ctx *ctx, int rank, const int64_t *dims)
+{
+    lattn_tensor *t = lattn_zeros(ctx, LATTN_DTYPE_F32, rank, dims);
+    return t && !lattn_normal_(t, 0, 1) ? t : NULL;
+}
+
+static lattn_tensor *of_size(lattn_ctx *ctx, int64_t rows, int64_t columns)
+{
+    return normal(ctx, 2, (int64_t[]){ rows, columns });
+}
+
+static float *read(lattn_tensor *t, int64_t n)
+{
+    float *v = calloc((size_t) n + 1, sizeof *v);
+    EXPECT(t != NULL);
+    if (t && v)
+        EXPECT_OK(lattn_tensor_read_f32(t, v, n));
+    return v;
+}
+
+// ---- long bindings --------------------------------------------------------------------------------
+
+enum { M = 150, K = 90, N = 170 };
+
+// out, dA and dB of one product, each long enough to be cut on a device of 16 KiB bindings.
+struct results {
+    float *v[3];
+};
+
+static struct results multiply(lattn_ctx *ctx, const float *a, const float *b, const float *g)
+{
+    struct results r = { { NULL } };
+    lattn_tensor *ta = lt_tensor(ctx, 2, (int64_t[]){ M, K }, a);
+    lattn_tensor *tb = lt_tensor(ctx, 2, (int64_t[]){ K, N }, b);
+    lattn_tensor *tg = lt_tensor(ctx, 2, (int64_t[]){ M, N }, g), *grad[2] = { NULL, NULL };
+    if (!ta || !tb || !tg)
+        return r;
+    EXPECT_OK(lattn_tensor_set_requires_grad(ta, true));
+    EXPECT_OK(lattn_tensor_set_requires_grad(tb, true));
+    lattn_tensor *y = lattn_matmul(ctx, ta, tb), *in[] = { ta, tb };
+    EXPECT(y != NULL);
+    if (!y)
+        return r;
+    EXPECT_OK(lattn_grad(ctx, &y, &tg, 1, in, 2, false, grad));
+    r.v[0] = read(y, M * N);
+    r.v[1] = read(grad[0], M * K);
+    r.v[2] = read(grad[1], K * N);
+    return r;
+}
+
+static double largest_difference(const float *a, const float *b, int64_t n)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs((double) a[i] - (double) b[i]));
+    return worst;
+}
+
+GPU_TEST(matmul, bindings_longer_than_the_device_allows_are_cut)
+{
+    float *a = read(of_size(ctx, M, K), M * K), *b = read(of_size(ctx, K, N), K * N);
+    float *g = read(of_size(ctx, M, N), M * N);
+    struct results whole = multiply(ctx, a, b, g), cut = { { NULL } };
+
+    lattn_ctx *small = NULL;
+    setenv("LATTN_LIMITS", "max_binding_bytes=16384", 1);
+    EXPECT_OK(lattn_ctx_create(NULL, &small));
+    unsetenv("LATTN_LIMITS");
+    if (small)
+        cut = multiply(small, a, b, g);
+    const int64_t n[] = { M * N, M * K, K * N };
+    for (int i = 0; i < 3; i++) {
+        EXPECT(whole.v[i] && cut.v[i]);
+        if (whole.v[i] && cut.v[i])
+            EXPECT_NEAR(largest_difference(whole.v[i], cut.v[i], n[i]), 0, 1e-4);
+        free(whole.v[i]);
+        free(cut.v[i]);
+    }
+    lattn_ctx_destroy(&small);
+    free(a);
+    free(b);
+    free(g);
+}
+
+// ---- gradients that add up --------------------------------------------------------------------------
+
+GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
+{
+    lattn_tensor *x = of_size(ctx, 9, 7), *w = of_size(ctx, 5, 7),
+                 *b = normal(ctx, 1, (int64_t[]){ 5 });
+    REQUIRE(x && w && b);
+    EXPECT_OK(lattn_tensor_set_requires_grad(w, true));
+    EXPECT_OK(lattn_tensor_set_requires_grad(b, true));
+    float once[35], bias_once[5];
+    for (int pass = 1; pass <= 2; pass++) {
+        lattn_tensor *y = lattn_linear(ctx, x, w, b, LATTN_EPILOGUE_GELU);
+        EXPECT_OK(lattn_backward(ctx, lattn_sum(ctx, y, NULL, 0, false), NULL));
+        if (pass == 2)
+            break;
+        EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(w), once, 35));
+        EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(b), bias_once, 5));
+    }
+    for (int i = 0; i < 35; i++)
+        once[i] *= 2;
+    for (int i = 0; i < 5; i++)
+        bias_once[i] *= 2;
+    lt_expect_near(ctx, lattn_tensor_grad(w), once, 35, 1e-5);
+    lt_expect_near(ctx, lattn_tensor_grad(b), bias_once, 5, 1e-5);
+}
+
+// Few tiles and a long sum: k is split, and the parts are added in order.
+GPU_TEST(matmul, split_sums_are_exact_for_integers)
+{
+    enum { LONG = 20000 };
+    float *a = calloc(LONG * 2, sizeof *a), *b = calloc(LONG * 2, sizeof *b), want[4] = { 0 };
+    REQUIRE(a && b);
+    for (int i = 0; i < LONG * 2; i++) {
+        a[i] = (float) (i % 7 - 3);
+        b[i] = (float) (i % 5 - 2);
+    }
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < LONG; k++)
+            want[i] += a[i / 2 * LONG + k] * b[k * 2 + i % 2];
+    lattn_tensor *y = lattn_matmul(ctx, lt_tensor(ctx, 2, (int64_t[]){ 2, LONG }, a),
+        lt_tensor(ctx, 2, (int64_t[]){ LONG, 2 }, b));
+    lt_expect_near(ctx, y, want, 4, 0);
+    free(a);
+    free(b);
+}
+
+// ---- refused ----------------------------------------------------------------------------------------
+
+GPU_TEST(matmul, inner_dimensions_must_agree)
+{
+    EXPECT(!lattn_matmul(ctx, of_size(ctx, 2, 3), of_size(ctx, 4, 2)));
+    lt_expect_error(
+        ctx, LATTN_ERR_SHAPE, "matmul: [2, 3] x [4, 2]: inner dimensions 3 and 4 differ");
+}
+
+GPU_TEST(matmul, leading_dimensions_must_broadcast)
+{
+    lattn_tensor *a = normal(ctx, 3, (int64_t[]){ 2, 3, 4 });
+    EXPECT(!lattn_matmul(ctx, a, normal(ctx, 3, (int64_t[]){ 3, 4, 5 })));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "leading dimensions do not broadcast");
+}
+
+GPU_TEST(matmul, dtypes_must_agree)
+{
+    lattn_tensor *i = lattn_from_i32(ctx, 2, (int64_t[]){ 1, 2 }, (int32_t[]){ 1, 2 });
+    EXPECT(!lattn_matmul(ctx, of_size(ctx, 2, 1), i));
+    lt_expect_error(ctx, LATTN_ERR_DTYPE, "matmul: dtypes f32 and i32 differ");
+    EXPECT(!lattn_matmul(ctx, i, i));
+    lt_expect_error(ctx, LATTN_ERR_DTYPE, "matmul: dtype i32");
+}
+
+GPU_TEST(matmul, a_number_is_no_matrix)
+{
+    EXPECT(!lattn_matmul(ctx, normal(ctx, 0, NULL), of_size(ctx, 1, 1)));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "a number is no matrix");
+}
+
+GPU_TEST(matmul, null_gives_null)
+{
+    EXPECT(!lattn_matmul(ctx, NULL, NULL) && !lattn_linear(ctx, NULL, NULL, NULL, 0));
+}
+
+GPU_TEST(linear, shapes_must_fit)
+{
+    lattn_tensor *x = of_size(ctx, 2, 3);
+    EXPECT(!lattn_linear(ctx, x, of_size(ctx, 5, 4), NULL, LATTN_EPILOGUE_NONE));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "linear: x [2, 3], weight [5, 4], bias none");
+    EXPECT(!lattn_linear(
+        ctx, x, of_size(ctx, 5, 3), normal(ctx, 1, (int64_t[]){ 4 }), LATTN_EPILOGUE_NONE));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "bias is not [out]");
+    EXPECT(!lattn_linear(ctx, x, of_size(ctx, 5, 3), NULL, (lattn_epilogue) 7));
+    lt_expect_error(ctx, LATTN_ERR_ARG, "linear: no epilogue 7");
+}
