@@ -81,7 +81,7 @@ check_canaries() {
 }
 
 count_one() {
-    echo "canary 1 0 0" >>"$logs/$job.counts"
+    echo "check 1 0 0" >>"$logs/$job.counts"
 }
 
 # run_suite FOLDER LABELS: ctest on the build in FOLDER, only tests with one of these labels.
@@ -99,6 +99,8 @@ build_release() {
 
 job_gcc() {
     use_lavapipe
+    rm -f "$logs/pipelines"
+    export LATTN_TEST_PIPELINES="$logs/pipelines"
     run_suite "$release" 'unit|gpu|e2e'
 }
 
@@ -113,9 +115,9 @@ job_modern() {
     [ -x "$stack_run" ] || skip_job "no unpacked stack (third_party/modern_stack.sh)"
     use_driver "$build/modern/lvp_icd.json"
     export LATTN_TEST_WRAPPER="$stack_run"
-    run_suite "$modern" 'gpu|e2e' || return 1
+    run_suite "$release" 'gpu|e2e' || return 1
     use_validation
-    check_canaries && run_suite "$modern" gpu
+    check_canaries && run_suite "$release" gpu
 }
 
 job_swiftshader() {
@@ -162,15 +164,19 @@ job_asan() {
     run_suite "$build/asan" 'unit|gpu|fuzz'
 }
 
+# With the specialisation constants that the suite used, when the gcc job has recorded them.
 job_amd() {
     [ -s "$build/radv/list" ] || skip_job "no RADV null device (third_party/radv_null.sh)"
     use_driver ""
     unset VK_DRIVER_FILES VK_ICD_FILENAMES
+    pipelines=$logs/pipelines.once
+    [ ! -f "$logs/pipelines" ] || sort -u "$logs/pipelines" >"$pipelines"
     while read -r label families; do
         for family in $families; do
             program=$release/tests/lattn-amd
-            [ "$label" != unpacked ] || program=$modern/tests/lattn-amd
-            RADV_FORCE_FAMILY=$family "$build/radv/run-$label" "$program" || return 1
+            RADV_FORCE_FAMILY=$family "$build/radv/run-$label" "$program" "$pipelines" ||
+                return 1
+            count_one
         done
     done <"$build/radv/list"
 }
@@ -237,7 +243,6 @@ run_job() {
 run_jobs() {
     [ "${1:-}" != --list ] || { for job in $job_names; do printf '%-12s %s\n' "$job" "$(describe "$job")"; done; return; }
     release=$build/release
-    modern=$build/release
     logs=$build/logs
     mkdir -p "$logs"
     rm -f "$logs/sums"

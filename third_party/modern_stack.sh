@@ -57,9 +57,12 @@ cat >"$dir/run" <<END
 program=\$(command -v "\$1") || { echo "\$0: no program \$1" >&2; exit 127; }
 shift
 host=\$(ldd "\$program" | sed -n 's|.*=> \(/.*\)/[^/]* (.*|\1|p' | sort -u | paste -s -d :)
-VK_DRIVER_FILES=\${MODERN_ICD:-$dir/lvp_icd.json}
-VK_ICD_FILENAMES=\$VK_DRIVER_FILES
-export VK_DRIVER_FILES VK_ICD_FILENAMES
+# A test that starts a command may have chosen another driver on purpose.
+if [ "\${LATTN_TEST_WRAPPER:-}" != "$dir/run" ]; then
+    VK_DRIVER_FILES=\${MODERN_ICD:-$dir/lvp_icd.json}
+    VK_ICD_FILENAMES=\$VK_DRIVER_FILES
+    export VK_DRIVER_FILES VK_ICD_FILENAMES
+fi
 export VK_LOADER_LAYERS_DISABLE=~implicit~
 export LATTN_TEST_WRAPPER="$dir/run"
 exec "$linker" --library-path "$libraries\${host:+:\$host}" "\$program" "\$@"

@@ -351,6 +351,17 @@ lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir)
     return lat_pipeline_cache_open(dev, cache_dir, &t->cache);
 }
 
+void lat_pipelines_each(
+    struct lat_device *dev, void (*fn)(void *user, const struct lat_pipeline *p), void *user)
+{
+    struct lat_pipelines *t = dev->pipelines;
+    lat_mutex_lock(t->lock);
+    for (size_t i = 0; i < t->entries.n; i++)
+        if (t->entries.items[i]->state == READY)
+            fn(user, &t->entries.items[i]->pipeline);
+    lat_mutex_unlock(t->lock);
+}
+
 void lat_pipelines_destroy(struct lat_device *dev)
 {
     struct lat_pipelines *t = dev->pipelines;

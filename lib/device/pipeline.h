@@ -36,6 +36,10 @@ lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipe
 lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir);  // by device.c
 void lat_pipelines_destroy(struct lat_device *dev);  // saves the cache
 
+// Calls fn for every pipeline made so far, in the order they were asked for.
+void lat_pipelines_each(
+    struct lat_device *dev, void (*fn)(void *user, const struct lat_pipeline *p), void *user);
+
 // Registers, spills and so on, where VK_KHR_pipeline_executable_properties is there. The
 // SPIR-V the pipeline was made from must still be alive.
 struct lat_pipeline_stat {

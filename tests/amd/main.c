@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// lattn-amd: compiles every kernel but the cpu ones with the driver it finds, at each subgroup size the
-// driver can be asked for, and prints registers and spills. Fails when one does not compile or spills.
+// lattn-amd [PIPELINES]: compiles every kernel but the cpu ones with the driver it finds, at each
+// subgroup size the driver can be asked for, and prints registers and spills. Fails when one does not
+// compile or spills.
 //
 // Meant for RADV's null device (third_party/radv_null.sh): AMD's compiler, no AMD card. Nothing runs.
-// Kernels are compiled with the default specialisation constants, which are those of GPUs.
+// Each kernel is compiled with the defaults of its specialisation constants, and with every set of
+// constants that PIPELINES lists: the tests write that file (LATTN_TEST_PIPELINES). Sets of
+// cooperative-matrix kernels are not used: matrix shapes belong to the device that chose them.
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +17,12 @@
 #include "lat_shaders.h"
 #include "spirv/module.h"
 
-enum { MAX_STATS = 64 };
+enum { MAX_STATS = 64, COOPERATIVE_MATRIX = 6022 };
+
+// A set of specialisation constants; n = 0 means the defaults.
+struct constants {
+    uint32_t n, values[LAT_MAX_SPEC];
+};
 
 struct totals {
     int n_compiled, n_left_out, n_bad;
@@ -62,59 +70,76 @@ static bool has_features(
     return true;
 }
 
-// Compiles one kernel and looks at the driver's statistics.
-static void compile(struct lat_device *dev, const struct lat_shader *shader,
-    const struct lat_spirv *spirv, uint32_t subgroup_size, struct totals *all)
+// A kernel and how to compile it.
+struct work {
+    const struct lat_shader *shader;
+    const struct lat_spirv *spirv;
+    struct constants constants;
+};
+
+static void print_statistics(
+    const struct work *w, const struct lat_pipeline_stat *stats, int n, struct totals *all)
 {
-    struct sv_module module;
-    const char *lacking = "";
-    if (!sv_read(spirv->words, spirv->n_words, &module)) {
-        printf("%s: no SPIR-V that can be read\n", shader->name);
-        all->n_bad++;
-        return;
+    bool spills = false;
+    for (int i = 0; i < n; i++) {
+        const char *name = stats[i].name;
+        bool spill = strstr(name, "pilled") || strstr(name, "Scratch");
+        bool registers = strcmp(name, "VGPRs") == 0;
+        if (spill || registers || strcmp(name, "Occupancy") == 0 ||
+            strcmp(name, "Instructions") == 0 || strncmp(name, "LDS", 3) == 0)
+            printf(" %s %g,", name, stats[i].value);
+        spills |= spill && stats[i].value > 0;
+        if (registers && stats[i].value > all->most_registers) {
+            all->most_registers = stats[i].value;
+            all->most_registers_in = w->shader->name;
+        }
     }
-    if (!has_features(&dev->caps, &module, &lacking)) {
-        printf("%s %d %d: left out, no %s\n", shader->name, spirv->t, spirv->u, lacking);
-        all->n_left_out++;
-        return;
-    }
+    printf("%s\n", spills ? " SPILLS" : n == 0 ? " NO STATISTICS" : "");
+    all->n_bad += spills || n == 0;
+}
+
+static void compile(
+    struct lat_device *dev, const struct work *w, uint32_t subgroup_size, struct totals *all)
+{
     struct lat_pipeline_key key = {
-        .spirv = spirv,
-        .name = shader->name,
+        .spirv = w->spirv,
+        .name = w->shader->name,
         .n_bindings = LAT_MAX_BINDINGS,
         .push_bytes = LAT_MAX_PUSH_BYTES,
+        .n_spec = w->constants.n,
         .subgroup_size = subgroup_size,
         .full_subgroups = subgroup_size != 0,
     };
+    memcpy(key.spec, w->constants.values, sizeof key.spec);
     struct lat_pipeline *pipeline = NULL;
     struct lat_pipeline_stat stats[MAX_STATS];
     int n = 0;
+    printf("%-36s %2d %2d wave%-3u (", w->shader->name, w->spirv->t, w->spirv->u, subgroup_size);
+    for (uint32_t i = 0; i < w->constants.n; i++)
+        printf("%s%u", i ? " " : "", w->constants.values[i]);
+    printf(")");
     if (lat_pipeline_get(dev, &key, &pipeline) ||
         lat_pipeline_stats(dev, pipeline, stats, MAX_STATS, &n)) {
-        printf("%s %d %d: %s\n", shader->name, spirv->t, spirv->u, lat_err_text());
+        printf(" FAILED: %s\n", lat_err_text());
         all->n_bad++;
         return;
     }
     all->n_compiled++;
-    printf("%-40s %2d %2d wave%-3u", shader->name, spirv->t, spirv->u, subgroup_size);
-    for (int i = 0; i < n; i++) {
-        bool spill = strstr(stats[i].name, "pilled") || strstr(stats[i].name, "Scratch");
-        bool registers = strcmp(stats[i].name, "VGPRs") == 0;
-        if (spill || registers || strcmp(stats[i].name, "Occupancy") == 0 ||
-            strcmp(stats[i].name, "Instructions") == 0 || strncmp(stats[i].name, "LDS", 3) == 0)
-            printf(" %s %g,", stats[i].name, stats[i].value);
-        if (spill && stats[i].value > 0) {
-            printf(" SPILLS");
-            all->n_bad++;
-        }
-        if (registers && stats[i].value > all->most_registers) {
-            all->most_registers = stats[i].value;
-            all->most_registers_in = shader->name;
-        }
-    }
-    printf("\n");
-    if (n == 0)
-        all->n_bad++;
+    print_statistics(w, stats, n, all);
+}
+
+// At every subgroup size; where the workgroup does not divide into full ones, as the driver likes.
+static void compile_all_sizes(struct lat_device *dev, const struct work *w, struct totals *all)
+{
+    const struct lat_caps *caps = &dev->caps;
+    if (!caps->subgroup_size_control)
+        compile(dev, w, 0, all);
+    for (uint32_t size = caps->min_subgroup_size;
+         caps->subgroup_size_control && size && size <= caps->max_subgroup_size; size *= 2)
+        if (w->constants.n == 0 || w->constants.values[0] % size == 0)
+            compile(dev, w, size, all);
+        else
+            compile(dev, w, 0, all);
 }
 
 static bool is_for_cpu(const struct lat_shader *shader)
@@ -123,7 +148,46 @@ static bool is_for_cpu(const struct lat_shader *shader)
     return n > 4 && strcmp(shader->name + n - 4, "_cpu") == 0;
 }
 
-int main(void)
+// The kernel's lines of the recorded pipelines.
+static void compile_recorded(
+    struct lat_device *dev, struct work *w, FILE *recorded, struct totals *all)
+{
+    char name[128];
+    int t, u;
+    rewind(recorded);
+    while (fscanf(recorded, "%127s %d %d %u", name, &t, &u, &w->constants.n) == 4 &&
+           w->constants.n <= LAT_MAX_SPEC) {
+        for (uint32_t i = 0; i < w->constants.n; i++)
+            if (fscanf(recorded, "%u", &w->constants.values[i]) != 1)
+                return;
+        if (w->constants.n && strcmp(name, w->shader->name) == 0 && t == w->spirv->t &&
+            u == w->spirv->u)
+            compile_all_sizes(dev, w, all);
+    }
+}
+
+static void compile_kernel(struct lat_device *dev, const struct lat_shader *shader, int variant,
+    FILE *recorded, struct totals *all)
+{
+    struct work w = { .shader = shader, .spirv = &shader->variants[variant] };
+    struct sv_module module;
+    const char *lacking = "";
+    if (!sv_read(w.spirv->words, w.spirv->n_words, &module)) {
+        printf("%s: no SPIR-V that can be read\n", shader->name);
+        all->n_bad++;
+        return;
+    }
+    if (!has_features(&dev->caps, &module, &lacking)) {
+        printf("%s %d %d: left out, no %s\n", shader->name, w.spirv->t, w.spirv->u, lacking);
+        all->n_left_out++;
+        return;
+    }
+    compile_all_sizes(dev, &w, all);
+    if (recorded && !sv_has_capability(&module, COOPERATIVE_MATRIX))
+        compile_recorded(dev, &w, recorded, all);
+}
+
+int main(int argc, char **argv)
 {
     struct lat_device *dev = NULL;
     lattn_vulkan_handles loader = { 0 };
@@ -143,21 +207,15 @@ int main(void)
         lat_device_close(&dev);
         return 1;
     }
+    FILE *recorded = argc > 1 ? fopen(argv[1], "r") : NULL;
     struct totals all = { .most_registers_in = "" };
-    for (int i = 0; lat_shaders[i]; i++) {
-        if (is_for_cpu(lat_shaders[i]))
-            continue;
-        for (int v = 0; v < lat_shaders[i]->n_variants; v++) {
-            const struct lat_spirv *spirv = &lat_shaders[i]->variants[v];
-            if (!caps->subgroup_size_control)
-                compile(dev, lat_shaders[i], spirv, 0, &all);
-            for (uint32_t size = caps->min_subgroup_size;
-                 caps->subgroup_size_control && size && size <= caps->max_subgroup_size; size *= 2)
-                compile(dev, lat_shaders[i], spirv, size, &all);
-        }
-    }
+    for (int i = 0; lat_shaders[i]; i++)
+        for (int v = 0; v < lat_shaders[i]->n_variants && !is_for_cpu(lat_shaders[i]); v++)
+            compile_kernel(dev, lat_shaders[i], v, recorded, &all);
     printf("amd: %s: %d pipelines, %d left out, %d bad; most registers %g in %s\n", caps->info.name,
         all.n_compiled, all.n_left_out, all.n_bad, all.most_registers, all.most_registers_in);
+    if (recorded)
+        fclose(recorded);
     lat_device_close(&dev);
     return all.n_bad || !all.n_compiled;
 }
