@@ -4,17 +4,13 @@
 
 #include "ops/optest.h"
 
-#ifndef OT_TABLE
-#define OT_TABLE "ops/ops.def"
-#endif
-
 #define LAT_OP(name, kind) extern const struct ot_op ot_op_##name;
-#include OT_TABLE
+#include "ops/ops.def"
 #undef LAT_OP
 
 const struct ot_op *const ot_ops[] = {
 #define LAT_OP(name, kind) &ot_op_##name,
-#include OT_TABLE
+#include "ops/ops.def"
 #undef LAT_OP
     NULL,
 };

@@ -31,8 +31,4 @@ static void run(lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op)
     GPU_TEST(ops, name##_check) { run(ctx, OT_CHECK, &ot_op_##name); }               \
     GPU_TEST(ops, name##_grad) { run(ctx, OT_GRAD, &ot_op_##name); }
 // clang-format on
-#ifdef OT_TABLE
-#include OT_TABLE
-#else
 #include "ops/ops.def"
-#endif
