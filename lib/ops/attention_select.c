@@ -48,9 +48,10 @@ static double cost_of_cpu(const struct lat_problem *p)
 
 static bool admits_subgroup(const struct lat_problem *p)
 {
-    static const int64_t most_in_registers[] = { 64, 64, 32 };  // head size, per pass
-    return lat_subgroup_size_known(p->caps) &&
-           (p->caps->is_cpu || p->size[HEAD_SIZE] <= most_in_registers[p->size[PASS]]);
+    // Up to 64 everywhere: larger rows take CPU drivers before Mesa 26 many seconds to compile.
+    static const int64_t most_on_gpu[] = { 64, 64, 32 };  // head size, per pass
+    int64_t most = p->caps->is_cpu ? 64 : most_on_gpu[p->size[PASS]];
+    return lat_subgroup_size_known(p->caps) && p->size[HEAD_SIZE] <= most;
 }
 
 static bool admits_cpu(const struct lat_problem *p)
