@@ -38,11 +38,11 @@ system_icd() {
 # The environment of a test: one driver, none of the machine's implicit layers, own caches.
 use_driver() {
     export VK_DRIVER_FILES="$1" VK_ICD_FILENAMES="$1" VK_LOADER_LAYERS_DISABLE="~implicit~"
-    export LATTN_CACHE_DIR="$build/cache/$job" MESA_SHADER_CACHE_DIR="$build/cache/$job"
+    export LATTN_CACHE_DIR="$build/cache/$job" MESA_SHADER_CACHE_DIR="$build/cache/mesa"
     export LATTN_TEST_NEED_DEVICE=1 LATTN_TEST_COUNTS="$logs/$job.counts"
     # ctest runs a process per core already.
     export LP_NUM_THREADS=1
-    mkdir -p "$build/cache/$job"
+    mkdir -p "$build/cache/$job" "$build/cache/mesa"
 }
 
 use_lavapipe() {
