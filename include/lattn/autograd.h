@@ -90,7 +90,7 @@ LATTN_API void lattn_shader_destroy(lattn_shader_code **shader);
 // One dispatch of a user's kernel.
 typedef struct lattn_custom_dispatch {
     lattn_shader_code *shader;
-    lattn_tensor *read[LATTN_CUSTOM_MAX_TENSORS];   // contiguous; bindings 0 .. n_read-1
+    lattn_tensor *read[LATTN_CUSTOM_MAX_TENSORS];  // contiguous; bindings 0 .. n_read-1
     int n_read;
     lattn_tensor *write[LATTN_CUSTOM_MAX_TENSORS];  // bindings n_read .. n_read+n_write-1
     int n_write;

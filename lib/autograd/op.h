@@ -33,11 +33,11 @@ struct lat_op {
     int n_outputs;  // the first is the result; more are workspace kept for backward
     size_t attr_bytes;
     uint32_t keep_in, keep_out;  // bit i: backward needs in[i] / out[i]
-    uint32_t strided_in;         // bit i: forward takes in[i] with any strides; others are made contiguous
-    uint32_t no_grad_in;         // bit i: in[i] never has a gradient (indices, masks)
-    uint32_t strided_grad_out;   // bit i: backward takes grad_out[i] with any strides
-    uint32_t can_accumulate;     // bit i: backward can add to grad_in[i] itself
-    bool is_view;                // out[0] shares in[0]'s memory: infer makes it, forward is NULL
+    uint32_t strided_in;  // bit i: forward takes in[i] with any strides; others are made contiguous
+    uint32_t no_grad_in;  // bit i: in[i] never has a gradient (indices, masks)
+    uint32_t strided_grad_out;  // bit i: backward takes grad_out[i] with any strides
+    uint32_t can_accumulate;    // bit i: backward can add to grad_in[i] itself
+    bool is_view;               // out[0] shares in[0]'s memory: infer makes it, forward is NULL
 
     // infer checks inputs and allocates outputs; forward records dispatches for out; backward
     // records dispatches for grad_in. Statuses are for errors from below; what the user did wrong

@@ -22,26 +22,26 @@ struct lat_edge {
 };
 
 struct lat_result {
-    lattn_tensor handle;    // storage only where kept for backward
+    lattn_tensor handle;  // storage only where kept for backward
     uint64_t version;
-    lattn_tensor *grad;     // during a backward: sum of the gradients that have arrived
+    lattn_tensor *grad;  // during a backward: sum of the gradients that have arrived
 };
 
 struct lat_node {
     lattn_ctx *ctx;
     const struct lat_op *op;
     void *attr;
-    const char *name;       // of the op, for sentences
-    const char *path;       // module path at the time of the call
+    const char *name;  // of the op, for sentences
+    const char *path;  // module path at the time of the call
     uint64_t serial;
     int refs;
     int n_inputs, n_outputs;
     struct lat_edge *in;
     struct lat_result *out;
-    bool freed;             // what it kept was given up by a backward
+    bool freed;  // what it kept was given up by a backward
 
-    uint64_t pass;          // the last backward that visited it
-    bool needed;            // in that backward
+    uint64_t pass;  // the last backward that visited it
+    bool needed;    // in that backward
 
     struct lat_node *next, *prev;  // live nodes; next also among the free ones
     struct lat_node *doomed;       // the next one without references

@@ -8,7 +8,7 @@
 // registry.c: every op of ops.def, by row.
 struct lat_op_row {
     const char *name;
-    const char *kind;          // folder of its shaders
+    const char *kind;  // folder of its shaders
     const struct lat_op *op;
 };
 extern const struct lat_op_row lat_op_table[];

@@ -64,8 +64,8 @@ struct lattn_ctx {
 
     struct lat_guards *guards;  // NULL unless LATTN_CHECK=guard (guard.c)
 
-    bool capturing;         // inside lattn_graph_create
-    size_t capture_marks;   // steps that were open when fn was called
+    bool capturing;        // inside lattn_graph_create
+    size_t capture_marks;  // steps that were open when fn was called
     int no_grad_depth;
     bool training;
 

@@ -17,8 +17,8 @@ struct lat_split {
     uint32_t rows_per_group;  // x workgroups = ceil(rows / rows_per_group) * groups_per_row
     uint32_t groups_per_row;  // 0 means 1
     uint64_t row_elements[LAT_MAX_BINDINGS];  // of binding i; 0 = needed whole every time
-    uint16_t push_n_rows;     // byte offset in the push block of the u32 row count
-    uint16_t push_row0;       // of the u32 index of the first row; LAT_NO_OFFSET = shader has none
+    uint16_t push_n_rows;                     // byte offset in the push block of the u32 row count
+    uint16_t push_row0;  // of the u32 index of the first row; LAT_NO_OFFSET = shader has none
 };
 
 struct lat_kernel {
@@ -34,7 +34,8 @@ struct lat_kernel {
     // kernels that index with strides. 0 = none: then a view that misses the device's offset
     // alignment is copied to aligned memory first (and back, when written).
     uint16_t push_offset[LAT_MAX_BINDINGS];
-    uint32_t push_offset_unit;  // elements in one unit of those offsets, which divides them; 0 means 1
+    uint32_t
+        push_offset_unit;  // elements in one unit of those offsets, which divides them; 0 means 1
     // Byte offset in the push block of the two u32 that receive binding i's device address;
     // 0 = none. Only strategies that need caps.buffer_address.
     uint16_t push_address[LAT_MAX_BINDINGS];
@@ -84,16 +85,16 @@ int lat_strategy_kind_of(const char *name);  // -1 = no such strategy
 struct lat_problem {
     const struct lat_caps *caps;
     lattn_dtype dtype;
-    int64_t size[6];   // meaning is the op's (for matmul: batch, m, n, k, transposes)
+    int64_t size[6];  // meaning is the op's (for matmul: batch, m, n, k, transposes)
 };
 
 // A row of an op's selection table. The admissible row with the least cost runs.
 struct lat_strategy {
     enum lat_strategy_kind kind;
-    const char *detail;  // tile or form, "64x64"; "" if there is only one
+    const char *detail;                           // tile or form, "64x64"; "" if there is only one
     bool (*admits)(const struct lat_problem *p);  // NULL = always
     double (*cost)(const struct lat_problem *p);  // seconds up to a factor; NULL = 1
-    const void *config;  // the op's own: shader, tile sizes
+    const void *config;                           // the op's own: shader, tile sizes
 };
 
 // Index of the chosen row. LATTN_DISABLE=name,... takes strategies out (never base);

@@ -8,7 +8,10 @@
 #include "tensor/accumulate.abi.h"
 #include <string.h>
 
-enum { WORKGROUP = 256, PER_GROUP = LAT_ACCUMULATE_RUN * WORKGROUP };  // elements that one of accumulate adds
+enum {
+    WORKGROUP = 256,
+    PER_GROUP = LAT_ACCUMULATE_RUN * WORKGROUP
+};  // elements that one of accumulate adds
 
 static struct lat_range whole_range(const lattn_tensor *t)
 {

@@ -12,16 +12,16 @@ struct lat_storage {
     uint64_t offset;          // of this storage in block, in bytes: parameters live in arenas
     uint64_t bytes;
     uint64_t version;
-    int grad_users;           // gradients on their way in backward that lie here (backward.c)
-    bool kept;                // KEPT memory, so it has an address and a place of its own
-    bool guarded;             // LATTN_CHECK=guard: a band of LAT_GUARD_BYTES on each side
-    struct lat_storage *next; // among the free ones
+    int grad_users;            // gradients on their way in backward that lie here (backward.c)
+    bool kept;                 // KEPT memory, so it has an address and a place of its own
+    bool guarded;              // LATTN_CHECK=guard: a band of LAT_GUARD_BYTES on each side
+    struct lat_storage *next;  // among the free ones
 };
 
 struct lattn_tensor {
     lattn_ctx *ctx;
     struct lat_storage *storage;
-    int64_t offset;  // elements from the storage's start
+    int64_t offset;     // elements from the storage's start
     lattn_dtype dtype;  // storage is NULL where only shape and dtype are known (lat_call, backward)
     int rank;
     int64_t dim[LATTN_MAX_RANK];
@@ -29,13 +29,13 @@ struct lattn_tensor {
     int refs;
 
     // autograd's members; the tensor layer only releases them
-    bool requires_grad;      // a leaf that wants a gradient, or a result that leads to one
-    lattn_tensor *grad;      // leaf: accumulated gradient memory (kept once made)
-    bool grad_ready;         // leaf: grad holds a value; else the next backward writes it
-    struct lat_node *node;   // what made this tensor; NULL for leaves
+    bool requires_grad;     // a leaf that wants a gradient, or a result that leads to one
+    lattn_tensor *grad;     // leaf: accumulated gradient memory (kept once made)
+    bool grad_ready;        // leaf: grad holds a value; else the next backward writes it
+    struct lat_node *node;  // what made this tensor; NULL for leaves
     int node_output;
 
-    lattn_tensor *next;      // among the free handles
+    lattn_tensor *next;  // among the free handles
 };
 
 // ---- creating (storage.c, tensor.c) -----------------------------------------------------------
@@ -44,12 +44,12 @@ struct lattn_tensor {
 lattn_tensor *lat_tensor_new(lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims);
 // A view of t's storage, owned by the step. Strides and offset in elements, offset from the start
 // of the storage (a view that does not move it passes t->offset).
-lattn_tensor *lat_tensor_view(lattn_tensor *t, int rank, const int64_t *dims, const int64_t *strides,
-    int64_t offset);
+lattn_tensor *lat_tensor_view(
+    lattn_tensor *t, int rank, const int64_t *dims, const int64_t *strides, int64_t offset);
 // Points t at other memory of the same size (parameters moving into an arena): block is retained.
 lattn_status lat_tensor_rebase(lattn_tensor *t, struct lat_block *block, uint64_t byte_offset);
-lattn_tensor *lat_tensor_ref(lattn_tensor *t);      // one more reference; NULL stays NULL
-void lat_tensor_unref(lattn_tensor *t);             // accepts NULL
+lattn_tensor *lat_tensor_ref(lattn_tensor *t);  // one more reference; NULL stays NULL
+void lat_tensor_unref(lattn_tensor *t);         // accepts NULL
 // In place changes go through here: bumps the version.
 void lat_tensor_touch(lattn_tensor *t);
 // A tensor with KEPT memory and one reference, owned by the caller.
@@ -100,10 +100,11 @@ int64_t lat_dim(const lattn_tensor *t, int d);  // negative counts from the last
 int64_t lat_numel(const lattn_tensor *t);
 bool lat_is_contiguous(const lattn_tensor *t);
 bool lat_same_shape(const lattn_tensor *a, const lattn_tensor *b);
-int64_t lat_numel_of(int rank, const int64_t *dims);            // -1 on overflow or a negative size
+int64_t lat_numel_of(int rank, const int64_t *dims);  // -1 on overflow or a negative size
 void lat_contiguous_strides(int rank, const int64_t *dims, int64_t *strides);
 // NumPy's rule; false when they do not fit.
-bool lat_broadcast(int rank_a, const int64_t *a, int rank_b, const int64_t *b, int *rank, int64_t *dims);
+bool lat_broadcast(
+    int rank_a, const int64_t *a, int rank_b, const int64_t *b, int *rank, int64_t *dims);
 // "[32, 12, 128, 64]" into a static-size buffer that the caller gives; returns text.
 enum { LAT_SHAPE_TEXT = 128 };
 const char *lat_shape_text(char text[LAT_SHAPE_TEXT], int rank, const int64_t *dims);
@@ -115,7 +116,7 @@ int lat_collapse(int rank, int64_t *dims, int n, int64_t (*strides)[LATTN_MAX_RA
 // ---- dtype.c --------------------------------------------------------------------------------------
 
 bool lat_is_float(lattn_dtype dtype);
-uint16_t lat_f16_from_f32(float v);   // to nearest even
+uint16_t lat_f16_from_f32(float v);  // to nearest even
 float lat_f32_from_f16(uint16_t v);
 uint16_t lat_bf16_from_f32(float v);  // to nearest even; NaN stays NaN
 float lat_f32_from_bf16(uint16_t v);
@@ -134,12 +135,13 @@ lattn_tensor *lat_view_expand(lattn_tensor *t, int rank, const int64_t *dims);
 
 // ---- prim.c, copy.c: raw device work, no tape ---------------------------------------------------------------
 
-lattn_status lat_prim_fill(lattn_tensor *t, double value);             // any strides
-lattn_status lat_prim_copy(lattn_tensor *dst, lattn_tensor *src);      // any strides and dtypes, broadcast
+lattn_status lat_prim_fill(lattn_tensor *t, double value);  // any strides
+lattn_status lat_prim_copy(
+    lattn_tensor *dst, lattn_tensor *src);  // any strides and dtypes, broadcast
 lattn_status lat_prim_accumulate(lattn_tensor *dst, lattn_tensor *src);  // dst += src, contiguous
 // dst = a + b, contiguous, one dtype; dst may be a or b.
 lattn_status lat_prim_add(lattn_tensor *dst, lattn_tensor *a, lattn_tensor *b);
-lattn_tensor *lat_prim_contiguous(lattn_tensor *t);                    // t itself when it already is
+lattn_tensor *lat_prim_contiguous(lattn_tensor *t);  // t itself when it already is
 // Contiguous, and made of whole words at word offsets: what transfer commands take.
 bool lat_is_words(const lattn_tensor *t);
 // ERR_UNSUPPORTED for more elements than kernels count.
