@@ -70,50 +70,8 @@ void lt_device_end(void)
             lattn_error(shared));
 }
 
-// ---- what was compiled ----------------------------------------------------------------------------
-
-static bool find_variant(const struct lat_spirv *spirv, const struct lat_shader **shader,
-    const struct lat_spirv **variant)
-{
-    for (int i = 0; lat_shaders[i]; i++)
-        for (int v = 0; v < lat_shaders[i]->n_variants; v++)
-            if (&lat_shaders[i]->variants[v] == spirv) {
-                *shader = lat_shaders[i];
-                *variant = spirv;
-                return true;
-            }
-    return false;  // SPIR-V of a test or a user
-}
-
-static void write_pipeline(void *user, const struct lat_pipeline *p)
-{
-    const struct lat_pipeline_key *key = &p->key;
-    const struct lat_shader *shader;
-    const struct lat_spirv *variant;
-    FILE *file = user;
-    if (!find_variant(key->spirv, &shader, &variant))
-        return;
-    fprintf(file, "%s %d %d %u", shader->name, variant->t, variant->u, key->n_spec);
-    for (uint32_t i = 0; i < key->n_spec; i++)
-        fprintf(file, " %u", key->spec[i]);
-    fprintf(file, "\n");
-}
-
-// Every pipeline that the tests needed, with its specialisation constants: LATTN_TEST_PIPELINES names a
-// file that lattn-amd reads, so that AMD's compiler sees the tiles and forms that really run.
-static void append_pipelines(void)
-{
-    const char *path = getenv("LATTN_TEST_PIPELINES");
-    FILE *file = shared && path ? fopen(path, "a") : NULL;
-    if (!file)
-        return;
-    lat_pipelines_each(shared->dev, write_pipeline, file);
-    fclose(file);
-}
-
 void lt_device_close(void)
 {
-    append_pipelines();
     lattn_ctx_destroy(&shared);
     asked = false;
 }

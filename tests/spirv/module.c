@@ -36,6 +36,7 @@ enum {
     STORAGE_BUFFER = 12,
 
     HEADER_WORDS = 5,
+    MAX_ID = 4194304,  // section 2.17; an optimiser may leave more ids than words
     MAGIC = 0x07230203,
 };
 
@@ -192,7 +193,7 @@ static bool read_variable(struct reader *r, uint32_t id, const uint32_t *variabl
 bool sv_read(const uint32_t *words, size_t n, struct sv_module *out)
 {
     memset(out, 0, sizeof *out);
-    if (n < HEADER_WORDS || words[0] != MAGIC || words[3] > n)
+    if (n < HEADER_WORDS || words[0] != MAGIC || words[3] > MAX_ID)
         return false;
     struct reader r = { .words = words, .n = n, .n_ids = words[3], .out = out };
     r.ids = calloc(r.n_ids + 1, sizeof *r.ids);
