@@ -6,6 +6,7 @@
 #include "autograd/spirv.h"
 #include "harness/harness.h"
 #include "lat_shaders.h"
+#include "tensor/accumulate.abi.h"
 #include "tensor/tensor.h"
 
 #define DIMS(...) ((int64_t[]){ __VA_ARGS__ })
@@ -144,15 +145,15 @@ GPU_TEST(custom, a_kernel_from_spirv)
     lattn_tensor *a = lt_tensor(ctx, 1, DIMS(3), VALUES(1, 2, 3));
     lattn_tensor *b = lt_tensor(ctx, 1, DIMS(3), VALUES(10, 20, 30));
     lattn_tensor *y = lattn_zeros(ctx, LATTN_DTYPE_F32, 1, DIMS(3));
-    uint32_t n = 3;
+    struct accumulate_push push = { .n = 3 };
     lattn_custom_dispatch d = {
         .shader = code,
         .read = { a, b },
         .n_read = 2,
         .write = { y },
         .n_write = 1,
-        .push = &n,
-        .push_bytes = sizeof n,
+        .push = &push,
+        .push_bytes = sizeof push,
         .groups = { 1, 1, 1 },
     };
     EXPECT_OK(lattn_custom_run(ctx, &d));
