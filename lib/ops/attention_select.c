@@ -10,7 +10,7 @@
 #include "lat_shaders.h"
 #include "ops/attention.h"
 
-enum { MATRICES, ROWS, OTHERS, HEAD_SIZE, PASS };  // size[] of struct lat_problem
+enum { MATRICES, ROWS, OTHERS, HEAD_SIZE };  // size[] of struct lat_problem
 enum { TILE = 32, TILE_GROUP = 256 };
 
 struct row_form {
@@ -46,12 +46,12 @@ static double cost_of_cpu(const struct lat_problem *p)
     return cost_of_rows(p, 5);
 }
 
+// On CPU drivers only: AMD's compiler spills scalar registers in all three passes, and shared memory
+// serves a GPU better than a row per lane. Larger rows take drivers before Mesa 26 many seconds to
+// compile.
 static bool admits_subgroup(const struct lat_problem *p)
 {
-    // Up to 64 everywhere: larger rows take CPU drivers before Mesa 26 many seconds to compile.
-    static const int64_t most_on_gpu[] = { 64, 64, 32 };  // head size, per pass
-    int64_t most = p->caps->is_cpu ? 64 : most_on_gpu[p->size[PASS]];
-    return lat_subgroup_size_known(p->caps) && p->size[HEAD_SIZE] <= most;
+    return p->caps->is_cpu && lat_subgroup_size_known(p->caps) && p->size[HEAD_SIZE] <= 64;
 }
 
 static bool admits_cpu(const struct lat_problem *p)
@@ -86,11 +86,12 @@ static const struct lat_strategy table[] = {
 // 1 or a multiple of 4, as the kernels draw random words for four keys at once. A CPU driver that needs
 // several branches per load spends seconds on compiling more than one row (Mesa 22.3: 28 s of three
 // kernels with four rows, 3 s with one), and is not faster for it.
-static uint32_t block_of(const struct row_form *form, const struct lat_problem *p)
+static uint32_t block_of(
+    const struct row_form *form, const struct lat_problem *p, enum lat_attention_pass pass)
 {
     if (p->caps->is_cpu && !form->addresses)
         return 1;
-    int64_t pass = p->size[PASS], head_size = p->size[HEAD_SIZE];
+    int64_t head_size = p->size[HEAD_SIZE];
     int64_t fit = form->most[pass] / head_size;
     return fit >= 8 ? 8 : fit >= 4 ? 4 : 1;
 }
@@ -107,7 +108,6 @@ struct lat_attention_form lat_attention_select(
             [ROWS] = keys ? a->k->dim[2] : a->q->dim[2],
             [OTHERS] = keys ? a->q->dim[2] : a->k->dim[2],
             [HEAD_SIZE] = a->q->dim[3],
-            [PASS] = pass,
         },
     };
     int n = sizeof table / sizeof table[0];
@@ -123,7 +123,7 @@ struct lat_attention_form lat_attention_select(
         .rows = width,
         .group = width,
         .subgroup_size = width,
-        .block = block_of(row, &problem),
+        .block = block_of(row, &problem, pass),
         .addresses = row->addresses,
     };
     return form;

@@ -15,7 +15,7 @@
 #include "attention_masked.glsl"
 
 layout(constant_id = 1) const uint OPTIONS = 0;
-layout(constant_id = 2) const uint D = 32;       // head size
+layout(constant_id = 2) const uint D = 16;       // head size
 layout(constant_id = 3) const uint HEADS = 1;    // of queries
 layout(constant_id = 4) const uint SHARING = 1;  // query heads that share a key head
 

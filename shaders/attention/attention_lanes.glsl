@@ -18,7 +18,7 @@
 #define LAT_ATTENTION_LANES_GLSL
 
 layout(constant_id = 5) const uint SG = 32;    // exactly the subgroup size
-layout(constant_id = 6) const uint BLOCK = 4;  // rows per iteration; 1 or a multiple of 4
+layout(constant_id = 6) const uint BLOCK = 1;  // rows per iteration; 1 or a multiple of 4
 
 #include "attention.glsl"
 
