@@ -58,7 +58,8 @@ lattn_status lat_update_run(
         .split = {
             .n_rows = push.n_chunks,
             .rows_per_group = 1,
-            .row_elements = { chunk, 1, 0, 0, 0, chunk, chunk, chunk, chunk },
+            // One group number per chunk is too narrow to be cut at aligned places: bound whole.
+            .row_elements = { chunk, 0, 0, 0, 0, chunk, chunk, chunk, chunk },
             .push_n_rows = offsetof(struct optim_push, n_chunks),
             .push_row0 = offsetof(struct optim_push, chunk0),
         },

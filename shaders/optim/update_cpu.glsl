@@ -34,7 +34,7 @@ void main()
     if (!live || report[LAT_REPORT_FINITE] == 0.0)
         return;
     float scale = hyper[LAT_HYPER_GRAD_SCALE] * report[LAT_REPORT_CLIP];
-    uint group = chunk_group[chunk] * LAT_GROUP_COUNT;
+    uint group = chunk_group[p.chunk0 + chunk] * LAT_GROUP_COUNT;
     float lr = hyper[LAT_HYPER_LR] * groups[group + LAT_GROUP_LR_RATIO];
     float decay = groups[group + LAT_GROUP_WEIGHT_DECAY];
 

@@ -89,6 +89,7 @@ GPU_TEST(step, a_steady_loop_allocates_nothing)
     EXPECT_OK(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 2, DIMS(64, 64), &p));
     EXPECT_OK(lattn_tensor_set_requires_grad(p, true));
     EXPECT_OK(lattn_step_end(ctx));
+    lattn_dtype narrow = lattn_ctx_device(ctx)->storage_f16 ? LATTN_DTYPE_F16 : LATTN_DTYPE_F32;
     lattn_stats before = { 0 }, after;
     for (int i = 0; i < 12; i++) {
         if (i == 8) {  // as many submissions as were in flight before can be again
@@ -97,9 +98,8 @@ GPU_TEST(step, a_steady_loop_allocates_nothing)
         }
         EXPECT_OK(lattn_step_begin(ctx));
         lattn_tensor *y = lattn_contiguous(ctx, lattn_transpose(ctx, p, 0, 1));
-        y = lattn_cast(ctx, y, LATTN_DTYPE_F16);
-        lattn_backward_args args = { .grad_output =
-                                         lattn_full(ctx, LATTN_DTYPE_F16, 2, DIMS(64, 64), 2) };
+        y = lattn_cast(ctx, y, narrow);
+        lattn_backward_args args = { .grad_output = lattn_full(ctx, narrow, 2, DIMS(64, 64), 2) };
         EXPECT_OK(lattn_backward(ctx, y, &args));
         lattn_tensor_zero_grad(p);
         EXPECT_OK(lattn_step_end(ctx));
