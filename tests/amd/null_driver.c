@@ -193,8 +193,7 @@ static VKAPI_ATTR void VKAPI_CALL fill_buffer(
         c->fills = fills;
         c->capacity = capacity;
     }
-    c->fills[c->n++] =
-        (struct fill){ POINTER(struct buffer, buffer)->memory + offset, size, word };
+    c->fills[c->n++] = (struct fill){ POINTER(struct buffer, buffer)->memory + offset, size, word };
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL submit(
@@ -291,6 +290,7 @@ static VkResult succeed(void)
 
 // ---- entry points -------------------------------------------------------------------------------
 
+// clang-format off
 static const struct {
     const char *name;
     PFN_vkVoidFunction function;
@@ -350,6 +350,7 @@ static const struct {
     XX(SetDebugUtilsObjectNameEXT)
 #undef XX
 };
+// clang-format on
 
 static PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice device, const char *name)
 {
