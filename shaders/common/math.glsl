@@ -64,6 +64,19 @@ float lat_log(float v)
     return bits == 0x7f800000u ? v : LAT_NAN;
 }
 
+// sqrt, with NaN below 0. Denormals go in by their bits, as in lat_log: a device may take them for 0.
+float lat_sqrt(float v)
+{
+    uint bits = floatBitsToUint(v);
+    if (bits - 1u < 0x007fffffu)
+        return sqrt(2.0 * float(bits)) * 2.6469779601696886e-23;  // 2^-75
+    if (bits - 1u < 0x7f7fffffu)  // positive and finite
+        return sqrt(v);
+    if (lat_magnitude_bits(v) == 0u || bits == 0x7f800000u)
+        return v;
+    return LAT_NAN;
+}
+
 // 1 / (1 + exp(-v)), accurate relative to its value in the negative tail too.
 float lat_sigmoid(float v)
 {

@@ -13,16 +13,17 @@
 
 const float ONLINE_LEAST = -3.402823466e38;
 
-// exp of d <= 0. Vulkan does not promise exp(-inf) = 0 (llvmpipe gave NaN), nor anything about
-// arguments that overflow inside the driver; NaN compares false and passes through.
+// exp of d <= 0, NaN for NaN. Vulkan promises neither exp(-inf) = 0 (llvmpipe gave NaN) nor
+// exp(NaN) = NaN (SwiftShader gives infinity).
 float exp_below(float d)
 {
-    return d < -104.0 ? 0.0 : exp(d);
+    return d < -104.0 ? 0.0 : lat_is_nan(d) ? d : exp(d);
 }
 
 vec4 exp_below4(vec4 d)
 {
-    return mix(exp(d), vec4(0.0), lessThan(d, vec4(-104.0)));
+    bvec4 nan = greaterThan(floatBitsToUint(d) & 0x7fffffffu, uvec4(0x7f800000u));
+    return mix(mix(exp(d), d, nan), vec4(0.0), lessThan(d, vec4(-104.0)));
 }
 
 void online_add(inout vec4 m, inout vec4 s, vec4 x)

@@ -49,7 +49,7 @@ void row_main(uint row)
     vec2 total = online_join(m, s);
     float top = total.x;
     // A row of -inf alone has no distribution: NaN.
-    float log_sum = total.y == 0.0 ? LAT_NAN : log(total.y);
+    float log_sum = total.y == 0.0 ? LAT_NAN : lat_log(total.y);
 
     float loss = 0.0;
     if (p.smoothing != 0.0)

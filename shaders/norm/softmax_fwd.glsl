@@ -24,7 +24,7 @@ void row_main(uint row)
     }
     vec2 total = online_join(m, s);
 #ifdef LOG
-    float shift = total.y == 0.0 ? 0.0 : log(total.y);
+    float shift = total.y == 0.0 ? 0.0 : lat_log(total.y);
 #else
     float scale = total.y == 0.0 ? 0.0 : 1.0 / total.y;
 #endif

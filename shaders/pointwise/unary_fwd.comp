@@ -44,13 +44,6 @@ float gelu_tanh(float v)
     return 0.5 * v * (1.0 + lat_tanh(u));
 }
 
-float root(float v)
-{
-    if (v < 0.0)
-        return LAT_NAN;
-    return lat_is_nan(v) || lat_is_inf(v) || v == 0.0 ? v : sqrt(v);
-}
-
 float unary(float v)
 {
     if (KIND == LAT_UNARY_SCALE)
@@ -62,7 +55,7 @@ float unary(float v)
     if (KIND == LAT_UNARY_LOG)
         return lat_log(v);
     if (KIND == LAT_UNARY_SQRT)
-        return root(v);
+        return lat_sqrt(v);
     if (KIND == LAT_UNARY_ABS)
         return uintBitsToFloat(lat_magnitude_bits(v));
     if (KIND == LAT_UNARY_SIGN)
