@@ -6,20 +6,9 @@
 #include <math.h>
 #include "ops/reference.h"
 
-// On a device that cannot store the dtype a case is about, it casts to f32.
-static lattn_dtype target(lattn_ctx *ctx, const struct ot_case *c)
-{
-    const lattn_device_info *device = lattn_ctx_device(ctx);
-    lattn_dtype dtype = (lattn_dtype) c->i[0];
-    bool half = dtype == LATTN_DTYPE_F16 || dtype == LATTN_DTYPE_BF16;
-    if ((half && !device->storage_f16) || (dtype == LATTN_DTYPE_U8 && !device->storage_u8))
-        return LATTN_DTYPE_F32;
-    return dtype;
-}
-
 static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
 {
-    return lattn_cast(ctx, in[0], target(ctx, c));
+    return lattn_cast(ctx, in[0], (lattn_dtype) c->i[0]);
 }
 
 static double cut(double v, double lo, double hi)
