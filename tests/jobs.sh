@@ -5,7 +5,7 @@
 # build/logs/NAME.log, and of a failed one the end is shown. A job whose driver, layer or vector width
 # is not to be had on this machine is skipped with the reason; in CI (CI=true) that is a failure.
 
-job_names="gcc validation spirv install"
+job_names="gcc validation mutation spirv install"
 # Set up and run by name, and not yet green or not yet run to the end: tests/README.md says which.
 open_jobs="modern swiftshader widths floor asan amd"
 describe() {
@@ -18,6 +18,7 @@ describe() {
     floor)       echo "GPU tests with every limit clamped to the floor" ;;
     asan)        echo "clang with address, undefined and leak sanitizers" ;;
     amd)         echo "every kernel through AMD's compiler: no register spills" ;;
+    mutation)    echo "a deliberate mistake in each kind of kernel: its check must turn red" ;;
     spirv)       echo "every SPIR-V module: valid, and its push block is the C struct" ;;
     install)     echo "installed tree used by CMake, pkg-config, C++ and beside libvulkan" ;;
     device)      echo "the suite on the GPU of this machine" ;;
@@ -183,6 +184,21 @@ job_amd() {
 
 job_spirv() {
     "$top/tests/spirv/check.sh" "$top" "$release" "$build/spirv" "$build/modern"
+}
+
+job_mutation() {
+    stack_run=$build/modern/run
+    [ -x "$stack_run" ] || skip_job "no unpacked stack (third_party/modern_stack.sh)"
+    use_driver "$build/modern/lvp_icd.json"
+    unset LP_NUM_THREADS
+    tree=$build/mutation/tree
+    mkdir -p "$tree"
+    tar -C "$top" -cf - CMakeLists.txt apps include lib shaders tests third_party | tar -C "$tree" -xf -
+    ( top=$tree; configure "$build/mutation" -DCMAKE_BUILD_TYPE=Release -DLATTN_TESTS=OFF "-DLATTN_GLSLC=$glslc" )
+    "$top/tests/mutation/check.sh" "$tree" "$build/mutation" "$top/tests/mutation/mutations.txt" \
+        "$stack_run" >"$logs/mutations" || { cat "$logs/mutations"; return 1; }
+    cat "$logs/mutations"
+    while read -r _; do count_one; done <"$logs/mutations"
 }
 
 job_install() {
