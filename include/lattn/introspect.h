@@ -35,8 +35,9 @@ typedef struct lattn_strategy_info {
 /**
  * Says which forms of an op's main kernel there are and which one would run.
  *
- * Args     size   what the op's cost model looks at: for matmul and linear batch, M, N, K; for
- *                 row ops (softmax, layer_norm) rows and columns; NULL = 12, 512, 768, 768
+ * Args     size   what the op's cost model looks at: for matmul and linear batch, M, N, K, layout (5 =
+ *                 both row-major); for attention B * H, T, S, D; for row ops (softmax, layer_norm)
+ *                 rows and columns; NULL = those of BERT-base for 12 rows of 128 tokens
  *          infos  room for capacity entries; may be NULL when capacity is 0
  *          count  out: number of rows there are, 0 for an op with one form only
  * Errors   ERR_ARG for an op that does not exist

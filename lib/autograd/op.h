@@ -55,6 +55,9 @@ struct lat_op {
     // The selection table of the op's main kernel, for lattn/introspect.h; NULL = only one form.
     const struct lat_strategy *strategies;
     int n_strategies;
+    // Its sizes (struct lat_problem) for 12 rows of 128 tokens of BERT-base, what tools ask about;
+    // nothing for kernels along rows.
+    int64_t typical[6];
 };
 
 // Runs infer and forward, and puts the call on the tape when a gradient may be asked for.

@@ -193,6 +193,9 @@ const struct lat_op lat_op_attention = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .strategies = lat_attention_strategies,
+    .n_strategies = LAT_ATTENTION_STRATEGIES,
+    .typical = { 12 * 12, 128, 128, 64 },
 };
 
 // The kernels walk along a head; everything else may have any stride.

@@ -27,6 +27,9 @@ struct lat_attention {
 lattn_status lat_attention_forward(const struct lat_attention *a);
 lattn_status lat_attention_backward(const struct lat_attention *a);  // makes stats itself
 
+enum { LAT_ATTENTION_STRATEGIES = 3 };
+extern const struct lat_strategy lat_attention_strategies[LAT_ATTENTION_STRATEGIES];
+
 // attention_select.c: a kernel of one of the three passes.
 enum lat_attention_pass { LAT_ATTENTION_FWD, LAT_ATTENTION_BWD_Q, LAT_ATTENTION_BWD_KV };
 struct lat_attention_form {

@@ -77,7 +77,7 @@ static const struct row_form cpu_form = {
 static const struct lat_shader *const tile_shaders[] = { &lat_shader_attention_fwd_base,
     &lat_shader_attention_bwd_q_base, &lat_shader_attention_bwd_kv_base };
 
-static const struct lat_strategy table[] = {
+const struct lat_strategy lat_attention_strategies[LAT_ATTENTION_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "32x32", NULL, cost_of_tiles, NULL },
     { LAT_STRATEGY_SUBGROUP, "row", admits_subgroup, cost_of_subgroup, &subgroup_form },
     { LAT_STRATEGY_CPU, "row", admits_cpu, cost_of_cpu, &cpu_form },
@@ -110,9 +110,9 @@ struct lat_attention_form lat_attention_select(
             [HEAD_SIZE] = a->q->dim[3],
         },
     };
-    int n = sizeof table / sizeof table[0];
-    const struct row_form *row =
-        table[lat_strategy_select(a->ctx, "attention", table, n, &problem)].config;
+    int chosen = lat_strategy_select(
+        a->ctx, "attention", lat_attention_strategies, LAT_ATTENTION_STRATEGIES, &problem);
+    const struct row_form *row = lat_attention_strategies[chosen].config;
     if (!row)
         return (struct lat_attention_form){
             .shader = tile_shaders[pass], .rows = TILE, .group = TILE_GROUP

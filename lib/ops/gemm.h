@@ -26,6 +26,9 @@ enum {
     LAT_GEMM_B_UNIT = 8,
 };
 
+// The selection table of all matrix products.
+enum { LAT_GEMM_STRATEGIES = 7 };
+extern const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES];
 // The form that is expected to be fastest.
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);
 // Width of a workgroup's tile, once the subgroup size is known.

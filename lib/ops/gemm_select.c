@@ -97,7 +97,7 @@ COST_OF(cpu_32)
 ADMITS(cpu_8)
 ADMITS(cpu_32)
 
-static const struct lat_strategy table[] = {
+const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "32x32",   NULL, cost_of_base_32,  &base_32 },
     { LAT_STRATEGY_BASE, "64x64",   NULL, cost_of_base_64,  &base_64 },
     { LAT_STRATEGY_BASE, "128x128", NULL, cost_of_base_128, &base_128 },
@@ -110,6 +110,6 @@ static const struct lat_strategy table[] = {
 
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p)
 {
-    int n = sizeof table / sizeof table[0];
-    return table[lat_strategy_select(ctx, "matmul", table, n, p)].config;
+    int row = lat_strategy_select(ctx, "matmul", lat_gemm_strategies, LAT_GEMM_STRATEGIES, p);
+    return lat_gemm_strategies[row].config;
 }

@@ -33,14 +33,16 @@ static const struct lat_op *find_op(const char *name)
 lattn_status lattn_op_strategies(lattn_ctx *ctx, const char *op, lattn_dtype dtype,
     const int64_t size[6], lattn_strategy_info *infos, int capacity, int *count)
 {
-    static const int64_t middling[6] = { 12, 512, 768, 768, 0, 0 };
+    static const int64_t rows_of_768[6] = { 12 * 128, 768 };
     const struct lat_op *found = find_op(op);
     *count = 0;
     if (!found)
         return lat_done(ctx, lat_err(LATTN_ERR_ARG, "there is no op '%s'", op));
 
     struct lat_problem problem = { .caps = lat_caps(ctx), .dtype = dtype };
-    memcpy(problem.size, size ? size : middling, sizeof problem.size);
+    if (!size)
+        size = found->typical[0] ? found->typical : rows_of_768;
+    memcpy(problem.size, size, sizeof problem.size);
     int chosen = lat_strategy_peek(ctx, found->strategies, found->n_strategies, &problem);
     for (int i = 0; i < found->n_strategies && i < capacity; i++) {
         const struct lat_strategy *row = &found->strategies[i];

@@ -9,7 +9,7 @@
 // not determine it. g and the sums that make db come from one pass over dy; dW and db can be added
 // to what is there, so gradient accumulation costs no further pass.
 
-#include "ops/internal.h"
+#include "ops/gemm.h"
 #include <string.h>
 #include "lattn/ops.h"
 #include "lat_shaders.h"
@@ -266,6 +266,9 @@ const struct lat_op lat_op_linear = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .strategies = lat_gemm_strategies,
+    .n_strategies = LAT_GEMM_STRATEGIES,
+    .typical = { 1, 12 * 128, 768, 768, LAT_GEMM_A_ALONG_K | LAT_GEMM_A_UNIT },
 };
 
 lattn_tensor *lattn_linear(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,

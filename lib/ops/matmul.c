@@ -10,7 +10,7 @@
 // the kernels take two of them, so [B, H, T, D] views of [B, T, H, D] tensors need no copy. Only
 // operands with more are copied first.
 
-#include "ops/internal.h"
+#include "ops/gemm.h"
 #include <string.h>
 #include "lattn/ops.h"
 
@@ -199,6 +199,9 @@ const struct lat_op lat_op_matmul = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .strategies = lat_gemm_strategies,
+    .n_strategies = LAT_GEMM_STRATEGIES,
+    .typical = { 1, 12 * 128, 768, 768, LAT_GEMM_A_ALONG_K | LAT_GEMM_A_UNIT },
 };
 
 // A vector counts as a row on the left and as a column on the right, as in torch.matmul.
