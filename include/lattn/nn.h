@@ -105,8 +105,39 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_parameters(
 /** The parameter with that path; NULL if there is none. Lent. */
 LATTN_API lattn_tensor *lattn_module_parameter(lattn_module *m, const char *name);
 
+/**
+ * Runs a module that maps one tensor to one: linear, layer_norm, dropout, embedding, sequential, ...
+ *
+ * Errors   ERR_ARG for kinds with more inputs (attention, encoder): they have a forward of their own
+ */
+LATTN_API lattn_tensor *lattn_module_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
+// Called after each lattn_module_forward with what it returned: PyTorch's forward hook.
+typedef void (*lattn_module_observer)(void *user, const lattn_module *m, lattn_tensor *out);
+/** Sets the observer of a root and everything below; NULL takes it away. */
+LATTN_API void lattn_module_observe(lattn_module *root, lattn_module_observer observer, void *user);
+
+/** What the module is: "linear", "sequential". Lent. */
+LATTN_API const char *lattn_module_kind(const lattn_module *m);
+/** Writes the path from the root ("layer1.0.conv1", "" for the root), cut to bytes; returns its length. */
+LATTN_API size_t lattn_module_path(const lattn_module *m, char *text, size_t bytes);
+
 /** Freezes (false) or unfreezes every parameter of m: frozen ones get no gradient. */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on);
+
+// ---- containers ---------------------------------------------------------------------------
+
+/** Modules in a row: each child's forward (lattn_module_forward) on what the one before gave. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_sequential_create(lattn_ctx *ctx, lattn_module **out);
+/**
+ * Adds a child named by its number: "0", "1", ... (lattn_module_add gives it another name).
+ *
+ * Owner    m, also on failure
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_sequential_append(
+    lattn_module *m, lattn_module *child);
+/** x [N, ...] -> [N, the rest]. No parameters. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_flatten_create(lattn_ctx *ctx, lattn_module **out);
 
 // ---- linear -------------------------------------------------------------------------------
 

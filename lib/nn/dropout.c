@@ -16,6 +16,7 @@ lattn_status lattn_dropout_create(lattn_ctx *ctx, float p, lattn_module **out)
     if (!(p >= 0 && p < 1))
         return lat_err(LATTN_ERR_ARG, "dropout: p %g is outside [0, 1)", (double) p);
     LAT_TRY(lat_module_new(ctx, kind, sizeof(struct dropout), out));
+    (*out)->forward = lattn_dropout_forward;
     ((struct dropout *) (*out)->data)->p = p;
     return LATTN_OK;
 }

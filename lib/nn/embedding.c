@@ -48,6 +48,7 @@ lattn_status lattn_embedding_create(
         return lat_err(LATTN_ERR_ARG, "embedding: padding_idx %lld is outside [0, %lld)",
             (long long) params->padding_idx, (long long) params->num_embeddings);
     LAT_TRY(lat_module_new(ctx, kind, sizeof(struct embedding), out));
+    (*out)->forward = lattn_embedding_forward;
     lattn_status st = add_parameters(*out, params);
     if (st)
         lattn_module_destroy(out);

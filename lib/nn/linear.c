@@ -34,6 +34,11 @@ static lattn_status add_parameters(lattn_module *m, const lattn_linear_params *p
     return p->no_bias ? LATTN_OK : lattn_module_add_parameter(m, "bias", &bias, &l->bias);
 }
 
+static lattn_tensor *forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
+{
+    return lattn_linear_forward(ctx, m, x, LATTN_EPILOGUE_NONE);
+}
+
 lattn_status lattn_linear_create(
     lattn_ctx *ctx, const lattn_linear_params *params, lattn_module **out)
 {
@@ -42,6 +47,7 @@ lattn_status lattn_linear_create(
         return lat_err(LATTN_ERR_ARG, "linear: in_features %lld and out_features %lld must be >= 1",
             (long long) params->in_features, (long long) params->out_features);
     LAT_TRY(lat_module_new(ctx, kind, sizeof(struct linear), out));
+    (*out)->forward = forward;
     lattn_status st = add_parameters(*out, params);
     if (st)
         lattn_module_destroy(out);

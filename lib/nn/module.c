@@ -3,6 +3,7 @@
 // The module tree: children, parameters, names, freezing. Listing walks depth first in the
 // order of addition, which is the order of the state dict and of the parameter arenas.
 
+#include <stdio.h>
 #include <string.h>
 #include "base/str.h"
 #include "nn/module.h"
@@ -239,6 +240,53 @@ lattn_tensor *lattn_module_parameter(lattn_module *m, const char *name)
             return found;
     }
     return NULL;
+}
+
+lattn_tensor *lattn_module_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
+{
+    if (!m || !m->forward)
+        return lat_fail(ctx, LATTN_ERR_ARG, "lattn_module_forward: %s",
+            m ? "the module takes more than one tensor; call the forward function of its kind"
+              : "the module is NULL");
+    size_t outer = lat_path_push(ctx, m->name ? m->name : m->kind);
+    lattn_tensor *y = m->forward(ctx, m, x);
+    lat_path_pop(ctx, outer);
+    const lattn_module *root = m;
+    while (root->parent)
+        root = root->parent;
+    if (y && root->observer)
+        root->observer(root->observer_user, m, y);
+    return y;
+}
+
+void lattn_module_observe(lattn_module *root, lattn_module_observer observer, void *user)
+{
+    root->observer = observer;
+    root->observer_user = user;
+}
+
+const char *lattn_module_kind(const lattn_module *m)
+{
+    return m->kind;
+}
+
+static void add_path(struct lat_str *path, const lattn_module *m)
+{
+    if (!m->parent)
+        return;
+    add_path(path, m->parent);
+    lat_str_addf(path, "%s%s", path->n ? "." : "", m->name);
+}
+
+size_t lattn_module_path(const lattn_module *m, char *text, size_t bytes)
+{
+    struct lat_str path = { 0 };
+    add_path(&path, m);
+    size_t n = path.n;
+    if (bytes)
+        snprintf(text, bytes, "%s", path.n ? path.items : "");
+    lat_str_free(&path);
+    return n;
 }
 
 lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on)

@@ -33,6 +33,10 @@ struct lattn_module {
         size_t n, capacity;
     } paths;     // names handed out by lattn_module_parameters
     void *data;  // of the kind; freed with the module
+    // For kinds that map one tensor to one; NULL = only the kind's own forward function.
+    lattn_tensor *(*forward)(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+    lattn_module_observer observer;  // of a root
+    void *observer_user;
 };
 
 // A module of a library kind with room for its data, zeroed.

@@ -39,6 +39,7 @@ lattn_status lattn_layer_norm_create(
     if (!(params->eps >= 0))
         return lat_err(LATTN_ERR_ARG, "layer_norm: eps %g must be >= 0", (double) params->eps);
     LAT_TRY(lat_module_new(ctx, kind, sizeof(struct norm), out));
+    (*out)->forward = lattn_layer_norm_forward;
     lattn_status st = add_parameters(*out, params);
     if (st)
         lattn_module_destroy(out);

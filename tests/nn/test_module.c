@@ -91,3 +91,57 @@ GPU_TEST(init, normal_and_kaiming_have_their_spread)
     }
     lattn_tensor_release(&t);
 }
+
+static void count_outputs(void *user, const lattn_module *m, lattn_tensor *out)
+{
+    char path[64];
+    EXPECT(out != NULL);
+    lattn_module_path(m, path, sizeof path);
+    snprintf(
+        (char *) user + strlen(user), 200 - strlen(user), "%s:%s ", lattn_module_kind(m), path);
+}
+
+GPU_TEST(module, sequential_runs_its_children_in_order_and_an_observer_sees_them)
+{
+    lattn_module *all = NULL, *inner = NULL, *a = NULL, *flat = NULL;
+    lattn_linear_params params = { .in_features = 6, .out_features = 2 };
+    EXPECT_OK(lattn_sequential_create(ctx, &all));
+    EXPECT_OK(lattn_sequential_create(ctx, &inner));
+    EXPECT_OK(lattn_flatten_create(ctx, &flat));
+    EXPECT_OK(lattn_linear_create(ctx, &params, &a));
+    EXPECT_OK(lattn_sequential_append(all, flat));
+    EXPECT_OK(lattn_sequential_append(inner, a));
+    EXPECT_OK(lattn_module_add(all, "head", inner));
+    EXPECT(lattn_module_parameter(all, "head.0.weight") != NULL);
+
+    char seen[200] = "";
+    lattn_module_observe(all, count_outputs, seen);
+    lattn_tensor *x = lattn_zeros(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 4, 2, 3 });
+    lattn_tensor *y = lattn_module_forward(ctx, all, x);
+    EXPECT_EQ(lattn_tensor_dim(y, 0), 4);
+    EXPECT_EQ(lattn_tensor_dim(y, 1), 2);
+    EXPECT_STR(seen, "flatten:0 linear:head.0 sequential:head sequential: ");
+    lattn_module_destroy(&all);
+}
+
+GPU_TEST(module, an_error_inside_a_sequential_names_the_path)
+{
+    lattn_module *all = NULL, *a = NULL;
+    lattn_linear_params params = { .in_features = 6, .out_features = 2 };
+    EXPECT_OK(lattn_sequential_create(ctx, &all));
+    EXPECT_OK(lattn_linear_create(ctx, &params, &a));
+    EXPECT_OK(lattn_module_add(all, "fc", a));
+    lattn_module_forward(ctx, all, lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 4, 5 }));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "fc");
+    lattn_module_destroy(&all);
+}
+
+GPU_TEST(module, a_module_of_several_inputs_has_no_common_forward)
+{
+    lattn_module *m = NULL;
+    lattn_attention_params params = { .embed_dim = 4, .n_heads = 2 };
+    EXPECT_OK(lattn_multihead_attention_create(ctx, &params, &m));
+    lattn_module_forward(ctx, m, lattn_zeros(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 1, 2, 4 }));
+    lt_expect_error(ctx, LATTN_ERR_ARG, "forward function of its kind");
+    lattn_module_destroy(&m);
+}
