@@ -9,6 +9,7 @@
 #ifndef LATTN_OPS_H
 #define LATTN_OPS_H
 #include "lattn/autograd.h"
+#include "lattn/ops_image.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -195,10 +195,27 @@ def attention():
     return f
 
 
+def pool():
+    f = Family(8)
+    x = f.normal(2, 3, 9, 11)
+    # PyTorch's choice among equal elements shows in the gradient.
+    f.case("max_pool", lambda x: F.max_pool2d(x, 2), x)
+    f.case("max_pool_padding", lambda x: F.max_pool2d(x, 3, 2, 1), x)
+    f.case("max_pool_dilation", lambda x: F.max_pool2d(x, (2, 3), (2, 1), (1, 1), (3, 2), True), x)
+    f.case("max_pool_ties", lambda x: F.max_pool2d(x, 3, 2, 1), f.index(3, 2, 3, 9, 11).float())
+    f.case("avg_pool", lambda x: F.avg_pool2d(x, 3, 2, 1, True), x)
+    f.case("avg_pool_exclude", lambda x: F.avg_pool2d(x, 3, 2, 1, True, False), x)
+    f.case("avg_pool_divisor", lambda x: F.avg_pool2d(x, (2, 3), divisor_override=5), x)
+    f.case("adaptive_avg_pool", lambda x: F.adaptive_avg_pool2d(x, (4, 5)), x)
+    f.case("adaptive_avg_pool_larger", lambda x: F.adaptive_avg_pool2d(x, (10, 3)), x)
+    f.case("global_avg_pool", lambda x: F.adaptive_avg_pool2d(x, 1), x)
+    return f
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
     os.makedirs(folder, exist_ok=True)
-    for family in (pointwise, reduce, norm, matmul, index, loss, attention):
+    for family in (pointwise, reduce, norm, matmul, index, loss, attention, pool):
         save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
 
 

@@ -194,6 +194,24 @@ BUILD(build_linear, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_NONE))
 BUILD(build_linear_gelu, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_GELU))
 FAMILY(matmul, ROW(matmul), ROW(linear), ROW(linear_gelu))
 
+#define POOL(name_, ...) lattn_##name_##_pool2d(ctx, in[0], &(lattn_pool2d_args){ __VA_ARGS__ })
+BUILD(build_max_pool, POOL(max, .kernel = { 2 }))
+BUILD(build_max_pool_padding, POOL(max, .kernel = { 3 }, .stride = { 2 }, .padding = { 1, 1 }))
+BUILD(build_max_pool_dilation, POOL(max, .kernel = { 2, 3 }, .stride = { 2, 1 },
+    .padding = { 1, 1 }, .dilation = { 3, 2 }, .ceil_mode = true))
+BUILD(build_max_pool_ties, POOL(max, .kernel = { 3 }, .stride = { 2 }, .padding = { 1, 1 }))
+BUILD(build_avg_pool,
+    POOL(avg, .kernel = { 3 }, .stride = { 2 }, .padding = { 1, 1 }, .ceil_mode = true))
+BUILD(build_avg_pool_exclude, POOL(avg, .kernel = { 3 }, .stride = { 2 }, .padding = { 1, 1 },
+    .ceil_mode = true, .exclude_pad = true))
+BUILD(build_avg_pool_divisor, POOL(avg, .kernel = { 2, 3 }, .divisor = 5))
+BUILD(build_adaptive_avg_pool, lattn_adaptive_avg_pool2d(ctx, in[0], 4, 5))
+BUILD(build_adaptive_avg_pool_larger, lattn_adaptive_avg_pool2d(ctx, in[0], 10, 3))
+BUILD(build_global_avg_pool, lattn_adaptive_avg_pool2d(ctx, in[0], 1, 1))
+FAMILY(pool, ROW(max_pool), ROW(max_pool_padding), ROW(max_pool_dilation), ROW(max_pool_ties),
+    ROW(avg_pool), ROW(avg_pool_exclude), ROW(avg_pool_divisor), ROW(adaptive_avg_pool),
+    ROW(adaptive_avg_pool_larger), ROW(global_avg_pool))
+
 BUILD(build_embedding, lattn_embedding(ctx, in[0], in[1], -1))
 BUILD(build_embedding_padding, lattn_embedding(ctx, in[0], in[1], 4))
 BUILD(build_gather, lattn_gather(ctx, in[0], 1, in[1]))

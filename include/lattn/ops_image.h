@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Functions of images and other tensors with channels, [N, C, ...]: pooling. A part of lattn/ops.h, which
+// includes it, with the same rules.
+//
+// Letters: N images, C channels, H1 W1 height and width of x, H2 W2 of the result, F size of a window, S
+// stride, P padding, D dilation.
+#ifndef LATTN_OPS_IMAGE_H
+#define LATTN_OPS_IMAGE_H
+#include "lattn/autograd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- pooling ------------------------------------------------------------------------------
+
+// Height, width. A width of 0 is the height's: { .kernel = { 2 } } is 2x2.
+typedef struct lattn_pool2d_args {
+    int64_t kernel[2];
+    int64_t stride[2];    // 0 = kernel
+    int64_t padding[2];   // on each side, at most half the kernel; taken as it is: 0 is none
+    int64_t dilation[2];  // max_pool2d: distance between elements of a window; 0 = 1
+    bool ceil_mode;       // sizes are rounded up: a last window may stick out
+    bool exclude_pad;     // avg_pool2d: padding does not count as elements
+    float divisor;        // avg_pool2d: divides the sums instead of the count; 0 = the count
+} lattn_pool2d_args;
+
+/**
+ * Largest element of each window.
+ *
+ *     out[n, c, i, j] = max over a, b < F of x[n, c, i S - P + a D, j S - P + b D]
+ *     H2 = (H1 + 2P - D(F - 1) - 1)/S + 1, which is (H1 - F + 2P)/S + 1 without dilation
+ *
+ * Shapes   x [N, C, H1, W1] or [C, H1, W1]  ->  the same with H2, W2
+ * Dtypes   f32, f16, bf16; kept
+ * Args     args  the window; kernel must be given
+ * Edge     padding is never the largest. A NaN counts as the largest
+ * Grad     x: to the first of several largest elements, as PyTorch does. Keeps one i32 per
+ *          window, not x; without atomics
+ * Errors   ERR_SHAPE, with the rule, if a window does not fit or x has another rank;
+ *          ERR_ARG for sizes below 1 or padding above half the kernel; ERR_DTYPE;
+ *          ERR_UNSUPPORTED from 2^32 elements on
+ */
+LATTN_API lattn_tensor *lattn_max_pool2d(
+    lattn_ctx *ctx, lattn_tensor *x, const lattn_pool2d_args *args);
+
+/**
+ * Mean of each window.
+ *
+ *     out[n, c, i, j] = sum over a, b < F of x[n, c, i S - P + a, j S - P + b] / count
+ *     H2 = (H1 - F + 2P)/S + 1
+ *
+ * Shapes   as lattn_max_pool2d
+ * Dtypes   f32, f16, bf16; kept. Sums in f32
+ * Args     args  the window; dilation must be 1 or 0
+ * Edge     padding is 0 and counts, as in PyTorch, unless exclude_pad is set; what
+ *          ceil_mode lets stick out beyond the padding never counts
+ * Grad     x, summed in f32 in a fixed order. Keeps nothing
+ * Errors   as lattn_max_pool2d
+ */
+LATTN_API lattn_tensor *lattn_avg_pool2d(
+    lattn_ctx *ctx, lattn_tensor *x, const lattn_pool2d_args *args);
+
+/**
+ * Means of as many windows as are asked for, of sizes that differ by one at most. 1 x 1 is global
+ * average pooling.
+ *
+ *     window i of H2 has rows floor(i H1 / H2) to ceil((i + 1) H1 / H2) - 1
+ *
+ * Shapes   x [N, C, H1, W1] or [C, H1, W1]  ->  the same with height, width
+ * Dtypes   f32, f16, bf16; kept. Sums in f32
+ * Args     height, width  of the result; may be larger than those of x
+ * Grad     x, summed in f32 in a fixed order. Keeps nothing
+ * Errors   ERR_SHAPE if x has another rank or no elements in its planes; ERR_ARG for sizes below
+ *          1; ERR_DTYPE; ERR_UNSUPPORTED from 2^32 elements on, or where H1 H2 reaches that
+ */
+LATTN_API lattn_tensor *lattn_adaptive_avg_pool2d(
+    lattn_ctx *ctx, lattn_tensor *x, int64_t height, int64_t width);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// What the pooling kernels for lavapipe 26 and newer share (common/wide.glsl): windows that lie inside the
+// image. A workgroup is one subgroup and goes through one plane, a strip of SG windows in an iteration. A
+// strip that would stick out is moved back inside and computes some windows a second time, with the same
+// result.
+
+layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
+layout(constant_id = 1) const uint KERNEL_H = 2;
+layout(constant_id = 2) const uint KERNEL_W = 2;
+layout(constant_id = 3) const uint STRIDE_H = 2;
+layout(constant_id = 4) const uint STRIDE_W = 2;
+layout(constant_id = 5) const uint DILATION_H = 1;
+layout(constant_id = 6) const uint DILATION_W = 1;
+layout(constant_id = 7) const uint FLAGS = 0;
+layout(constant_id = 8) const uint SG = 8;
+
+#include "common/index.glsl"
+#include "common/math.glsl"
+#include "common/wide.glsl"
+#include "pool.abi.h"
+
+// f[offset + lane * stride], for a uniform r and constant offset and stride.
+float pool_load(LatFloats r, uint offset, uint stride)
+{
+    uint v = floatBitsToUint(r.f[offset]);
+    [[unroll]] for (uint i = 1; i < SG; i++) {
+        uint mask = 0u - (((1u << i) >> gl_SubgroupInvocationID) & 1u);
+        v = (v & ~mask) | (floatBitsToUint(r.f[offset + i * stride]) & mask);
+    }
+    return uintBitsToFloat(v);
+}
+
+// Its counterpart through the descriptor.
+#define POOL_STORE(buf, first, stride, value)                                  \
+    {                                                                          \
+        float lanes_ = (value);                                                \
+        [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)                   \
+            buf[(first) + lane_ * (stride)] = subgroupBroadcast(lanes_, lane_); \
+    }
+
+uint pool_plane()
+{
+    return min(lat_group(), p.n_planes - 1u);
+}
+
+// Goes to the next strip of windows: first the row's, then the next row's. False behind the last one.
+bool pool_next(inout uint i, inout uint j)
+{
+    bool row_done = j + SG >= p.ow;
+    i += row_done ? 1u : 0u;
+    j = row_done ? 0u : min(j + SG, p.ow - SG);
+    return i < p.oh;
+}
