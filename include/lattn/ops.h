@@ -582,7 +582,8 @@ LATTN_API lattn_tensor *lattn_dropout_add_layer_norm(lattn_ctx *ctx, lattn_tenso
 
 typedef enum lattn_epilogue {
     LATTN_EPILOGUE_NONE,
-    LATTN_EPILOGUE_GELU,  // erf form, after the bias
+    LATTN_EPILOGUE_GELU,  // erf form, after the bias; linear
+    LATTN_EPILOGUE_RELU,  // after the bias; convolutions
 } lattn_epilogue;
 
 /**
@@ -618,6 +619,57 @@ LATTN_API lattn_tensor *lattn_matmul(lattn_ctx *ctx, lattn_tensor *a, lattn_tens
  */
 LATTN_API lattn_tensor *lattn_linear(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
     lattn_tensor *bias, lattn_epilogue epilogue);
+
+// ---- convolution --------------------------------------------------------------------------
+
+// Pairs are vertical, horizontal.
+typedef struct lattn_conv2d_params {
+    int64_t stride[2];        // 0 = 1
+    int64_t padding[2];       // zeros before the first and after the last row and column
+    int64_t dilation[2];      // 0 = 1
+    int64_t groups;           // 0 = 1
+    bool same;                // as many zeros as keep the size, an odd one after; stride 1
+    lattn_epilogue epilogue;  // none or ReLU
+} lattn_conv2d_params;
+
+/**
+ * Convolution of images, as networks mean it: the kernel is not turned round.
+ *
+ *     out[n, o, h, w] = bias[o] + sum_{c, i, j} weight[o, c, i, j]
+ *                       x[n, c', h S - P + i D, w S - P + j D]         c' = c in o's group
+ *
+ * Shapes   x [N, C, H, W], weight [O, C / groups, F_h, F_w], bias [O]  ->  out [N, O, H2, W2],
+ *          H2 = (H1 - D (F - 1) - 1 + 2P)/S + 1, rounded down; S stride, P padding, D dilation
+ * Dtypes   f32, f16, bf16, the same for all; sums accumulate in f32
+ * Args     bias  NULL = none; params  NULL = stride 1, no padding, dilation 1, one group
+ * Edge     outside of x are zeros; N = 0 gives an empty result, C = 0 the bias
+ * Grad     x, weight, bias; all add to an accumulated gradient in place. Keeps x, weight and,
+ *          with ReLU, out
+ * Errors   ERR_SHAPE, with the rule for H2 if it gives less than 1; ERR_DTYPE; ERR_ARG for a
+ *          negative number, an epilogue that is not there, same with a stride or padding;
+ *          ERR_UNSUPPORTED if one image or the weight is more than a shader may see
+ */
+LATTN_API lattn_tensor *lattn_conv2d(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
+    lattn_tensor *bias, const lattn_conv2d_params *params);
+
+typedef struct lattn_conv1d_params {
+    int64_t stride, padding, dilation, groups;  // as in lattn_conv2d_params
+    bool same;
+    lattn_epilogue epilogue;
+} lattn_conv1d_params;
+
+/**
+ * Convolution of sequences: lattn_conv2d with images of one row.
+ *
+ * Shapes   x [N, C, L], weight [O, C / groups, F], bias [O]  ->  out [N, O, L2], L2 by the rule
+ *          of lattn_conv2d
+ * Dtypes   as lattn_conv2d
+ * Args     as lattn_conv2d
+ * Grad     as lattn_conv2d
+ * Errors   as lattn_conv2d, whose sentences show x and weight with that row
+ */
+LATTN_API lattn_tensor *lattn_conv1d(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
+    lattn_tensor *bias, const lattn_conv1d_params *params);
 
 // ---- indices ------------------------------------------------------------------------------
 

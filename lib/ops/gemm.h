@@ -31,6 +31,8 @@ enum { LAT_GEMM_STRATEGIES = 7 };
 extern const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES];
 // The form that is expected to be fastest.
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);
+// The same among the tiles of gemm_base, for kernels with the same inner loop.
+const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p);
 // Width of a workgroup's tile, once the subgroup size is known.
 uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps);
 // In how many parts k is cut so that there are enough workgroups; 1 = not at all.

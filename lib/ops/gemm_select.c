@@ -113,3 +113,12 @@ const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_pro
     int row = lat_strategy_select(ctx, "matmul", lat_gemm_strategies, LAT_GEMM_STRATEGIES, p);
     return lat_gemm_strategies[row].config;
 }
+
+const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p)
+{
+    const struct lat_strategy *best = &table[0];
+    for (size_t i = 1; i < LAT_COUNT(table); i++)
+        if (table[i].kind == LAT_STRATEGY_BASE && table[i].cost(p) < best->cost(p))
+            best = &table[i];
+    return best->config;
+}

@@ -2,13 +2,7 @@
 #ifndef LAT_GEMM_ABI_H
 #define LAT_GEMM_ABI_H
 #include "common/abi.h"
-
-// Bits of the epilogue, a specialisation constant.
-#define LAT_GEMM_BIAS 1u        // add bias[n]
-#define LAT_GEMM_PRE 2u         // store the value before GELU
-#define LAT_GEMM_GELU 4u        // GELU, erf form
-#define LAT_GEMM_ACCUMULATE 8u  // add to what out holds
-#define LAT_GEMM_PARTIAL 16u    // store f32 sums per split instead; gemm_reduce does the rest
+#include "matmul/gemm_epilogue.h"
 
 LAT_PUSH_BEGIN(gemm_push)
     LAT_U32 m;

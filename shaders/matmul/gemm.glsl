@@ -56,7 +56,8 @@ void lat_gemm_store(uint m, uint n, float acc)
 {
     if ((EPILOGUE & LAT_GEMM_PARTIAL) == 0) {
         uint at = m * p.out_row + n;
-        lat_gemm_finish(out_base + at, pre_base + at, n, acc * p.scale);
+        uint at_bias = (EPILOGUE & LAT_GEMM_BIAS_ROWS) != 0 ? m : n;
+        lat_gemm_finish(out_base + at, pre_base + at, at_bias, acc * p.scale);
         return;
     }
     uint at = partial_base + m * p.n + n;

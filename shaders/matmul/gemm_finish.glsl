@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: MIT
 //
 // The epilogue of a matrix product: what happens to the sum over all of k on its way to out. The
-// kernel declares EPILOGUE, bias, out_ and pre before it includes this.
+// kernel declares EPILOGUE, bias, out_ and pre before it includes this, or LAT_GEMM_NO_PRE and no pre.
 #ifndef LAT_GEMM_FINISH_GLSL
 #define LAT_GEMM_FINISH_GLSL
 #include "common/gelu.glsl"
+#include "common/math.glsl"
 
-void lat_gemm_finish(uint at, uint at_pre, uint n, float v)
+// at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
+void lat_gemm_finish(uint at, uint at_pre, uint at_bias, float v)
 {
     if ((EPILOGUE & LAT_GEMM_BIAS) != 0)
-        v += load(bias[n]);
+        v += load(bias[at_bias]);
     if ((EPILOGUE & LAT_GEMM_ACCUMULATE) != 0)
         v += load(out_[at]);
+#ifndef LAT_GEMM_NO_PRE
     if ((EPILOGUE & LAT_GEMM_PRE) != 0)
         pre[at_pre] = store(v);
+#endif
     if ((EPILOGUE & LAT_GEMM_GELU) != 0)
         v = lat_gelu(v);
+    if ((EPILOGUE & LAT_GEMM_RELU) != 0)
+        v = lat_is_nan(v) || v > 0.0 ? v : 0.0;  // NaN stays
     out_[at] = store(v);
 }
 

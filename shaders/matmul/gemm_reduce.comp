@@ -40,5 +40,6 @@ void main()
     uint m = (e - batch * matrix) / p.n;
     uint n = e % p.n;
     uint at = batch * p.out_batch + m * p.out_row + n;
-    lat_gemm_finish(p.out_offset + at, p.pre_offset + at, n, sum * p.scale);
+    uint at_bias = (EPILOGUE & LAT_GEMM_BIAS_ROWS) != 0 ? m : n;
+    lat_gemm_finish(p.out_offset + at, p.pre_offset + at, at_bias, sum * p.scale);
 }

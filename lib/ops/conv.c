@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+//
+// Convolutions of raw tensors: which kernel does one, and in how many parts.
+//
+//   forward          y[o, p] = sum over c, t of weight[o, c, t] x[c, p S - P + t R]
+//   input gradient   dx[c, i] = sum over o and those t for which p = (i + P - t R) / S is whole
+//   weight gradient  dw[o, c, t] = sum over images and p of dy[o, p] x[c, p S - P + t R]
+//
+// (S stride, P padding, R dilation.) The input gradient is a gather, so it needs no atomics. Its rows
+// i = a, a + S, a + 2 S, ... meet the same taps, every S/gcd(S, R)-th from a first one on; each such
+// phase is a forward convolution of dy with step 1 and dilation -R/gcd(S, R), and no product with a
+// zero in between is made.
+
+#include "ops/conv.h"
+#include <string.h>
+
+const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES] = {
+    { LAT_STRATEGY_BASE, "", NULL, NULL, NULL },
+};
+
+// ---- walks ----------------------------------------------------------------------------------------
+
+static struct lat_conv_walk forward_walk(const struct lat_conv *cv)
+{
+    int64_t n_taps = cv->kernel[0] * cv->kernel[1];
+    struct lat_conv_walk w = {
+        .images = cv->images,
+        .groups = cv->groups,
+        .m = cv->y_channels / cv->groups,
+        .q = cv->x_channels / cv->groups,
+        .dst_step = { 1, 1 },
+        .w_tap = { cv->kernel[1], 1 },
+        .w_q = n_taps,
+    };
+    w.w_m = w.q * n_taps;
+    w.w_group = w.m * w.w_m;
+    for (int d = 0; d < 2; d++) {
+        w.src[d] = cv->x_size[d];
+        w.dst[d] = w.positions[d] = cv->y_size[d];
+        w.taps[d] = cv->kernel[d];
+        w.step[d] = cv->stride[d];
+        w.dil[d] = cv->dilation[d];
+        w.off[d] = -cv->padding[d];
+    }
+    return w;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+// Rows (d = 0) or columns `phase`, phase + S, ... of dx. Returns the first tap that they meet; with
+// no tap, w->taps[d] is 0.
+static int64_t phase_of(const struct lat_conv *cv, int d, int64_t phase, struct lat_conv_walk *w)
+{
+    int64_t stride = cv->stride[d], dilation = cv->dilation[d], common = gcd(stride, dilation);
+    int64_t every = stride / common, first = 0, padded = phase + cv->padding[d];
+    while (first < every && (padded - first * dilation) % stride != 0)
+        first++;
+    bool met = first < every && first < cv->kernel[d];
+    w->src[d] = cv->y_size[d];
+    w->dst[d] = cv->x_size[d];
+    w->positions[d] = (cv->x_size[d] - phase + stride - 1) / stride;
+    w->dst_step[d] = stride;
+    w->dst_off[d] = phase;
+    w->taps[d] = met ? (cv->kernel[d] - first + every - 1) / every : 0;
+    w->step[d] = 1;
+    w->dil[d] = -dilation / common;
+    w->off[d] = met ? (padded - first * dilation) / stride : 0;
+    w->w_tap[d] = every * (d == 0 ? cv->kernel[1] : 1);
+    return first;
+}
+
+static struct lat_conv_walk phase_walk(const struct lat_conv *cv, int64_t y, int64_t x)
+{
+    int64_t n_taps = cv->kernel[0] * cv->kernel[1];
+    struct lat_conv_walk w = {
+        .images = cv->images,
+        .groups = cv->groups,
+        .m = cv->x_channels / cv->groups,
+        .q = cv->y_channels / cv->groups,
+        .w_m = n_taps,
+    };
+    w.w_q = w.m * n_taps;
+    w.w_group = w.q * w.w_q;
+    int64_t first_y = phase_of(cv, 0, y, &w), first_x = phase_of(cv, 1, x, &w);
+    w.w_base = first_y * cv->kernel[1] + first_x;
+    if (w.taps[0] == 0 || w.taps[1] == 0)
+        w.taps[0] = w.taps[1] = 0;
+    return w;
+}
+
+// ---- parts ------------------------------------------------------------------------------------------
+
+// Images whose planes may be bound at once, and numbered in 31 bits.
+static int64_t images_at_once(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype)
+{
+    const struct lat_caps *caps = lat_caps(ctx);
+    int64_t src = w->groups * w->q * w->src[0] * w->src[1];
+    int64_t dst = w->groups * w->m * w->dst[0] * w->dst[1];
+    int64_t most = LAT_MAX(LAT_MAX(src, dst), 1);
+    uint64_t bytes = caps->max_binding_bytes - caps->buffer_alignment;
+    int64_t elements = (int64_t) LAT_MIN(bytes / lattn_dtype_bytes(dtype), (uint64_t) INT32_MAX);
+    return LAT_MIN(LAT_MAX(elements / most, 1), w->images);
+}
+
+static lattn_tensor *images_of(lattn_tensor *t, int64_t start, int64_t count)
+{
+    return t->dim[0] == count ? t : lat_view_slice(t, 0, start, count, 1);
+}
+
+// dst (+)= src * weight, some images at a time.
+static lattn_status run(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst)
+{
+    if (w->images * w->groups * w->m * w->positions[0] * w->positions[1] == 0)
+        return LATTN_OK;
+    int64_t count = images_at_once(ctx, w, src->dtype);
+    for (int64_t start = 0; start < w->images; start += count) {
+        struct lat_conv_walk part = *w;
+        struct lat_conv_out out = *dst;
+        part.images = LAT_MIN(count, w->images - start);
+        out.t = images_of(dst->t, start, part.images);
+        lattn_tensor *from = images_of(src, start, part.images);
+        LAT_TRY(from && out.t ? lat_conv_base(ctx, &part, from, weight, &out) : ctx->error);
+    }
+    return LATTN_OK;
+}
+
+lattn_status lat_conv_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
+    lattn_tensor *weight, const struct lat_conv_out *y)
+{
+    struct lat_conv_walk w = forward_walk(cv);
+    return run(ctx, &w, x, weight, y);
+}
+
+lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *dy,
+    lattn_tensor *weight, const struct lat_conv_out *dx)
+{
+    for (int64_t y = 0; y < LAT_MIN(cv->stride[0], cv->x_size[0]); y++)
+        for (int64_t x = 0; x < LAT_MIN(cv->stride[1], cv->x_size[1]); x++) {
+            struct lat_conv_walk w = phase_walk(cv, y, x);
+            LAT_TRY(run(ctx, &w, dy, weight, dx));
+        }
+    return LATTN_OK;
+}
+
+lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
+    lattn_tensor *dy, const struct lat_conv_out *dw)
+{
+    struct lat_conv_walk w = forward_walk(cv);
+    if (lat_numel(dw->t) == 0)
+        return LATTN_OK;
+    if (lat_numel(dy) == 0)
+        return dw->accumulate ? LATTN_OK : lat_prim_fill(dw->t, 0);
+    int64_t count = images_at_once(ctx, &w, x->dtype);
+    struct lat_conv_out out = *dw;
+    for (int64_t start = 0; start < w.images; start += count) {
+        struct lat_conv_walk part = w;
+        part.images = LAT_MIN(count, w.images - start);
+        lattn_tensor *from = images_of(x, start, part.images);
+        lattn_tensor *to = images_of(dy, start, part.images);
+        LAT_TRY(from && to ? lat_conv_base_weight(ctx, &part, from, to, &out) : ctx->error);
+        out.accumulate = true;
+    }
+    return LATTN_OK;
+}

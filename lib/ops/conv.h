@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// Convolutions of raw tensors, for conv2d and conv_transpose2d. No tape.
+#ifndef LAT_CONV_H
+#define LAT_CONV_H
+#include "ops/internal.h"
+
+// Shapes as conv2d has them: x [images, x_channels, x_size], y [images, y_channels, y_size], weight
+// [y_channels, x_channels / groups, kernel]. Pairs are vertical, horizontal. What padding there is
+// after the last row and column follows from the sizes.
+struct lat_conv {
+    int64_t images, groups;
+    int64_t x_channels, y_channels;
+    int64_t x_size[2], y_size[2];
+    int64_t kernel[2], stride[2], padding[2], dilation[2];
+};
+
+// How a sum is written.
+struct lat_conv_out {
+    lattn_tensor *t;
+    lattn_tensor *bias;  // one per channel, or NULL
+    bool relu;
+    bool accumulate;  // add to what t holds
+};
+
+// y = x * weight, dx = dy * weight turned round, dw = x * dy. All contiguous.
+lattn_status lat_conv_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
+    lattn_tensor *weight, const struct lat_conv_out *y);
+lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *dy,
+    lattn_tensor *weight, const struct lat_conv_out *dx);
+lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
+    lattn_tensor *dy, const struct lat_conv_out *dw);
+
+// What both ops do besides. check_dtypes: in[0] is x, in[1] the weight, in[2] the bias. through_relu:
+// grad_out[0] where out[0] is above 0; NULL = error kept. grad_bias: of in[i], which has one element
+// per channel of g.
+lattn_status lat_conv_check_dtypes(struct lat_call *c);
+lattn_tensor *lat_conv_through_relu(struct lat_call *c);
+lattn_status lat_conv_grad_bias(struct lat_call *c, lattn_tensor *g, int i);
+
+// Arguments as given; lat_conv_defaults puts in what 0 stands for. False with ERR_ARG kept.
+struct lat_conv_numbers {
+    int64_t stride[2], padding[2], dilation[2], groups;
+};
+bool lat_conv_defaults(lattn_ctx *ctx, const char *op, struct lat_conv_numbers *n);
+
+enum { LAT_CONV_STRATEGIES = 1 };
+extern const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES];
+
+// ---- between the files of convolution ----------------------------------------------------------------
+
+// A correlation as the kernels know it (shaders/conv/conv.abi.h): from source planes to destination
+// planes. A phase of an input gradient reaches every dst_step-th row and column only.
+struct lat_conv_walk {
+    int64_t images, groups;
+    int64_t m, q;  // channels of a group: destination, source
+    int64_t src[2], dst[2];
+    int64_t positions[2], dst_step[2], dst_off[2];
+    int64_t taps[2], step[2], dil[2], off[2];
+    int64_t w_m, w_q, w_tap[2], w_base, w_group;  // strides of the weight
+};
+
+lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst);
+lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *dst, const struct lat_conv_out *dw);
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+//
+// Bits of EPILOGUE, a specialisation constant of every kernel that is a matrix product: what happens
+// to a sum on its way out. For C and GLSL.
+#ifndef LAT_GEMM_EPILOGUE_H
+#define LAT_GEMM_EPILOGUE_H
+
+#define LAT_GEMM_BIAS 1u        // add bias[n]
+#define LAT_GEMM_PRE 2u         // store the value before GELU
+#define LAT_GEMM_GELU 4u        // GELU, erf form
+#define LAT_GEMM_ACCUMULATE 8u  // add to what out holds
+#define LAT_GEMM_PARTIAL 16u    // store f32 sums per split instead; a second pass does the rest
+#define LAT_GEMM_RELU 32u
+#define LAT_GEMM_BIAS_ROWS 64u  // the bias is bias[m]
+
+#endif
