@@ -116,9 +116,10 @@ const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_pro
 
 const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p)
 {
-    const struct lat_strategy *best = &table[0];
-    for (size_t i = 1; i < LAT_COUNT(table); i++)
-        if (table[i].kind == LAT_STRATEGY_BASE && table[i].cost(p) < best->cost(p))
-            best = &table[i];
+    const struct lat_strategy *best = &lat_gemm_strategies[0];
+    for (int i = 1; i < LAT_GEMM_STRATEGIES; i++)
+        if (lat_gemm_strategies[i].kind == LAT_STRATEGY_BASE &&
+            lat_gemm_strategies[i].cost(p) < best->cost(p))
+            best = &lat_gemm_strategies[i];
     return best->config;
 }
