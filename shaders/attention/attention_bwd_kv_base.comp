@@ -22,9 +22,13 @@ layout(local_size_x = 256, local_size_x_id = 0) in;
 
 const uint ROWS = 32;
 const uint COLS = 32;
-const uint SLICE = 16;
-const uint SLICES = (D + SLICE - 1) / SLICE;
+const uint SLICE = 16;  // of the head size, for the products that go along it
 const uint LINE = SLICE + 1;
+// What is summed over the other side goes through the slab in larger parts: fewer barriers, of which
+// each costs Mesa 22.3 seconds of compiling.
+const uint PART = D > 48 ? 64 : (D + 15) / 16 * 16;
+const uint PARTS = (D + PART - 1) / PART;
+const uint PART_LINE = PART + 1;
 const uint TILE_LINE = COLS + 1;
 
 layout(binding = 3) readonly buffer Q { T q[]; };
@@ -35,11 +39,9 @@ layout(binding = 7) readonly buffer Stats { float stats[]; };
 layout(binding = 8) writeonly buffer Dk { T dk[]; };
 layout(binding = 9) writeonly buffer Dv { T dv[]; };
 
-shared float k_slice[ROWS * LINE];
-shared float v_slice[ROWS * LINE];
-shared float q_slice[COLS * LINE];
-shared float g_slice[COLS * LINE];
+shared float slab[4 * 32 * LINE];     // slices of k, v, q, g; then a part of g, a part of q
 shared float tile[ROWS * TILE_LINE];  // kept weights, then ds
+const uint K_SLICE = 0, V_SLICE = 32 * LINE, Q_SLICE = 64 * LINE, G_SLICE = 96 * LINE;
 
 void load_keys(uint k_base, uint v_base, uint s0, uint keys, uint d0)
 {
@@ -51,34 +53,46 @@ void load_keys(uint k_base, uint v_base, uint s0, uint keys, uint d0)
             x = load(k[k_base + (s0 + row) * p.k_stride[2] + d0 + d]);
             y = load(v[v_base + (s0 + row) * p.v_stride[2] + d0 + d]);
         }
-        k_slice[row * LINE + d] = x;
-        v_slice[row * LINE + d] = y;
+        slab[K_SLICE + row * LINE + d] = x;
+        slab[V_SLICE + row * LINE + d] = y;
     }
 }
 
-void load_queries(uint base, uint t0, uint d0)
+void load_queries(uint q_base, uint g_base, uint t0, uint d0)
 {
     [[unroll]] for (uint i = 0; i < COLS * SLICE; i += 256) {
         uint e = i + gl_LocalInvocationID.x;
         uint row = e / SLICE, d = e % SLICE;
-        float x = 0.0;
-        if (t0 + row < p.t && d0 + d < D)
-            x = load(q[base + (t0 + row) * p.q_stride[2] + d0 + d]);
-        q_slice[row * LINE + d] = x;
+        float x = 0.0, y = 0.0;
+        if (t0 + row < p.t && d0 + d < D) {
+            x = load(q[q_base + (t0 + row) * p.q_stride[2] + d0 + d]);
+            y = load(g[g_base + (t0 + row) * p.g_stride[2] + d0 + d]);
+        }
+        slab[Q_SLICE + row * LINE + d] = x;
+        slab[G_SLICE + row * LINE + d] = y;
     }
 }
 
-void load_grads(uint base, uint t0, uint d0)
-{
-    [[unroll]] for (uint i = 0; i < COLS * SLICE; i += 256) {
-        uint e = i + gl_LocalInvocationID.x;
-        uint row = e / SLICE, d = e % SLICE;
-        float x = 0.0;
-        if (t0 + row < p.t && d0 + d < D)
-            x = load(g[base + (t0 + row) * p.g_stride[2] + d0 + d]);
-        g_slice[row * LINE + d] = x;
+// Adds tile x rows of one part of buf to acc.
+#define ADD_PARTS(acc, buf, base, stride)                                                           \
+    [[unroll]] for (uint part = 0; part < PARTS; part++) {                                          \
+        [[unroll]] for (uint i = 0; i < COLS * PART; i += 256) {                                    \
+            uint e = i + gl_LocalInvocationID.x;                                                    \
+            uint c = e / PART, d = part * PART + e % PART;                                          \
+            float x = 0.0;                                                                          \
+            if (t0 + c < p.t && d < D)                                                              \
+                x = load(buf[base + (t0 + c) * stride + d]);                                        \
+            if (e < COLS * PART)                                                                    \
+                slab[c * PART_LINE + e % PART] = x;                                                 \
+        }                                                                                           \
+        barrier();                                                                                  \
+        for (uint c = 0; c < COLS; c++)                                                             \
+            [[unroll]] for (uint j = 0; j < PART / 16; j++)                                         \
+                [[unroll]] for (uint i = 0; i < 2; i++)                                             \
+                    acc[(part * (PART / 16) + j) * 2 + i] +=                                        \
+                        tile[(row + i) * TILE_LINE + c] * slab[c * PART_LINE + col + j * 16];       \
+        barrier();                                                                                  \
     }
-}
 
 void main()
 {
@@ -95,9 +109,9 @@ void main()
 
     uint row = gl_LocalInvocationID.x / 16 * 2;
     uint col = gl_LocalInvocationID.x % 16;
-    float acc_k[SLICES * 2];
-    float acc_v[SLICES * 2];
-    [[unroll]] for (uint i = 0; i < SLICES * 2; i++) {
+    float acc_k[PARTS * PART / 8];
+    float acc_v[PARTS * PART / 8];
+    [[unroll]] for (uint i = 0; i < PARTS * PART / 8; i++) {
         acc_k[i] = 0.0;
         acc_v[i] = 0.0;
     }
@@ -113,15 +127,14 @@ void main()
             float gv[4] = { 0.0, 0.0, 0.0, 0.0 };
             for (uint d0 = 0; d0 < D; d0 += SLICE) {
                 load_keys(k_base, v_base, s0, keys, d0);
-                load_queries(q_base, t0, d0);
-                load_grads(g_base, t0, d0);
+                load_queries(q_base, g_base, t0, d0);
                 barrier();
                 for (uint d = 0; d < min(SLICE, D - d0); d++)
                     [[unroll]] for (uint i = 0; i < 4; i++) {
                         uint at_row = (row + i / 2) * LINE + d;
                         uint at_col = (col + i % 2 * 16) * LINE + d;
-                        score[i] += k_slice[at_row] * q_slice[at_col];
-                        gv[i] += v_slice[at_row] * g_slice[at_col];
+                        score[i] += slab[K_SLICE + at_row] * slab[Q_SLICE + at_col];
+                        gv[i] += slab[V_SLICE + at_row] * slab[G_SLICE + at_col];
                     }
                 barrier();
             }
@@ -138,27 +151,11 @@ void main()
                 ds[i] = p.scale * w * ((keep ? gv[i] * p.keep_factor : 0.0) - stats[at + 1]);
                 tile[(row + i / 2) * TILE_LINE + col + i % 2 * 16] = keep ? w * p.keep_factor : 0.0;
             }
-            [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
-                load_grads(g_base, t0, slice * SLICE);
-                barrier();
-                for (uint c = 0; c < COLS; c++)
-                    [[unroll]] for (uint i = 0; i < 2; i++)
-                        acc_v[slice * 2 + i] +=
-                            tile[(row + i) * TILE_LINE + c] * g_slice[c * LINE + col];
-                barrier();
-            }
+            ADD_PARTS(acc_v, g, g_base, p.g_stride[2])
 
             [[unroll]] for (uint i = 0; i < 4; i++)
                 tile[(row + i / 2) * TILE_LINE + col + i % 2 * 16] = ds[i];
-            [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
-                load_queries(q_base, t0, slice * SLICE);
-                barrier();
-                for (uint c = 0; c < COLS; c++)
-                    [[unroll]] for (uint i = 0; i < 2; i++)
-                        acc_k[slice * 2 + i] +=
-                            tile[(row + i) * TILE_LINE + c] * q_slice[c * LINE + col];
-                barrier();
-            }
+            ADD_PARTS(acc_k, q, q_base, p.q_stride[2])
         }
     }
 
@@ -167,8 +164,8 @@ void main()
         if (s >= p.s)
             continue;
         uint at = row_at(batch, key_head, s, p.s, KEY_HEADS);
-        [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
-            uint d = slice * SLICE + col;
+        [[unroll]] for (uint slice = 0; slice < PARTS * PART / 16; slice++) {
+            uint d = slice * 16 + col;
             if (d < D) {
                 dk[at + d] = store(acc_k[slice * 2 + i]);
                 dv[at + d] = store(acc_v[slice * 2 + i]);

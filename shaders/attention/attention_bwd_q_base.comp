@@ -24,9 +24,13 @@ layout(local_size_x = 256, local_size_x_id = 0) in;
 
 const uint ROWS = 32;
 const uint COLS = 32;
-const uint SLICE = 16;
-const uint SLICES = (D + SLICE - 1) / SLICE;
+const uint SLICE = 16;  // of the head size, for the products that go along it
 const uint LINE = SLICE + 1;
+// What is summed over the other side goes through the slab in larger parts: fewer barriers, of which
+// each costs Mesa 22.3 seconds of compiling.
+const uint PART = D > 48 ? 64 : (D + 15) / 16 * 16;
+const uint PARTS = (D + PART - 1) / PART;
+const uint PART_LINE = PART + 1;
 const uint TILE_LINE = COLS + 1;
 
 layout(binding = 3) readonly buffer Q { T q[]; };
@@ -38,11 +42,9 @@ layout(binding = 8) readonly buffer Lse { float lse[]; };
 layout(binding = 9) writeonly buffer Dq { T dq[]; };
 layout(binding = 10) writeonly buffer Stats { float stats[]; };  // [B, H, T, 2]
 
-shared float q_slice[ROWS * LINE];
-shared float g_slice[ROWS * LINE];
-shared float k_slice[COLS * LINE];
-shared float v_slice[COLS * LINE];
+shared float slab[4 * 32 * LINE];     // slices of q, g, k, v; then a part of k
 shared float tile[ROWS * TILE_LINE];  // ds
+const uint Q_SLICE = 0, G_SLICE = 32 * LINE, K_SLICE = 64 * LINE, V_SLICE = 96 * LINE;
 
 void load_queries(uint q_base, uint g_base, uint t0, uint d0)
 {
@@ -54,32 +56,36 @@ void load_queries(uint q_base, uint g_base, uint t0, uint d0)
             x = load(q[q_base + (t0 + row) * p.q_stride[2] + d0 + d]);
             y = load(g[g_base + (t0 + row) * p.g_stride[2] + d0 + d]);
         }
-        q_slice[row * LINE + d] = x;
-        g_slice[row * LINE + d] = y;
+        slab[Q_SLICE + row * LINE + d] = x;
+        slab[G_SLICE + row * LINE + d] = y;
     }
 }
 
-void load_keys(uint base, uint s0, uint keys, uint d0)
+void load_keys(uint k_base, uint v_base, uint s0, uint keys, uint d0)
 {
     [[unroll]] for (uint i = 0; i < COLS * SLICE; i += 256) {
         uint e = i + gl_LocalInvocationID.x;
         uint row = e / SLICE, d = e % SLICE;
-        float x = 0.0;
-        if (s0 + row < keys && d0 + d < D)
-            x = load(k[base + (s0 + row) * p.k_stride[2] + d0 + d]);
-        k_slice[row * LINE + d] = x;
+        float x = 0.0, y = 0.0;
+        if (s0 + row < keys && d0 + d < D) {
+            x = load(k[k_base + (s0 + row) * p.k_stride[2] + d0 + d]);
+            y = load(v[v_base + (s0 + row) * p.v_stride[2] + d0 + d]);
+        }
+        slab[K_SLICE + row * LINE + d] = x;
+        slab[V_SLICE + row * LINE + d] = y;
     }
 }
 
-void load_values(uint base, uint s0, uint keys, uint d0)
+void load_part_of_keys(uint base, uint s0, uint keys, uint d0)
 {
-    [[unroll]] for (uint i = 0; i < COLS * SLICE; i += 256) {
+    [[unroll]] for (uint i = 0; i < COLS * PART; i += 256) {
         uint e = i + gl_LocalInvocationID.x;
-        uint row = e / SLICE, d = e % SLICE;
+        uint c = e / PART, d = d0 + e % PART;
         float x = 0.0;
-        if (s0 + row < keys && d0 + d < D)
-            x = load(v[base + (s0 + row) * p.v_stride[2] + d0 + d]);
-        v_slice[row * LINE + d] = x;
+        if (s0 + c < keys && d < D)
+            x = load(k[base + (s0 + c) * p.k_stride[2] + d]);
+        if (e < COLS * PART)
+            slab[c * PART_LINE + e % PART] = x;
     }
 }
 
@@ -125,8 +131,8 @@ void main()
     float row_lse[2];
     [[unroll]] for (uint i = 0; i < 2; i++)
         row_lse[i] = lse[matrix * p.t + min(t0 + row + i, p.t - 1)];
-    float acc[SLICES * 2];
-    [[unroll]] for (uint i = 0; i < SLICES * 2; i++)
+    float acc[PARTS * PART / 8];
+    [[unroll]] for (uint i = 0; i < PARTS * PART / 8; i++)
         acc[i] = 0.0;
 
     uint keys = keys_of(batch);
@@ -136,15 +142,14 @@ void main()
         float gv[4] = { 0.0, 0.0, 0.0, 0.0 };
         for (uint d0 = 0; d0 < D; d0 += SLICE) {
             load_queries(q_base, g_base, t0, d0);
-            load_keys(k_base, s0, keys, d0);
-            load_values(v_base, s0, keys, d0);
+            load_keys(k_base, v_base, s0, keys, d0);
             barrier();
             for (uint d = 0; d < min(SLICE, D - d0); d++)
                 [[unroll]] for (uint i = 0; i < 4; i++) {
                     uint at_row = (row + i / 2) * LINE + d;
                     uint at_col = (col + i % 2 * 16) * LINE + d;
-                    score[i] += q_slice[at_row] * k_slice[at_col];
-                    gv[i] += g_slice[at_row] * v_slice[at_col];
+                    score[i] += slab[Q_SLICE + at_row] * slab[K_SLICE + at_col];
+                    gv[i] += slab[G_SLICE + at_row] * slab[V_SLICE + at_col];
                 }
             barrier();
         }
@@ -158,12 +163,14 @@ void main()
                 p.scale * w * (through - r[i / 2]);
         }
 
-        [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
-            load_keys(k_base, s0, keys, slice * SLICE);
+        [[unroll]] for (uint part = 0; part < PARTS; part++) {
+            load_part_of_keys(k_base, s0, keys, part * PART);
             barrier();
             for (uint c = 0; c < COLS; c++)
-                [[unroll]] for (uint i = 0; i < 2; i++)
-                    acc[slice * 2 + i] += tile[(row + i) * TILE_LINE + c] * k_slice[c * LINE + col];
+                [[unroll]] for (uint j = 0; j < PART / 16; j++)
+                    [[unroll]] for (uint i = 0; i < 2; i++)
+                        acc[(part * (PART / 16) + j) * 2 + i] +=
+                            tile[(row + i) * TILE_LINE + c] * slab[c * PART_LINE + col + j * 16];
             barrier();
         }
     }
@@ -172,8 +179,8 @@ void main()
         uint t = t0 + row + i;
         if (t >= p.t)
             continue;
-        [[unroll]] for (uint slice = 0; slice < SLICES; slice++) {
-            uint d = slice * SLICE + col;
+        [[unroll]] for (uint slice = 0; slice < PARTS * PART / 16; slice++) {
+            uint d = slice * 16 + col;
             if (d < D)
                 dq[row_at(batch, head, t, p.t, HEADS) + d] = store(acc[slice * 2 + i]);
         }
