@@ -65,6 +65,7 @@ typedef struct lattn_parameter_params {
     const int64_t *dims;
     lattn_init init;
     bool no_decay;  // weight decay leaves it alone: biases and normalisation weights
+    bool optional;  // a file may lack it; then it keeps its value
 } lattn_parameter_params;
 
 /**
@@ -77,6 +78,17 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add_parameter(
     lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out);
 
 /**
+ * Adds a buffer: a tensor that is no parameter, but saved and loaded with them (a running mean).
+ * It has no gradient and no optimiser; in captured steps it must be changed in place.
+ *
+ * Args     params  as for a parameter; any dtype with LATTN_INIT_ZEROS and LATTN_INIT_ONES
+ * Owner    the module; *out is lent
+ * Errors   ERR_ARG when the name is taken; those of lattn_tensor_create
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add_buffer(
+    lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out);
+
+/**
  * Fills a tensor by a rule. Fans are those of PyTorch: of [out, in, ...] in * the rest, out * the rest.
  *
  * Errors   ERR_ARG when a fan is needed and the rank is below 2
@@ -84,11 +96,12 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add_parameter(
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_init_(lattn_tensor *t, lattn_init init);
 
-// One parameter as the tree knows it. All lent by the module.
+// One parameter or buffer as the tree knows it. All lent by the module.
 typedef struct lattn_parameter {
     const char *name;  // full path from the module that was asked
     lattn_tensor *tensor;
     bool no_decay;
+    bool optional;
 } lattn_parameter;
 
 /** Number of parameters of m and everything below. */
@@ -121,6 +134,14 @@ LATTN_API void lattn_module_observe(lattn_module *root, lattn_module_observer ob
 LATTN_API const char *lattn_module_kind(const lattn_module *m);
 /** Writes the path from the root ("layer1.0.conv1", "" for the root), cut to bytes; returns its length. */
 LATTN_API size_t lattn_module_path(const lattn_module *m, char *text, size_t bytes);
+
+/** The same for buffers. */
+LATTN_API int lattn_module_n_buffers(const lattn_module *m);
+/** Lists the buffers, as lattn_module_parameters does; asking for either frees the other's names. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_buffers(
+    lattn_module *m, lattn_parameter *list, int capacity, int *n);
+/** The buffer with that path; NULL if there is none. Lent. */
+LATTN_API lattn_tensor *lattn_module_buffer(lattn_module *m, const char *name);
 
 /** Freezes (false) or unfreezes every parameter of m: frozen ones get no gradient. */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on);
@@ -173,6 +194,32 @@ LATTN_API lattn_tensor *lattn_layer_norm_forward(lattn_ctx *ctx, lattn_module *m
 /** layer_norm(residual + dropout(x, p)), fused. */
 LATTN_API lattn_tensor *lattn_layer_norm_residual_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual, float p);
+
+// ---- batch norm ---------------------------------------------------------------------------
+
+typedef struct lattn_batch_norm_params {
+    int64_t num_features;
+    float eps;       // 0 = 1e-5
+    float momentum;  // 0 = 0.1
+    bool no_affine;
+    bool no_running;  // the batch's statistics always
+    lattn_dtype dtype;
+} lattn_batch_norm_params;
+
+/**
+ * Normalises each channel, for any number of dimensions behind it. Parameters weight (ones) and bias
+ * (zeros), buffers running_mean (zeros), running_var (ones), f32 [num_features], and
+ * num_batches_tracked, one i32, which a file may lack.
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_batch_norm_create(
+    lattn_ctx *ctx, const lattn_batch_norm_params *params, lattn_module **out);
+/** Running statistics while training, too (true), and none of them changed. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on);
+/** x [N, num_features, ...] -> same shape. */
+LATTN_API lattn_tensor *lattn_batch_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+/** relu(batch_norm(x) + residual), fused; residual may be NULL. */
+LATTN_API lattn_tensor *lattn_batch_norm_relu_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual);
 
 // ---- embedding ----------------------------------------------------------------------------
 

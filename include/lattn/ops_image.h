@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Functions of images and other tensors with channels, [N, C, ...]: pooling. A part of lattn/ops.h, which
+// Functions of images and other tensors with channels, [N, C, ...]: pooling, batch norm. A part of lattn/ops.h, which
 // includes it, with the same rules.
 //
 // Letters: N images, C channels, H1 W1 height and width of x, H2 W2 of the result, F size of a window, S
@@ -77,6 +77,45 @@ LATTN_API lattn_tensor *lattn_avg_pool2d(
  */
 LATTN_API lattn_tensor *lattn_adaptive_avg_pool2d(
     lattn_ctx *ctx, lattn_tensor *x, int64_t height, int64_t width);
+
+// ---- normalisation ------------------------------------------------------------------------
+
+typedef struct lattn_batch_norm_args {
+    lattn_tensor *running_mean, *running_var;  // f32 [C], both or neither
+    lattn_tensor *num_batches_tracked;         // i32, one element; or NULL
+    float momentum;                            // share of the new value; 0 = 0.1
+    float eps;                                 // inside the root; 0 = 1e-5
+    lattn_tensor *residual;                    // added behind bias; like x, or NULL
+    bool relu;                                 // then negative elements become 0
+    bool frozen;                               // running statistics while training, too
+} lattn_batch_norm_args;
+
+/**
+ * Normalises each channel to mean 0 and variance 1, then scales and shifts; a residual and a ReLU
+ * in the same pass.
+ *
+ *     out = relu((x - mean) / sqrt(var + eps) * weight + bias + residual)
+ *     running = (1 - momentum) running + momentum batch       (the unbiased variance)
+ *
+ * Shapes   x [N, C, ...], weight [C], bias [C]  ->  out, same shape as x
+ * Dtypes   x, weight, bias, residual f32, f16, bf16, one for all; running statistics f32;
+ *          arithmetic in f32
+ * Args     weight, bias  NULL = 1, 0
+ *          args  NULL = all zeros. While training (lattn_set_training) the batch's mean and
+ *                variance are used, which divides by N times the rest, and the running ones are
+ *                changed in place, on the device, in captured steps too; in evaluation the running
+ *                ones are used. Without running ones it is always the batch's
+ * Edge     NaN or infinity in a channel makes all of it NaN, and its running statistics;
+ *          an empty x changes nothing
+ * Grad     x, weight, bias, residual, in a fixed order of additions. Keeps x, four f32 per channel,
+ *          and out with relu
+ * Errors   ERR_SHAPE, also for one value per channel while training; ERR_DTYPE; ERR_ARG for eps,
+ *          momentum, or running statistics that are not complete; ERR_UNSUPPORTED from 2^32
+ *          elements on
+ * Source   Ioffe & Szegedy 2015, arXiv:1502.03167
+ */
+LATTN_API lattn_tensor *lattn_batch_norm(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
+    lattn_tensor *bias, const lattn_batch_norm_args *args);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// State dicts: the parameters of a module tree by name, to and from safetensors. A load first
+// State dicts: the parameters and buffers of a module tree by name, to and from safetensors. A load first
 // finds and checks every tensor, and only then changes the first parameter.
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "lattn/models.h"
+#include "nn/module.h"
 #include "tensor/tensor.h"
 
 struct listing {
@@ -15,13 +16,14 @@ struct listing {
     int n;
 };
 
-static lattn_status list_parameters(lattn_module *m, struct listing *l)
+static lattn_status list_state(lattn_module *m, struct listing *l)
 {
-    int capacity = lattn_module_n_parameters(m);
+    const unsigned both = LAT_LIST_PARAMETERS | LAT_LIST_BUFFERS;
+    int capacity = lat_module_count(m, both);
     l->items = lat_calloc((size_t) capacity, sizeof *l->items);
     if (!l->items)
         return LATTN_ERR_HOST_MEMORY;
-    return lattn_module_parameters(m, l->items, capacity, &l->n);
+    return lat_module_list(m, both, l->items, capacity, &l->n);
 }
 
 static int64_t find(
@@ -79,7 +81,8 @@ static lattn_status match(const struct listing *l, lattn_safetensors *file,
         }
         report->n_missing++;
         note(report->missing, sizeof report->missing, name);
-        n_required += !skip && !(params->optional && params->optional(params->user, name));
+        bool may_lack = skip || l->items[p].optional;
+        n_required += !may_lack && !(params->optional && params->optional(params->user, name));
     }
     if (n_required)
         return lat_err(
@@ -122,7 +125,7 @@ lattn_status lattn_module_load(lattn_module *m, lattn_safetensors *file,
     if (!params)
         params = &defaults;
 
-    LAT_GO(list_parameters(m, &l));
+    LAT_GO(list_state(m, &l));
     index = lat_calloc((size_t) l.n, sizeof *index);
     LAT_GO(index ? LATTN_OK : LATTN_ERR_HOST_MEMORY);
     LAT_GO(match(&l, file, params, index, &own));
@@ -146,7 +149,7 @@ lattn_status lattn_module_save(lattn_module *m, const char *path)
     lattn_named_tensor *items = NULL;
     lattn_status st;
 
-    LAT_GO(list_parameters(m, &l));
+    LAT_GO(list_state(m, &l));
     items = lat_calloc((size_t) l.n, sizeof *items);
     LAT_GO(items ? LATTN_OK : LATTN_ERR_HOST_MEMORY);
     for (int p = 0; p < l.n; p++)

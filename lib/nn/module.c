@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The module tree: children, parameters, names, freezing. Listing walks depth first in the
+// The module tree: children, parameters, buffers, names, freezing. Listing walks depth first in the
 // order of addition, which is the order of the state dict and of the parameter arenas.
 
 #include <stdio.h>
@@ -46,18 +46,24 @@ static void free_paths(lattn_module *m)
     m->paths.n = 0;
 }
 
+static void free_params(struct lat_params *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        lattn_tensor_release(&l->items[i].tensor);
+        lat_free(l->items[i].name);
+    }
+    lat_free(l->items);
+}
+
 static void destroy_tree(lattn_module *m)
 {
     for (size_t i = 0; i < m->children.n; i++)
         destroy_tree(m->children.items[i]);
-    for (size_t i = 0; i < m->params.n; i++) {
-        lattn_tensor_release(&m->params.items[i].tensor);
-        lat_free(m->params.items[i].name);
-    }
+    free_params(&m->params);
+    free_params(&m->buffers);
     free_paths(m);
     lat_free(m->paths.items);
     lat_free(m->children.items);
-    lat_free(m->params.items);
     lat_free(m->own_kind);
     lat_free(m->name);
     lat_free(m->data);
@@ -72,17 +78,21 @@ void lattn_module_destroy(lattn_module **m)
     *m = NULL;
 }
 
+static const struct lat_param *find_param(const struct lat_params *l, const char *name)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->items[i].name, name) == 0)
+            return &l->items[i];
+    return NULL;
+}
+
 static bool name_taken(const lattn_module *m, const char *name)
 {
     for (size_t i = 0; i < m->children.n; i++) {
         if (strcmp(m->children.items[i]->name, name) == 0)
             return true;
     }
-    for (size_t i = 0; i < m->params.n; i++) {
-        if (strcmp(m->params.items[i].name, name) == 0)
-            return true;
-    }
-    return false;
+    return find_param(&m->params, name) || find_param(&m->buffers, name);
 }
 
 static lattn_status add_child(lattn_module *parent, const char *name, lattn_module *child)
@@ -126,13 +136,17 @@ void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind)
     return m->data;
 }
 
-lattn_status lattn_module_add_parameter(
-    lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out)
+static lattn_status add_param(lattn_module *m, struct lat_params *to, const char *name,
+    const lattn_parameter_params *params, lattn_tensor **out)
 {
     *out = NULL;
     if (name_taken(m, name))
         return lat_err(LATTN_ERR_ARG, "%s: the name \"%s\" is taken", m->kind, name);
-    struct lat_param param = { .name = lat_strdup(name), .no_decay = params->no_decay };
+    struct lat_param param = {
+        .name = lat_strdup(name),
+        .no_decay = params->no_decay,
+        .optional = params->optional,
+    };
     if (!param.name)
         return LATTN_ERR_HOST_MEMORY;
 
@@ -140,10 +154,10 @@ lattn_status lattn_module_add_parameter(
         lattn_tensor_create(m->ctx, params->dtype, params->rank, params->dims, &param.tensor);
     if (!st)
         st = lattn_init_(param.tensor, params->init);
-    if (!st)
+    if (!st && to == &m->params)
         st = lattn_tensor_set_requires_grad(param.tensor, true);
     if (!st)
-        st = LAT_PUSH(&m->params, param);
+        st = LAT_PUSH(to, param);
     if (st) {
         lattn_tensor_release(&param.tensor);
         lat_free(param.name);
@@ -153,14 +167,37 @@ lattn_status lattn_module_add_parameter(
     return LATTN_OK;
 }
 
-int lattn_module_n_parameters(const lattn_module *m)
+lattn_status lattn_module_add_parameter(
+    lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out)
+{
+    return add_param(m, &m->params, name, params, out);
+}
+
+lattn_status lattn_module_add_buffer(
+    lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out)
+{
+    return add_param(m, &m->buffers, name, params, out);
+}
+
+int lat_module_count(const lattn_module *m, unsigned what)
 {
     if (!m)
         return 0;
-    int n = (int) m->params.n;
+    size_t n = (what & LAT_LIST_PARAMETERS ? m->params.n : 0) +
+               (what & LAT_LIST_BUFFERS ? m->buffers.n : 0);
     for (size_t i = 0; i < m->children.n; i++)
-        n += lattn_module_n_parameters(m->children.items[i]);
-    return n;
+        n += (size_t) lat_module_count(m->children.items[i], what);
+    return (int) n;
+}
+
+int lattn_module_n_parameters(const lattn_module *m)
+{
+    return lat_module_count(m, LAT_LIST_PARAMETERS);
+}
+
+int lattn_module_n_buffers(const lattn_module *m)
+{
+    return lat_module_count(m, LAT_LIST_BUFFERS);
 }
 
 int64_t lattn_module_numel(const lattn_module *m)
@@ -178,27 +215,42 @@ int64_t lattn_module_numel(const lattn_module *m)
 // State of one listing: the path so far and where the next entry goes.
 struct listing {
     lattn_module *root;
+    unsigned what;
     lattn_parameter *list;
     int capacity, n;
 };
 
-static lattn_status list_tree(struct listing *l, const lattn_module *m, const char *prefix)
+static lattn_status list_params(
+    struct listing *l, const struct lat_params *params, const char *prefix)
 {
-    for (size_t i = 0; i < m->params.n; i++) {
+    for (size_t i = 0; i < params->n; i++) {
+        const struct lat_param *param = &params->items[i];
         if (l->n < l->capacity) {
             struct lat_str path = { 0 };
-            lat_str_addf(&path, "%s%s", prefix, m->params.items[i].name);
+            lat_str_addf(&path, "%s%s", prefix, param->name);
             lattn_status st = path.status ? path.status : LAT_PUSH(&l->root->paths, path.items);
             if (st) {
                 lat_str_free(&path);
                 return st;
             }
-            l->list[l->n] = (lattn_parameter){ .name = path.items,
-                .tensor = m->params.items[i].tensor,
-                .no_decay = m->params.items[i].no_decay };
+            l->list[l->n] = (lattn_parameter){
+                .name = path.items,
+                .tensor = param->tensor,
+                .no_decay = param->no_decay,
+                .optional = param->optional,
+            };
         }
         l->n++;
     }
+    return LATTN_OK;
+}
+
+static lattn_status list_tree(struct listing *l, const lattn_module *m, const char *prefix)
+{
+    if (l->what & LAT_LIST_PARAMETERS)
+        LAT_TRY(list_params(l, &m->params, prefix));
+    if (l->what & LAT_LIST_BUFFERS)
+        LAT_TRY(list_params(l, &m->buffers, prefix));
     for (size_t i = 0; i < m->children.n; i++) {
         struct lat_str path = { 0 };
         lat_str_addf(&path, "%s%s.", prefix, m->children.items[i]->name);
@@ -210,32 +262,44 @@ static lattn_status list_tree(struct listing *l, const lattn_module *m, const ch
     return LATTN_OK;
 }
 
-lattn_status lattn_module_parameters(lattn_module *m, lattn_parameter *list, int capacity, int *n)
+lattn_status lat_module_list(
+    lattn_module *m, unsigned what, lattn_parameter *list, int capacity, int *n)
 {
-    if (!m)
-        return lat_err(LATTN_ERR_ARG, "lattn_module_parameters: the module is NULL");
     free_paths(m);
-    struct listing l = { .root = m, .list = list, .capacity = capacity };
+    struct listing l = { .root = m, .what = what, .list = list, .capacity = capacity };
     LAT_TRY(list_tree(&l, m, ""));
     *n = l.n;
     return LATTN_OK;
 }
 
+lattn_status lattn_module_parameters(lattn_module *m, lattn_parameter *list, int capacity, int *n)
+{
+    if (!m)
+        return lat_err(LATTN_ERR_ARG, "lattn_module_parameters: the module is NULL");
+    return lat_module_list(m, LAT_LIST_PARAMETERS, list, capacity, n);
+}
+
+lattn_status lattn_module_buffers(lattn_module *m, lattn_parameter *list, int capacity, int *n)
+{
+    if (!m)
+        return lat_err(LATTN_ERR_ARG, "lattn_module_buffers: the module is NULL");
+    return lat_module_list(m, LAT_LIST_BUFFERS, list, capacity, n);
+}
+
 // Child names may contain dots, so every child whose name starts the rest is tried.
-lattn_tensor *lattn_module_parameter(lattn_module *m, const char *name)
+static lattn_tensor *find_tensor(lattn_module *m, const char *name, bool buffer)
 {
     if (!m || !name)
         return NULL;
-    for (size_t i = 0; i < m->params.n; i++) {
-        if (strcmp(m->params.items[i].name, name) == 0)
-            return m->params.items[i].tensor;
-    }
+    const struct lat_param *own = find_param(buffer ? &m->buffers : &m->params, name);
+    if (own)
+        return own->tensor;
     for (size_t i = 0; i < m->children.n; i++) {
         lattn_module *child = m->children.items[i];
         size_t length = strlen(child->name);
         if (strncmp(child->name, name, length) != 0 || name[length] != '.')
             continue;
-        lattn_tensor *found = lattn_module_parameter(child, name + length + 1);
+        lattn_tensor *found = find_tensor(child, name + length + 1, buffer);
         if (found)
             return found;
     }
@@ -287,6 +351,16 @@ size_t lattn_module_path(const lattn_module *m, char *text, size_t bytes)
         snprintf(text, bytes, "%s", path.n ? path.items : "");
     lat_str_free(&path);
     return n;
+}
+
+lattn_tensor *lattn_module_parameter(lattn_module *m, const char *name)
+{
+    return find_tensor(m, name, false);
+}
+
+lattn_tensor *lattn_module_buffer(lattn_module *m, const char *name)
+{
+    return find_tensor(m, name, true);
 }
 
 lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on)

@@ -11,7 +11,11 @@
 struct lat_param {
     char *name;
     lattn_tensor *tensor;
-    bool no_decay;
+    bool no_decay, optional;
+};
+struct lat_params {
+    struct lat_param *items;
+    size_t n, capacity;
 };
 
 struct lattn_module {
@@ -24,14 +28,12 @@ struct lattn_module {
         lattn_module **items;
         size_t n, capacity;
     } children;
-    struct {
-        struct lat_param *items;
-        size_t n, capacity;
-    } params;
+    struct lat_params params;   // trained
+    struct lat_params buffers;  // not trained, saved with them
     struct {
         char **items;
         size_t n, capacity;
-    } paths;     // names handed out by lattn_module_parameters
+    } paths;     // names handed out by lat_module_list
     void *data;  // of the kind; freed with the module
     // For kinds that map one tensor to one; NULL = only the kind's own forward function.
     lattn_tensor *(*forward)(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
@@ -45,6 +47,11 @@ lattn_status lat_module_new(
 // Creates, adds and returns in one go: on failure child is freed with the parent's tree.
 lattn_status lat_module_adopt(
     lattn_module *parent, const char *name, lattn_status created, lattn_module *child);
+// What a listing holds: with both, a module's parameters and then its buffers, before its children's.
+enum { LAT_LIST_PARAMETERS = 1, LAT_LIST_BUFFERS = 2 };
+lattn_status lat_module_list(
+    lattn_module *m, unsigned what, lattn_parameter *list, int capacity, int *n);
+int lat_module_count(const lattn_module *m, unsigned what);
 // The data when m is of that kind, else NULL with ERR_ARG kept in ctx.
 void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind);
 

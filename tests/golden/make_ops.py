@@ -121,6 +121,22 @@ def norm():
     f.case("layer_norm", lambda x, w, b: F.layer_norm(x, (10,), w, b, 1e-5), x, w, b)
     f.case("add_layer_norm", lambda x, r, w, b: F.layer_norm(x + r, (10,), w, b, 1e-12),
            x, f.normal(3, 7, 10), w, b)
+
+    # Running statistics go in as mean, var, and come out as mean_after, var_after.
+    def batch_norm(name, training, relu, *inputs):
+        mean, var = f.normal(4), f.positive(4)
+        f.tensors[f"{name}/mean"], f.tensors[f"{name}/var"] = array(mean), array(var)
+        mean, var = mean.double(), var.double()
+
+        def forward(x, w, b, residual=0):
+            y = F.batch_norm(x, mean, var, w, b, training, 0.3, 1e-3) + residual
+            return F.relu(y) if relu else y
+        f.case(name, forward, *inputs)
+        f.tensors[f"{name}/mean_after"], f.tensors[f"{name}/var_after"] = array(mean), array(var)
+    images, w, b = 3 + f.normal(5, 4, 6, 7), f.normal(4), f.normal(4)
+    batch_norm("batch_norm", True, False, images, w, b)
+    batch_norm("batch_norm_running", False, False, images, w, b)
+    batch_norm("batch_norm_residual_relu", True, True, images, w, b, f.normal(5, 4, 6, 7))
     return f
 
 

@@ -186,7 +186,38 @@ BUILD(build_log_softmax, lattn_log_softmax(ctx, in[0], -1))
 BUILD(build_layer_norm, lattn_layer_norm(ctx, in[0], in[1], in[2], 1e-5f))
 BUILD(build_add_layer_norm,
     lattn_dropout_add_layer_norm(ctx, in[0], in[1], in[2], in[3], 0, 1e-12f))
-FAMILY(norm, ROW(softmax), ROW(softmax_middle), ROW(log_softmax), ROW(layer_norm),
+// Running statistics are what PyTorch made of them, too.
+static lattn_tensor *batch_norm(const struct golden *g, bool frozen, bool relu)
+{
+    lattn_batch_norm_args args = {
+        .running_mean = load(g, "mean"),
+        .running_var = load(g, "var"),
+        .momentum = 0.3f,
+        .eps = 1e-3f,
+        .residual = g->in[3],
+        .relu = relu,
+        .frozen = frozen,
+    };
+    lattn_set_training(g->ctx, true);
+    lattn_tensor *y = lattn_batch_norm(g->ctx, g->in[0], g->in[1], g->in[2], &args);
+    lattn_set_training(g->ctx, false);
+    compare(g, "running mean", args.running_mean, load(g, "mean_after"));
+    compare(g, "running var", args.running_var, load(g, "var_after"));
+    return y;
+}
+static lattn_tensor *build_batch_norm(const struct golden *g)
+{
+    return batch_norm(g, false, false);
+}
+static lattn_tensor *build_batch_norm_running(const struct golden *g)
+{
+    return batch_norm(g, true, false);
+}
+static lattn_tensor *build_batch_norm_residual_relu(const struct golden *g)
+{
+    return batch_norm(g, false, true);
+}
+FAMILY(norm, ROW(batch_norm), ROW(batch_norm_running), ROW(batch_norm_residual_relu), ROW(softmax), ROW(softmax_middle), ROW(log_softmax), ROW(layer_norm),
     ROW(add_layer_norm))
 
 BUILD(build_matmul, lattn_matmul(ctx, in[0], in[1]))
