@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Functions of images and other tensors with channels, [N, C, ...]: pooling, batch norm. A part of lattn/ops.h, which
-// includes it, with the same rules.
+// What networks of images need besides convolution: activations, dropout of channels, pooling, batch norm.
+// A part of lattn/ops.h, which includes it, with the same rules.
 //
 // Letters: N images, C channels, H1 W1 height and width of x, H2 W2 of the result, F size of a window, S
 // stride, P padding, D dilation.
@@ -12,6 +12,176 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// ---- activations --------------------------------------------------------------------------
+
+/**
+ * Rectified linear unit that lets something of what is negative through.
+ *
+ *     out = x > 0 ? x : slope x
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x; at 0 it is slope. Keeps x
+ * Errors   as lattn_scale
+ * Source   Maas, Hannun & Ng 2013
+ */
+LATTN_API lattn_tensor *lattn_leaky_relu(lattn_ctx *ctx, lattn_tensor *x, float slope);
+
+/**
+ * Exponential linear unit.
+ *
+ *     out = x > 0 ? x : alpha (e^x - 1)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Clevert, Unterthiner & Hochreiter 2015, arXiv:1511.07289
+ */
+LATTN_API lattn_tensor *lattn_elu(lattn_ctx *ctx, lattn_tensor *x, float alpha);
+
+/**
+ * Scaled exponential linear unit, which keeps mean 0 and variance 1 from layer to layer.
+ *
+ *     out = 1.0507009873554805 elu(x, 1.6732632423543772)
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Klambauer et al. 2017, arXiv:1706.02515
+ */
+LATTN_API lattn_tensor *lattn_selu(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * A smooth rectified linear unit.
+ *
+ *     out = beta x > threshold ? x : ln(1 + e^(beta x)) / beta
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Args     beta, threshold  PyTorch's defaults are 1 and 20
+ * Edge     no overflow; accurate in the negative tail too
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale; ERR_ARG unless beta is positive
+ */
+LATTN_API lattn_tensor *lattn_softplus(
+    lattn_ctx *ctx, lattn_tensor *x, float beta, float threshold);
+
+/**
+ * Logistic function from straight lines.
+ *
+ *     out = min(max(x + 3, 0), 6) / 6
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Grad     x; 0 from -3 down and from 3 up. Keeps x
+ * Errors   as lattn_scale
+ */
+LATTN_API lattn_tensor *lattn_hardsigmoid(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Swish with hardsigmoid.
+ *
+ *     out = x min(max(x + 3, 0), 6) / 6
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     -inf gives NaN, as 0 times infinity
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Howard et al. 2019, arXiv:1905.02244
+ */
+LATTN_API lattn_tensor *lattn_hardswish(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Mish.
+ *
+ *     out = x tanh(ln(1 + e^x))
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     -inf gives NaN, as 0 times infinity
+ * Grad     x. Keeps x
+ * Errors   as lattn_scale
+ * Source   Misra 2019, arXiv:1908.08681
+ */
+LATTN_API lattn_tensor *lattn_mish(lattn_ctx *ctx, lattn_tensor *x);
+
+/**
+ * Replaces what does not exceed a threshold.
+ *
+ *     out = x > threshold ? x : value
+ *
+ * Shapes   x any  ->  the same
+ * Dtypes   as lattn_scale
+ * Edge     NaN stays NaN
+ * Grad     x, passed on where x > threshold, else 0. Keeps x
+ * Errors   as lattn_scale
+ */
+LATTN_API lattn_tensor *lattn_threshold(
+    lattn_ctx *ctx, lattn_tensor *x, float threshold, float value);
+
+/**
+ * Leaky ReLU with a learnt slope, one for all or one for each channel.
+ *
+ *     out = x > 0 ? x : weight[c] x
+ *
+ * Shapes   x [N, C, ...] with weight [C], or x any with weight [1]  ->  same shape as x
+ * Dtypes   f32, f16, bf16, the same for both; kept. The gradient of weight is summed in f32
+ * Grad     x, weight; in a fixed order of additions. Keeps both
+ * Errors   ERR_SHAPE if weight is neither [1] nor [C]; ERR_DTYPE; ERR_UNSUPPORTED from 2^32 elements
+ *          on
+ * Source   He et al. 2015, arXiv:1502.01852
+ */
+LATTN_API lattn_tensor *lattn_prelu(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight);
+
+/**
+ * The largest of each k neighbouring channels.
+ *
+ *     out[n, c, ...] = max over i < k of x[n, c k + i, ...]
+ *
+ * Shapes   x [N, C, ...]  ->  [N, C / k, ...]
+ * Dtypes   f32, f16, bf16; kept
+ * Edge     a NaN counts as the largest
+ * Grad     x, as lattn_max. Keeps x and out
+ * Errors   ERR_SHAPE if x has no channels or k does not divide them; ERR_ARG for k < 1; ERR_DTYPE
+ * Source   Goodfellow et al. 2013, arXiv:1302.4389
+ */
+LATTN_API lattn_tensor *lattn_maxout(lattn_ctx *ctx, lattn_tensor *x, int64_t k);
+
+// ---- dropout ------------------------------------------------------------------------------
+
+/**
+ * Dropout of whole channels.
+ *
+ *     out[n, c, ...] = keep[n, c] ? x[n, c, ...] / (1 - p) : 0
+ *
+ * Shapes   x [N, C, ...]  ->  the same
+ * Dtypes   as lattn_dropout
+ * Args     p  in [0, 1)
+ * Edge     as lattn_dropout, with a random number for each channel of each image
+ * Grad     x. Keeps nothing of x's size
+ * Errors   as lattn_dropout; ERR_SHAPE if x has no channels
+ * Source   Tompson et al. 2014, arXiv:1411.4280
+ */
+LATTN_API lattn_tensor *lattn_dropout2d(lattn_ctx *ctx, lattn_tensor *x, float p);
+
+/**
+ * Dropout of whole samples: what is left of a residual branch in a network of stochastic depth.
+ *
+ *     out[n, ...] = keep[n] ? x[n, ...] / (1 - p) : 0
+ *
+ * Shapes   x [N, ...]  ->  the same
+ * Dtypes   as lattn_dropout
+ * Args     p  in [0, 1)
+ * Edge     as lattn_dropout, with a random number for each sample
+ * Grad     x. Keeps nothing of x's size
+ * Errors   as lattn_dropout; ERR_SHAPE for a scalar
+ * Source   Huang et al. 2016, arXiv:1603.09382
+ */
+LATTN_API lattn_tensor *lattn_drop_path(lattn_ctx *ctx, lattn_tensor *x, float p);
 
 // ---- pooling ------------------------------------------------------------------------------
 

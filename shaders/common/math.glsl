@@ -98,6 +98,29 @@ float lat_tanh(float v)
     return lat_is_nan(v) ? v : lat_sign_bit(v) ? -t : t;
 }
 
+// exp(v) - 1 of v <= 0, without the cancellation: 2 t / (1 - t) with t = tanh(v / 2).
+float lat_expm1_below(float v)
+{
+    float t = lat_tanh(0.5 * v);
+    return 2.0 * t / (1.0 - t);
+}
+
+// ln(1 + v) of v in [0, 1]: 2 artanh(s) = 2 (s + s^3 / 3 + s^5 / 5 + ...) with s = v / (2 + v) <= 1/3.
+float lat_log1p_unit(float v)
+{
+    float s = v / (2.0 + v), q = s * s;
+    return 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0
+        + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0))))))));
+}
+
+// tanh(ln(1 + e^v)) = n / (n + 2) with n = e^v (e^v + 2); 1 in f32 past 20.
+float lat_tanh_softplus(float v)
+{
+    float e = lat_exp(v > 20.0 ? 20.0 : v);
+    float n = e * (e + 2.0);
+    return lat_is_nan(v) ? v : n / (n + 2.0);
+}
+
 // IEEE 754's pow for every pair but signalling NaNs.
 float lat_pow(float a, float b)
 {

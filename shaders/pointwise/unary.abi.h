@@ -18,6 +18,13 @@
 #define LAT_UNARY_GELU 11       // x Phi(x)           s = x
 #define LAT_UNARY_GELU_TANH 12  // its form with tanh s = x
 #define LAT_UNARY_SILU 13       // x sigmoid(x)       s = x
+#define LAT_UNARY_LEAKY_RELU 14   // x or c x           dx = g or c g, s = x
+#define LAT_UNARY_ELU 15          // d x or d c (e^x - 1) dx = d g or d c e^x g, s = x
+#define LAT_UNARY_SOFTPLUS 16     // ln(1 + e^cx) / c   dx = g sigmoid(cx), s = x; both linear where cx > d
+#define LAT_UNARY_HARDSIGMOID 17  // (x + 3) / 6 in [0, 1]  s = x
+#define LAT_UNARY_HARDSWISH 18    // x hardsigmoid(x)   s = x
+#define LAT_UNARY_MISH 19         // x tanh(softplus x) s = x
+#define LAT_UNARY_THRESHOLD 20    // x > c ? x : d      dx = g where x > c, s = x
 
 #define LAT_UNARY_QUADS_PER_THREAD 2
 

@@ -40,6 +40,17 @@ float silu_grad(float x)
     return y * (1.0 + x * (1.0 - y));
 }
 
+float hardswish_grad(float x)
+{
+    return x < -3.0 ? 0.0 : x <= 3.0 ? x / 3.0 + 0.5 : 1.0;
+}
+
+float mish_grad(float x)
+{
+    float t = lat_tanh_softplus(x);
+    return t + x * (1.0 - t * t) * lat_sigmoid(x);
+}
+
 float slope(float v)
 {
     if (KIND == LAT_UNARY_SCALE)
@@ -68,6 +79,20 @@ float slope(float v)
         return lat_gelu_grad(v);
     if (KIND == LAT_UNARY_GELU_TANH)
         return gelu_tanh_grad(v);
+    if (KIND == LAT_UNARY_LEAKY_RELU)
+        return v > 0.0 ? 1.0 : p.c;
+    if (KIND == LAT_UNARY_ELU)
+        return v > 0.0 ? p.d : p.d * p.c * lat_exp(v);
+    if (KIND == LAT_UNARY_SOFTPLUS)
+        return p.c * v > p.d ? 1.0 : lat_sigmoid(p.c * v);
+    if (KIND == LAT_UNARY_HARDSIGMOID)
+        return v > -3.0 && v < 3.0 ? 1.0 / 6.0 : 0.0;
+    if (KIND == LAT_UNARY_HARDSWISH)
+        return hardswish_grad(v);
+    if (KIND == LAT_UNARY_MISH)
+        return mish_grad(v);
+    if (KIND == LAT_UNARY_THRESHOLD)
+        return v > p.c ? 1.0 : 0.0;
     return silu_grad(v);
 }
 

@@ -44,6 +44,17 @@ float gelu_tanh(float v)
     return 0.5 * v * (1.0 + lat_tanh(u));
 }
 
+float softplus(float v)
+{
+    float u = p.c * v;
+    return u > p.d ? v : (max(u, 0.0) + lat_log1p_unit(lat_exp(-abs(u)))) / p.c;
+}
+
+float hardsigmoid(float v)
+{
+    return lat_is_nan(v) ? v : clamp((v + 3.0) / 6.0, 0.0, 1.0);
+}
+
 float unary(float v)
 {
     if (KIND == LAT_UNARY_SCALE)
@@ -72,6 +83,20 @@ float unary(float v)
         return lat_gelu(v);
     if (KIND == LAT_UNARY_GELU_TANH)
         return gelu_tanh(v);
+    if (KIND == LAT_UNARY_LEAKY_RELU)
+        return v > 0.0 ? v : p.c * v;
+    if (KIND == LAT_UNARY_ELU)
+        return v > 0.0 ? p.d * v : p.d * p.c * lat_expm1_below(v);
+    if (KIND == LAT_UNARY_SOFTPLUS)
+        return softplus(v);
+    if (KIND == LAT_UNARY_HARDSIGMOID)
+        return hardsigmoid(v);
+    if (KIND == LAT_UNARY_HARDSWISH)
+        return v * hardsigmoid(v);
+    if (KIND == LAT_UNARY_MISH)
+        return v * lat_tanh_softplus(v);
+    if (KIND == LAT_UNARY_THRESHOLD)
+        return lat_is_nan(v) || v > p.c ? v : p.d;
     return v * lat_sigmoid(v);
 }
 

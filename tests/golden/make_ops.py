@@ -228,10 +228,26 @@ def pool():
     return f
 
 
+def activation():
+    f = Family(9)
+    x = 3 * f.normal(4, 3, 20)
+    f.case("leaky_relu", lambda x: F.leaky_relu(x, 0.1), x)
+    f.case("elu", lambda x: F.elu(x, 1.25), x)
+    f.case("selu", F.selu, x)
+    f.case("softplus", lambda x: F.softplus(x, 1.5, 2), x)
+    f.case("hardsigmoid", F.hardsigmoid, x)
+    f.case("hardswish", F.hardswish, x)
+    f.case("mish", F.mish, x)
+    f.case("threshold", lambda x: F.threshold(x, 0.25, -1.5), x)
+    f.case("prelu", F.prelu, x, f.normal(3))
+    f.case("prelu_one", F.prelu, x, f.normal(1))
+    return f
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
     os.makedirs(folder, exist_ok=True)
-    for family in (pointwise, reduce, norm, matmul, index, loss, attention, pool):
+    for family in (pointwise, reduce, norm, matmul, index, loss, attention, pool, activation):
         save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
 
 

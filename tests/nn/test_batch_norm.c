@@ -67,20 +67,20 @@ GPU_TEST(batch_norm, training_changes_running_statistics_and_evaluation_uses_the
 {
     lattn_module *m = make(ctx);
     double mean[CHANNELS] = { 0 }, var[CHANNELS] = { 1, 1, 1 };
-    lattn_set_training(ctx, true);
     for (int seed = 1; seed <= 3; seed++) {
         EXPECT(lattn_batch_norm_forward(ctx, m, batch(ctx, seed)));
         update(seed, mean, var);
     }
     expect_running(ctx, m, mean, var, 3);
-    lattn_set_training(ctx, false);
     float v[N], want[N];
     fill(v, 5);
     for (int i = 0; i < N; i++) {
         int c = i / PLANE % CHANNELS;
         want[i] = (float) ((v[i] - mean[c]) / sqrt(var[c] + 1e-5));
     }
+    lattn_set_training(ctx, false);
     lt_expect_near(ctx, lattn_batch_norm_forward(ctx, m, batch(ctx, 5)), want, N, 1e-5);
+    lattn_set_training(ctx, true);
     expect_running(ctx, m, mean, var, 3);
     lattn_module_destroy(&m);
 }
@@ -90,11 +90,9 @@ GPU_TEST(batch_norm, frozen_holds_to_running_statistics_while_training)
     lattn_module *m = make(ctx);
     const double mean[CHANNELS] = { 0 }, var[CHANNELS] = { 1, 1, 1 };
     EXPECT_OK(lattn_batch_norm_set_frozen(m, true));
-    lattn_set_training(ctx, true);
     float v[N];
     fill(v, 2);
     lt_expect_near(ctx, lattn_batch_norm_forward(ctx, m, batch(ctx, 2)), v, N, 1e-4);
-    lattn_set_training(ctx, false);
     expect_running(ctx, m, mean, var, 0);
     lattn_module_destroy(&m);
 }
@@ -107,7 +105,6 @@ struct job {
 static lattn_status record(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
 {
     struct job *j = user;
-    lattn_set_training(ctx, true);
     outputs[0] =
         lattn_sum(ctx, lattn_batch_norm_relu_forward(ctx, j->m, j->x, NULL), NULL, 0, false);
     lattn_tensor_zero_grad(lattn_module_parameter(j->m, "weight"));
@@ -144,10 +141,8 @@ GPU_TEST(batch_norm, replayed_steps_change_running_statistics)
 GPU_TEST(batch_norm, two_forwards_before_one_backward)
 {
     lattn_module *m = make(ctx);
-    lattn_set_training(ctx, true);
     lattn_tensor *a = lattn_batch_norm_forward(ctx, m, batch(ctx, 1));
     lattn_tensor *b = lattn_batch_norm_forward(ctx, m, batch(ctx, 2));
-    lattn_set_training(ctx, false);
     lattn_tensor *loss = lattn_sum(ctx, lattn_mul(ctx, a, b), NULL, 0, false);
     EXPECT_OK(lattn_backward(ctx, loss, NULL));
     EXPECT(lattn_tensor_grad(lattn_module_parameter(m, "weight")));
@@ -169,9 +164,7 @@ GPU_TEST(batch_norm, buffers_are_no_parameters_but_are_saved)
     EXPECT_STR(list[2].name, "bn1.num_batches_tracked");
     EXPECT(!lattn_module_parameter(root, "bn1.running_mean"));
 
-    lattn_set_training(ctx, true);
     EXPECT(lattn_batch_norm_forward(ctx, m, batch(ctx, 3)));
-    lattn_set_training(ctx, false);
     char path[512];
     snprintf(path, sizeof path, "%s/bn.safetensors", lt_temp_dir());
     EXPECT_OK(lattn_module_save(m, path));
@@ -221,10 +214,8 @@ GPU_TEST(batch_norm, wrong_arguments_are_refused)
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "running_mean is [3], x [2, 7, 5] needs [7]");
     EXPECT(!lattn_batch_norm_forward(ctx, m, lattn_zeros(ctx, LATTN_DTYPE_F32, 1, wide)));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "x is [2], it must be [N, C, ...]");
-    lattn_set_training(ctx, true);
     EXPECT(!lattn_batch_norm_forward(ctx, m, lattn_zeros(ctx, LATTN_DTYPE_F32, 2, one)));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "more than one value per channel");
-    lattn_set_training(ctx, false);
     lattn_tensor *x = batch(ctx, 1);
     EXPECT(!lattn_batch_norm_relu_forward(ctx, m, x, lattn_zeros(ctx, LATTN_DTYPE_F32, 3, wide)));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "residual is [2, 7, 5], x is [4, 3, 5]");

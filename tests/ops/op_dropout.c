@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// dropout: the reference draws the same numbers with a Philox of its own, so masks are compared
-// element by element and not only in the mean.
+// dropout, dropout2d, drop_path: the references draw the same numbers with a Philox of their own, so
+// masks are compared element by element and not only in the mean.
 
 #include <math.h>
 #include "ops/engine.h"
@@ -24,6 +24,17 @@ static uint32_t philox_word(const uint32_t key_in[2], uint64_t block, uint32_t o
     return c[word];
 }
 
+// Whether element i is kept.
+static bool kept(const struct ot_case *c, int64_t i)
+{
+    const lattn_rng_state rng = OT_RNG;
+    uint32_t seed_high = (uint32_t) (rng.seed >> 32);
+    const uint32_t key[2] = { (uint32_t) rng.seed ^ (uint32_t) (rng.step >> 32),
+        (uint32_t) rng.step ^ (seed_high << 16 | seed_high >> 16) };
+    double threshold = nearbyint((float) c->f[0] * 4294967296.0);
+    return philox_word(key, (uint64_t) i / 4, rng.op, (int) (i % 4)) >= threshold;
+}
+
 static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
 {
     return lattn_dropout(ctx, in[0], (float) c->f[0]);
@@ -31,15 +42,41 @@ static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct
 
 static void reference(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
 {
-    const lattn_rng_state rng = OT_RNG;
-    uint32_t seed_high = (uint32_t) (rng.seed >> 32);
-    const uint32_t key[2] = { (uint32_t) rng.seed ^ (uint32_t) (rng.step >> 32),
-        (uint32_t) rng.step ^ (seed_high << 16 | seed_high >> 16) };
-    double p = (float) c->f[0], threshold = nearbyint(p * 4294967296.0);
-    for (int64_t i = 0; i < out->n; i++) {
-        bool keep = philox_word(key, (uint64_t) i / 4, rng.op, (int) (i % 4)) >= threshold;
-        out->v[i] = p == 0 ? in[0].v[i] : keep ? in[0].v[i] / (1 - p) : 0;
-    }
+    double p = (float) c->f[0];
+    for (int64_t i = 0; i < out->n; i++)
+        out->v[i] = p == 0 ? in[0].v[i] : kept(c, i) ? in[0].v[i] / (1 - p) : 0;
+}
+
+// Rows along the first n_dims dimensions stay or go as one.
+static void rows_reference(
+    const struct ot_case *c, const struct ot_array *in, struct ot_array *out, int n_dims)
+{
+    double p = (float) c->f[0];
+    int64_t row = 1;
+    for (int d = n_dims; d < out->rank; d++)
+        row *= out->dim[d];
+    for (int64_t i = 0; i < out->n; i++)
+        out->v[i] = p == 0 ? in[0].v[i] : kept(c, i / row) ? in[0].v[i] / (1 - p) : 0;
+}
+
+static lattn_tensor *build_2d(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    return lattn_dropout2d(ctx, in[0], (float) c->f[0]);
+}
+
+static void reference_2d(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
+{
+    rows_reference(c, in, out, 2);
+}
+
+static lattn_tensor *build_path(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    return lattn_drop_path(ctx, in[0], (float) c->f[0]);
+}
+
+static void reference_path(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
+{
+    rows_reference(c, in, out, 1);
 }
 
 // clang-format off
@@ -60,6 +97,23 @@ static const struct ot_case cases[] = {
     { "special", { { OT_DIMS(80), .fill = OT_SPECIAL } }, .f = { 0.25 }, .flags = OT_NO_GRAD },
     { "bert_hidden", INPUT(32, 128, 768), .f = { 0.1 }, .flags = OT_FULL | OT_BENCH },
 };
+static const struct ot_case rows_cases[] = {
+    { "empty", INPUT(0, 3), .f = { 0.5 } },
+    { "empty_rows", INPUT(2, 3, 0), .f = { 0.5 } },
+    { "one_element", INPUT(1, 1), .f = { 0.5 } },
+    { "off", INPUT(3, 4, 5), .f = { 0 }, .flags = OT_EXACT | OT_NO_GRAD },
+    { "rank_2", INPUT(30, 11), .f = { 0.3 } },
+    { "odd_rows", INPUT(5, 7, 3, 3), .f = { 0.3 } },
+    { "quads", INPUT(5, 7, 4, 4), .f = { 0.3 } },
+    { "group_less_one", INPUT(1, 341, 3), .f = { 0.1 } },
+    { "group", INPUT(4, 16, 16), .f = { 0.1 } },
+    { "group_and_one", INPUT(41, 5, 5), .f = { 0.1 } },
+    { "transposed", { { OT_DIMS(6, 3, 9), .layout = OT_TRANSPOSED } }, .f = { 0.3 } },
+    { "sliced", { { OT_DIMS(6, 3, 9), .layout = OT_SLICED } }, .f = { 0.3 } },
+    { "expanded", { { OT_DIMS(6, 3, 9), .layout = OT_EXPANDED } }, .f = { 0.3 } },
+    { "special", { { OT_DIMS(9, 4, 5), .fill = OT_SPECIAL } }, .f = { 0.25 }, .flags = OT_NO_GRAD },
+    { "small_cnn", INPUT(128, 32, 28, 28), .f = { 0.1 }, .flags = OT_FULL | OT_BENCH },
+};
 // clang-format on
 
 const struct ot_op ot_op_dropout = {
@@ -71,4 +125,26 @@ const struct ot_op ot_op_dropout = {
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 3e-7 },  // 1 / (1 - p) rounded, then one product
+};
+
+const struct ot_op ot_op_dropout2d = {
+    .name = "dropout2d",
+    .n_inputs = 1,
+    .build = build_2d,
+    .reference = reference_2d,
+    .bytes = ot_bytes_in_out,
+    .cases = rows_cases,
+    .n_cases = OT_COUNT(rows_cases),
+    .tolerance = { .f32_rel = 3e-7 },
+};
+
+const struct ot_op ot_op_drop_path = {
+    .name = "drop_path",
+    .n_inputs = 1,
+    .build = build_path,
+    .reference = reference_path,
+    .bytes = ot_bytes_in_out,
+    .cases = rows_cases,
+    .n_cases = OT_COUNT(rows_cases),
+    .tolerance = { .f32_rel = 3e-7 },
 };

@@ -204,3 +204,72 @@ UNARY_OP(silu, lattn_silu(ctx, in[0]), x / (1 + exp(-x)), normal_cases, .bound =
         .f16_abs = 1e-3,
         .bf16_rel = 1.6e-2,
         .bf16_abs = 8e-3 }, );
+
+// ---- activations of image networks --------------------------------------------------------------
+
+static const struct ot_case leaky_cases[] = { UNARY_CASES(OT_AWAY, 0, .f = { 0.01 }) };
+UNARY_OP(leaky_relu, lattn_leaky_relu(ctx, in[0], (float) c->f[0]), x > 0 ? x : (float) c->f[0] * x,
+    leaky_cases, .tolerance = { .f32_rel = 1.5e-7 }, );
+
+// 16 bits keep x, whose rounding the exponential turns into a relative error of its own size.
+#define GRAD_OF_X                                                                                  \
+    .grad_tolerance = {                                                                            \
+        .f32_rel = 4e-6,                                                                           \
+        .f32_abs = 4e-6,                                                                           \
+        .f16_rel = 2e-3,                                                                           \
+        .f16_abs = 1e-3,                                                                           \
+        .bf16_rel = 1.6e-2,                                                                        \
+        .bf16_abs = 8e-3,                                                                          \
+    }
+
+static const struct ot_case elu_cases[] = {
+    UNARY_CASES(OT_AWAY, 0, .f = { 1.25 }),
+    { "near_zero", { { OT_DIMS(40), .fill = OT_DISTINCT } }, .f = { 1 }, .flags = OT_NO_GRAD },
+};
+UNARY_OP(elu, lattn_elu(ctx, in[0], (float) c->f[0]), x > 0 ? x : c->f[0] * expm1(x), elu_cases,
+    .tolerance = { .f32_rel = 2e-6 }, GRAD_OF_X, );
+
+static const struct ot_case kink_cases[] = { UNARY_CASES(OT_AWAY, 0, .i = { 0 }) };
+UNARY_OP(selu, lattn_selu(ctx, in[0]),
+    1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * expm1(x)), kink_cases,
+    .tolerance = { .f32_rel = 2e-6 }, GRAD_OF_X, );
+
+static const struct ot_case softplus_cases[] = {
+    UNARY_CASES(OT_NORMAL, 0, .f = { 1, 20 }),
+    { "beta", { { OT_DIMS(200), .fill = OT_NORMAL } }, .f = { 2.5, 3 }, .flags = OT_NO_GRAD },
+};
+RELATIVE_BOUND(softplus, log1p(exp(c->f[0] * x)) / c->f[0], (12 + 2 * fabs(c->f[0] * x)) * UNIT)
+UNARY_OP(softplus, lattn_softplus(ctx, in[0], (float) c->f[0], (float) c->f[1]),
+    c->f[0] * x > c->f[1] ? x : log1p(exp(c->f[0] * x)) / c->f[0], softplus_cases,
+    .bound = softplus_bound, .tolerance = { .f32_rel = 1 }, GRAD_OF_X, );
+
+static double hardsigmoid_of(double x)
+{
+    return isnan(x) ? x : fmin(fmax(x + 3, 0), 6) / 6;
+}
+
+// x + 3 cancels near -3: absolute in x.
+static void shifted_bound(
+    const struct ot_case *c, const struct ot_array *in, struct ot_array *bound)
+{
+    (void) c;
+    for (int64_t i = 0; i < bound->n; i++)
+        bound->v[i] = isfinite(in[0].v[i]) ? fmin(fabs(in[0].v[i]), 3) + 1 : 1;
+}
+
+UNARY_OP(hardsigmoid, lattn_hardsigmoid(ctx, in[0]), hardsigmoid_of(x), normal_cases,
+    .bound = shifted_bound, .tolerance = { .f32_rel = 1.2e-7 }, GRAD_OF_X, );
+
+UNARY_OP(hardswish, lattn_hardswish(ctx, in[0]), x *hardsigmoid_of(x), normal_cases,
+    .bound = x_bound, .tolerance = { .f32_rel = 5e-7 }, GRAD_OF_X, );
+
+RELATIVE_BOUND(mish, x *tanh(log1p(exp(x))), (12 + 2 * fabs(x)) * UNIT)
+UNARY_OP(mish, lattn_mish(ctx, in[0]), x *tanh(log1p(exp(x))), normal_cases, .bound = mish_bound,
+    .tolerance = { .f32_rel = 1 }, GRAD_OF_X, );
+
+static const struct ot_case threshold_cases[] = {
+    UNARY_CASES(OT_AWAY, OT_EXACT, .f = { 0.125, -4 }),
+    { "below", { { OT_DIMS(50), .fill = OT_NORMAL } }, .f = { -100, 1 }, .flags = OT_EXACT },
+};
+UNARY_OP(threshold, lattn_threshold(ctx, in[0], (float) c->f[0], (float) c->f[1]),
+    isnan(x) || x > c->f[0] ? x : c->f[1], threshold_cases, .tolerance = { .f32_rel = 1.2e-7 }, );
