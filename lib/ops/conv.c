@@ -12,11 +12,6 @@
 // zero in between is made.
 
 #include "ops/conv.h"
-#include <string.h>
-
-const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES] = {
-    { LAT_STRATEGY_BASE, "", NULL, NULL, NULL },
-};
 
 // ---- walks ----------------------------------------------------------------------------------------
 
@@ -115,12 +110,10 @@ static lattn_tensor *images_of(lattn_tensor *t, int64_t start, int64_t count)
     return t->dim[0] == count ? t : lat_view_slice(t, 0, start, count, 1);
 }
 
-// dst (+)= src * weight, some images at a time.
-static lattn_status run(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+// dst (+)= src * weight with the base kernel, some images at a time.
+static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *weight, const struct lat_conv_out *dst)
 {
-    if (w->images * w->groups * w->m * w->positions[0] * w->positions[1] == 0)
-        return LATTN_OK;
     int64_t count = images_at_once(ctx, w, src->dtype);
     for (int64_t start = 0; start < w->images; start += count) {
         struct lat_conv_walk part = *w;
@@ -133,22 +126,54 @@ static lattn_status run(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_ten
     return LATTN_OK;
 }
 
+// Walks that make the parts of one result.
+struct walks {
+    struct lat_conv_walk items[LAT_CONV_MAX_PLANES];
+    int n;
+};
+
+static lattn_status flush(lattn_ctx *ctx, struct walks *walks, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst)
+{
+    int n = walks->n;
+    walks->n = 0;
+    return n ? lat_conv_cpu(ctx, walks->items, n, src, weight, dst) : LATTN_OK;
+}
+
+// The base kernel runs at once; walks for the other wait for each other, because they share a copy.
+static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_conv_walk *w,
+    lattn_tensor *const t[2], const struct lat_conv_out *dst)
+{
+    if (w->images * w->groups * w->m * w->positions[0] * w->positions[1] == 0)
+        return LATTN_OK;
+    bool fits = w->taps[0] > 0 && lat_conv_cpu_fits(lat_caps(ctx), w);
+    if (!lat_wide_chosen(ctx, "conv2d", t[0]->dtype, fits))
+        return run_base(ctx, w, t[0], t[1], dst);
+    walks->items[walks->n++] = *w;
+    return walks->n == LAT_CONV_MAX_PLANES ? flush(ctx, walks, t[0], t[1], dst) : LATTN_OK;
+}
+
 lattn_status lat_conv_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *weight, const struct lat_conv_out *y)
 {
     struct lat_conv_walk w = forward_walk(cv);
-    return run(ctx, &w, x, weight, y);
+    struct walks walks = { .n = 0 };
+    lattn_tensor *const t[] = { x, weight };
+    LAT_TRY(add(ctx, &walks, &w, t, y));
+    return flush(ctx, &walks, x, weight, y);
 }
 
 lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *dy,
     lattn_tensor *weight, const struct lat_conv_out *dx)
 {
+    struct walks walks = { .n = 0 };
+    lattn_tensor *const t[] = { dy, weight };
     for (int64_t y = 0; y < LAT_MIN(cv->stride[0], cv->x_size[0]); y++)
         for (int64_t x = 0; x < LAT_MIN(cv->stride[1], cv->x_size[1]); x++) {
             struct lat_conv_walk w = phase_walk(cv, y, x);
-            LAT_TRY(run(ctx, &w, dy, weight, dx));
+            LAT_TRY(add(ctx, &walks, &w, t, dx));
         }
-    return LATTN_OK;
+    return flush(ctx, &walks, dy, weight, dx);
 }
 
 lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
@@ -159,6 +184,10 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
         return LATTN_OK;
     if (lat_numel(dy) == 0)
         return dw->accumulate ? LATTN_OK : lat_prim_fill(dw->t, 0);
+    bool fits = w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES &&
+                lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
+    if (lat_wide_chosen(ctx, "conv2d", x->dtype, fits))
+        return lat_conv_cpu_weight(ctx, &w, x, dy, dw);
     int64_t count = images_at_once(ctx, &w, x->dtype);
     struct lat_conv_out out = *dw;
     for (int64_t start = 0; start < w.images; start += count) {

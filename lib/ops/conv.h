@@ -44,9 +44,6 @@ struct lat_conv_numbers {
 };
 bool lat_conv_defaults(lattn_ctx *ctx, const char *op, struct lat_conv_numbers *n);
 
-enum { LAT_CONV_STRATEGIES = 1 };
-extern const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES];
-
 // ---- between the files of convolution ----------------------------------------------------------------
 
 // A correlation as the kernels know it (shaders/conv/conv.abi.h): from source planes to destination
@@ -63,6 +60,17 @@ struct lat_conv_walk {
 lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *weight, const struct lat_conv_out *dst);
 lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *dst, const struct lat_conv_out *dw);
+
+// For CPU drivers that load by address, f32. fits: the kernels' own conditions. walks differ in
+// positions, taps and offsets only, and have taps; n at most LAT_CONV_MAX_PLANES.
+enum { LAT_CONV_MAX_PLANES = 16 };
+bool lat_conv_cpu_fits(const struct lat_caps *caps, const struct lat_conv_walk *w);
+lattn_status lat_conv_cpu(lattn_ctx *ctx, const struct lat_conv_walk *walks, int n,
+    lattn_tensor *src, lattn_tensor *weight, const struct lat_conv_out *dst);
+// step[0] * step[1] at most LAT_CONV_MAX_PLANES.
+bool lat_conv_cpu_fits_weight(const struct lat_caps *caps, const struct lat_conv_walk *w);
+lattn_status lat_conv_cpu_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *dst, const struct lat_conv_out *dw);
 
 #endif

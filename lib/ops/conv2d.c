@@ -135,8 +135,8 @@ static lattn_status backward(struct lat_call *c)
         .infer = infer,                                                                            \
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
-        .strategies = lat_conv_strategies,                                                         \
-        .n_strategies = LAT_CONV_STRATEGIES,                                                       \
+        .strategies = lat_wide_strategies,                                                         \
+        .n_strategies = LAT_WIDE_STRATEGIES,                                                       \
     }
 CONV2D(lat_op_conv2d, 0);
 static CONV2D(conv2d_relu, 1);
