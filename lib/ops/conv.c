@@ -126,6 +126,34 @@ static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, latt
     return LATTN_OK;
 }
 
+// A kernel of one element that goes over every element of the source: a product per image, in every
+// form that products have.
+static bool is_product(const struct lat_conv_walk *w)
+{
+    bool one = w->groups == 1 && w->taps[0] * w->taps[1] == 1;
+    for (int d = 0; d < 2; d++)
+        one = one && w->step[d] == 1 && w->dst_step[d] == 1 && w->off[d] == 0 &&
+              w->src[d] == w->dst[d];
+    return one;
+}
+
+static lattn_status run_product(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst)
+{
+    int64_t n = w->src[0] * w->src[1];
+    int64_t a_dims[] = { w->images, w->m, w->q }, a_strides[] = { 0, w->w_m, w->w_q };
+    struct lat_gemm gemm = {
+        .a = lat_tensor_view(weight, 3, a_dims, a_strides, weight->offset),
+        .b = lat_view_reshape(src, 3, (int64_t[]){ w->images, w->q, n }),
+        .out = lat_view_reshape(dst->t, 3, (int64_t[]){ w->images, w->m, n }),
+        .bias = dst->bias,
+        .bias_rows = true,
+        .relu = dst->relu,
+        .accumulate = dst->accumulate,
+    };
+    return gemm.a && gemm.b && gemm.out ? lat_gemm_run(ctx, &gemm) : ctx->error;
+}
+
 // Walks that make the parts of one result.
 struct walks {
     struct lat_conv_walk items[LAT_CONV_MAX_PLANES];
@@ -146,6 +174,8 @@ static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_co
 {
     if (w->images * w->groups * w->m * w->positions[0] * w->positions[1] == 0)
         return LATTN_OK;
+    if (is_product(w))
+        return run_product(ctx, w, t[0], t[1], dst);
     bool fits = w->taps[0] > 0 && lat_conv_cpu_fits(lat_caps(ctx), w);
     if (!lat_wide_chosen(ctx, "conv2d", t[0]->dtype, fits))
         return run_base(ctx, w, t[0], t[1], dst);

@@ -96,12 +96,14 @@ static lattn_status run_slice(const struct product *g, int cut, int64_t start, i
     struct product part = *g;
     if (cut == CUT_N) {
         part.b = slice(g->b, COLUMNS, start, count);
-        part.bias = g->bias ? lat_view_slice(g->bias, 0, start, count, 1) : NULL;
     } else {
         part.a = slice(g->a, cut, start, count);
         if (cut != CUT_M)
             part.b = slice(g->b, cut, start, count);
     }
+    bool cuts_bias = cut == (g->epilogue & LAT_GEMM_BIAS_ROWS ? CUT_M : CUT_N);
+    if (g->bias && cuts_bias)
+        part.bias = lat_view_slice(g->bias, 0, start, count, 1);
     int dim = cut == CUT_N ? COLUMNS : cut;
     part.out = lat_view_slice(g->out, dim, start, count, 1);
     part.pre = g->pre ? lat_view_slice(g->pre, dim, start, count, 1) : NULL;
@@ -349,7 +351,9 @@ lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *gemm)
         .pre = with_rank_4(gemm->pre),
         .bias = gemm->bias,
         .epilogue = (gemm->bias ? LAT_GEMM_BIAS : 0) | (gemm->pre ? LAT_GEMM_PRE : 0) |
-                    (gemm->gelu ? LAT_GEMM_GELU : 0) | (gemm->accumulate ? LAT_GEMM_ACCUMULATE : 0),
+                    (gemm->gelu ? LAT_GEMM_GELU : 0) | (gemm->relu ? LAT_GEMM_RELU : 0) |
+                    (gemm->bias_rows ? LAT_GEMM_BIAS_ROWS : 0) |
+                    (gemm->accumulate ? LAT_GEMM_ACCUMULATE : 0),
         .n_splits = 1,
         .scale = gemm->scale == 0 ? 1 : gemm->scale,
     };

@@ -28,9 +28,11 @@ lattn_status lat_sum_to_scaled(
 struct lat_gemm {
     lattn_tensor *a, *b, *out;  // [..., M, K], [..., K, N], [..., M, N]
     lattn_tensor *bias;         // [N] or NULL
+    bool bias_rows;             // bias is [M]
     lattn_tensor *pre;          // [..., M, N] or NULL: receives the value before GELU
     bool gelu;                  // erf form, after bias
-    bool accumulate;            // add what out holds, before GELU
+    bool relu;                  // after bias
+    bool accumulate;            // add what out holds, before GELU or ReLU
     float scale;                // 0 means 1
 };
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *g);

@@ -108,7 +108,7 @@ static double bytes(const struct ot_case *c, size_t element_bytes)
     .i = { stride, stride, padding, padding, dilation, dilation, groups, bits }
 #define LAYER(name_, n, c, size, o, f, stride, padding, groups)                                    \
     { name_, { X(n, c, size, size), W(o, (c) / (groups), f, f), NO_BIAS },                         \
-      HOW(stride, padding, 1, groups, 0), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD }
+      HOW(stride, padding, 1, groups, 0), .flags = OT_FULL | OT_BENCH }
 static const struct ot_case cases[] = {
     { "no_images", { X(0, 3, 5, 5), W(4, 3, 3, 3), BIAS(4) }, HOW(1, 1, 1, 1, 0) },
     { "no_channels", { X(2, 0, 5, 4), W(4, 0, 3, 3), BIAS(4) }, HOW(1, 1, 1, 1, 0) },

@@ -147,6 +147,15 @@ static const struct ot_case cases[] = {
     { "bert_scores", { { OT_DIMS(8, 12, 128, 64) }, { OT_DIMS(8, 12, 64, 128), .layout = OT_TRANSPOSED } },
       .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
     { "square_512", NN(512, 512, 512), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    // What 3x3 layers of ResNet-18 are to a product, two images: convolution is judged by these.
+    { "resnet18_layer1", NN(64, 576, 6272), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer2", NN(128, 1152, 1568), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer3", NN(256, 2304, 392), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer4", NN(512, 4608, 98), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer1_weight", NN(64, 6272, 576), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer2_weight", NN(128, 1568, 1152), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer3_weight", NN(256, 392, 2304), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "resnet18_layer4_weight", NN(512, 98, 4608), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
     { "square_1024", NN(1024, 1024, 1024), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
 };
 // clang-format on
