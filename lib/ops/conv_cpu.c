@@ -15,6 +15,8 @@
 // an infinity in x may show up as NaN in more taps than those that see it.
 
 #include "conv/conv_cpu.abi.h"
+#include "conv/conv_spread.abi.h"
+#include "conv/conv_taps.abi.h"
 #include "lat_shaders.h"
 #include "matmul/gemm_epilogue.h"
 #include "ops/conv.h"
@@ -87,50 +89,58 @@ static struct grid grid_of(const struct lat_conv_walk *walks, int n)
     return g;
 }
 
-// Where plane (y, x) of the grid meets the source: elements from[d], every step, count[d] of them, go
-// to[d]. False when there is nothing.
-static bool overlap(const struct grid *g, const int64_t src[2], const int64_t plane[2], int64_t from[2],
-    int64_t to[2], int64_t count[2])
-{
-    for (int d = 0; d < 2; d++) {
-        int64_t first = plane[d] + g->lo[d];  // source element of number 0
-        to[d] = first < 0 ? ceil_div(-first, g->step[d]) : 0;
-        from[d] = first + to[d] * g->step[d];
-        count[d] = LAT_MIN(g->size[d] - to[d], ceil_div(src[d] - from[d], g->step[d]));
-        if (count[d] <= 0)
-            return false;
-    }
-    return true;
-}
-
 // Strides of a copy: of images, channels, planes, rows and columns.
 struct layout {
     int64_t image, channel, plane[2], row, column;
 };
 
-// into (zeroed first) = the source on the grid.
+// into = the source on the grid, zeros around it.
 static lattn_status spread(
     const struct grid *g, lattn_tensor *src, lattn_tensor *into, const struct layout *l)
 {
-    LAT_TRY(lat_prim_fill(into, 0));
-    for (int64_t y = 0; y < g->planes[0]; y++)
-        for (int64_t x = 0; x < g->planes[1]; x++) {
-            int64_t from[2], to[2], count[2], plane[2] = { y, x };
-            if (!overlap(g, &src->dim[2], plane, from, to, count))
-                continue;
-            int64_t dims[] = { src->dim[0], src->dim[1], count[0], count[1] };
-            int64_t strides[] = { src->stride[0], src->stride[1], src->stride[2] * g->step[0],
-                src->stride[3] * g->step[1] };
-            int64_t start = from[0] * src->stride[2] + from[1] * src->stride[3];
-            int64_t into_strides[] = { l->image, l->channel, l->row, l->column };
-            int64_t into_start =
-                y * l->plane[0] + x * l->plane[1] + to[0] * l->row + to[1] * l->column;
-            lattn_tensor *seen = lat_tensor_view(src, 4, dims, strides, src->offset + start);
-            lattn_tensor *place =
-                lat_tensor_view(into, 4, dims, into_strides, into->offset + into_start);
-            LAT_TRY(seen && place ? lat_prim_copy(place, seen) : src->ctx->error);
-        }
-    return LATTN_OK;
+    const struct lat_caps *caps = lat_caps(src->ctx);
+    bool last = l->column != 1;
+    int64_t planes = g->planes[0] * g->planes[1];
+    int64_t filled = src->dim[0] * src->dim[1] * planes * g->size[0] * g->size[1];
+    struct conv_spread_push push = {
+        .n_images = (uint32_t) src->dim[0],
+        .n_channels = (uint32_t) src->dim[1],
+        .planes_y = (uint32_t) g->planes[0],
+        .planes_x = (uint32_t) g->planes[1],
+        .rows = (uint32_t) g->size[0],
+        .columns = (uint32_t) g->size[1],
+        .src_h = (uint32_t) src->dim[2],
+        .src_w = (uint32_t) src->dim[3],
+        .lo_y = (int32_t) g->lo[0],
+        .lo_x = (int32_t) g->lo[1],
+        .step_y = (uint32_t) g->step[0],
+        .step_x = (uint32_t) g->step[1],
+        .image = (uint32_t) l->image,
+        .channel = (uint32_t) l->channel,
+        .plane_y = (uint32_t) l->plane[0],
+        .plane_x = (uint32_t) l->plane[1],
+        .row = (uint32_t) l->row,
+        .column = (uint32_t) l->column,
+        .tail = (uint32_t) (lat_numel(into) - filled),
+        .tail_at = (uint32_t) filled,
+    };
+    const uint32_t spec[] = { caps->subgroup_size, last };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_conv_spread,
+        .t = LATTN_DTYPE_F32,
+        .u = LAT_NO_DTYPE,
+        .read = { src },
+        .n_read = 1,
+        .write = { into },
+        .n_write = 1,
+        .push_offset = { offsetof(struct conv_spread_push, src_offset) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = (uint64_t) (src->dim[0] * planes * (last ? g->size[0] : src->dim[1])),
+    };
+    return lat_kernel_run(src->ctx, &kernel);
 }
 
 // Images whose copy fits the workspace.
@@ -310,6 +320,7 @@ struct part {
     lattn_tensor *x, *dy;
     int64_t positions;  // in a row of dy
     bool accumulate;
+    const struct lat_conv_out *dw;
 };
 
 static lattn_status add_taps(const struct part *p, const int64_t plane[2], const struct taps *t)
@@ -366,22 +377,43 @@ static lattn_status visit_add(void *user, const int64_t plane[2], struct taps *t
     return t->sum ? add_taps(p, plane, t) : p->x->ctx->error;
 }
 
-struct scatter {
-    const struct lat_conv_walk *w;
-    lattn_tensor *dw;
-};
-
-static lattn_status visit_scatter(void *user, const int64_t plane[2], struct taps *t)
+static lattn_status visit_store(void *user, const int64_t plane[2], struct taps *t)
 {
     (void) plane;
-    const struct scatter *s = user;
-    const struct lat_conv_walk *w = s->w;
-    int64_t strides[] = { w->w_group, t->every[0] * w->w_tap[0], t->every[1] * w->w_tap[1], w->w_m,
-        w->w_q };
-    int64_t start = t->first[0] * w->w_tap[0] + t->first[1] * w->w_tap[1];
-    lattn_tensor *place =
-        lat_tensor_view(s->dw, 5, t->sum->dim, strides, s->dw->offset + start);
-    return place ? lat_prim_copy(place, t->sum) : s->dw->ctx->error;
+    const struct part *p = user;
+    const struct lat_conv_walk *w = p->w;
+    struct conv_taps_push push = {
+        .n_groups = (uint32_t) w->groups,
+        .taps_y = (uint32_t) t->count[0],
+        .taps_x = (uint32_t) t->count[1],
+        .m = (uint32_t) w->m,
+        .q = (uint32_t) w->q,
+        .w_base = (uint32_t) (t->first[0] * w->w_tap[0] + t->first[1] * w->w_tap[1]),
+        .w_group = (uint32_t) w->w_group,
+        .w_ty = (uint32_t) (t->every[0] * w->w_tap[0]),
+        .w_tx = (uint32_t) (t->every[1] * w->w_tap[1]),
+        .w_m = (uint32_t) w->w_m,
+        .w_q = (uint32_t) w->w_q,
+        .accumulate = p->dw->accumulate,
+    };
+    lattn_ctx *ctx = t->sum->ctx;
+    const uint32_t spec[] = { lat_caps(ctx)->subgroup_size };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_conv_taps,
+        .t = LATTN_DTYPE_F32,
+        .u = LAT_NO_DTYPE,
+        .read = { t->sum },
+        .n_read = 1,
+        .write = { p->dw->t },
+        .n_write = 1,
+        .push_offset = { 0, offsetof(struct conv_taps_push, out_offset) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = (uint64_t) (w->groups * w->m),
+    };
+    return lat_kernel_run(ctx, &kernel);
 }
 
 // Copies of some images, and the products with them.
@@ -423,17 +455,12 @@ lattn_status lat_conv_cpu_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, 
     struct lat_conv_walk wide = *w;
     wide.q = LAT_MAX(w->q, ceil_div(w->m, g.planes[0] * g.planes[1]));
     int64_t count = images_at_once(&g, &wide);
-    struct part part = { .w = w, .g = &g };
+    struct part part = { .w = w, .g = &g, .dw = dw };
     for (int64_t start = 0; start < w->images; start += count) {
         int64_t images = LAT_MIN(count, w->images - start);
         lattn_tensor *x = images_of(src, start, images), *dy = images_of(dst, start, images);
         LAT_TRY(x && dy ? add_images(&part, taps, x, dy) : ctx->error);
         part.accumulate = true;
     }
-    lattn_tensor *into = dw->t;
-    if (dw->accumulate)
-        into = lat_tensor_new(ctx, LATTN_DTYPE_F32, dw->t->rank, dw->t->dim);
-    struct scatter scatter = { w, into };
-    LAT_TRY(into ? for_each_plane(w, &g, taps, visit_scatter, &scatter) : ctx->error);
-    return dw->accumulate ? lat_prim_accumulate(dw->t, into) : LATTN_OK;
+    return for_each_plane(w, &g, taps, visit_store, &part);
 }
