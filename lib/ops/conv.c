@@ -110,7 +110,7 @@ static lattn_tensor *images_of(lattn_tensor *t, int64_t start, int64_t count)
     return t->dim[0] == count ? t : lat_view_slice(t, 0, start, count, 1);
 }
 
-// dst (+)= src * weight with the base kernel, some images at a time.
+// dst (+)= src * weight on any device, some images at a time.
 static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *weight, const struct lat_conv_out *dst)
 {
@@ -121,7 +121,10 @@ static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, latt
         part.images = LAT_MIN(count, w->images - start);
         out.t = images_of(dst->t, start, part.images);
         lattn_tensor *from = images_of(src, start, part.images);
-        LAT_TRY(from && out.t ? lat_conv_base(ctx, &part, from, weight, &out) : ctx->error);
+        if (!from || !out.t)
+            return ctx->error;
+        LAT_TRY(lat_conv_direct_fits(w) ? lat_conv_direct(ctx, &part, from, weight, &out)
+                                        : lat_conv_base(ctx, &part, from, weight, &out));
     }
     return LATTN_OK;
 }
@@ -176,6 +179,8 @@ static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_co
         return LATTN_OK;
     if (is_product(w))
         return run_product(ctx, w, t[0], t[1], dst);
+    if (lat_conv_direct_fits(w))
+        return run_base(ctx, w, t[0], t[1], dst);
     bool fits = w->taps[0] > 0 && lat_conv_cpu_fits(lat_caps(ctx), w);
     if (!lat_wide_chosen(ctx, "conv2d", t[0]->dtype, fits))
         return run_base(ctx, w, t[0], t[1], dst);
@@ -214,9 +219,10 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
         return LATTN_OK;
     if (lat_numel(dy) == 0)
         return dw->accumulate ? LATTN_OK : lat_prim_fill(dw->t, 0);
+    bool direct = lat_conv_direct_fits(&w);
     bool fits = w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES &&
                 lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
-    if (lat_wide_chosen(ctx, "conv2d", x->dtype, fits))
+    if (!direct && lat_wide_chosen(ctx, "conv2d", x->dtype, fits))
         return lat_conv_cpu_weight(ctx, &w, x, dy, dw);
     int64_t count = images_at_once(ctx, &w, x->dtype);
     struct lat_conv_out out = *dw;
@@ -225,7 +231,10 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
         part.images = LAT_MIN(count, w.images - start);
         lattn_tensor *from = images_of(x, start, part.images);
         lattn_tensor *to = images_of(dy, start, part.images);
-        LAT_TRY(from && to ? lat_conv_base_weight(ctx, &part, from, to, &out) : ctx->error);
+        if (!from || !to)
+            return ctx->error;
+        LAT_TRY(direct ? lat_conv_direct_weight(ctx, &part, from, to, &out)
+                       : lat_conv_base_weight(ctx, &part, from, to, &out));
         out.accumulate = true;
     }
     return LATTN_OK;

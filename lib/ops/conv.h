@@ -3,6 +3,7 @@
 // Convolutions of raw tensors, for conv2d and conv_transpose2d. No tape.
 #ifndef LAT_CONV_H
 #define LAT_CONV_H
+#include "conv/conv.abi.h"
 #include "ops/internal.h"
 
 // Shapes as conv2d has them: x [images, x_channels, x_size], y [images, y_channels, y_size], weight
@@ -57,10 +58,20 @@ struct lat_conv_walk {
     int64_t w_m, w_q, w_tap[2], w_base, w_group;  // strides of the weight
 };
 
+// What conv.abi.h says of a walk; m, but neither n, k, tiles nor k_part.
+struct conv_push lat_conv_push(const struct lat_conv_walk *w);
+
 lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *weight, const struct lat_conv_out *dst);
 lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *dst, const struct lat_conv_out *dw);
+
+// Groups of one channel on either side, as in depth-wise layers.
+bool lat_conv_direct_fits(const struct lat_conv_walk *w);
+lattn_status lat_conv_direct(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst);
+lattn_status lat_conv_direct_weight(lattn_ctx *ctx, const struct lat_conv_walk *w,
+    lattn_tensor *src, lattn_tensor *dst, const struct lat_conv_out *dw);
 
 // For CPU drivers that load by address, f32. fits: the kernels' own conditions. walks differ in
 // positions, taps and offsets only, and have taps; n at most LAT_CONV_MAX_PLANES.

@@ -7,7 +7,6 @@
 #include "lat_shaders.h"
 #include "ops/conv.h"
 #include "ops/gemm.h"
-#include "conv/conv.abi.h"
 #include "matmul/gemm_epilogue.h"
 
 #define PUSH(member) offsetof(struct conv_push, member)
@@ -17,7 +16,7 @@ static uint32_t ceil_div(int64_t n, int64_t d)
     return (uint32_t) ((n + d - 1) / d);
 }
 
-static struct conv_push push_of(const struct lat_conv_walk *w)
+struct conv_push lat_conv_push(const struct lat_conv_walk *w)
 {
     int64_t src_plane = w->src[0] * w->src[1], dst_plane = w->dst[0] * w->dst[1];
     int64_t area = w->positions[0] * w->positions[1];
@@ -96,7 +95,7 @@ static struct lat_problem problem_of(
 lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *weight, const struct lat_conv_out *dst)
 {
-    struct conv_push push = push_of(w);
+    struct conv_push push = lat_conv_push(w);
     push.n = (uint32_t) w->images * push.area;
     push.k = (uint32_t) (w->q * w->taps[0] * w->taps[1]);
     struct lat_problem problem = problem_of(ctx, w, &push);
@@ -114,7 +113,7 @@ lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_
 lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *dst, const struct lat_conv_out *dw)
 {
-    struct conv_push push = push_of(w);
+    struct conv_push push = lat_conv_push(w);
     push.n = (uint32_t) (w->q * w->taps[0] * w->taps[1]);
     push.k = (uint32_t) w->images * push.area;
     struct lat_problem problem = problem_of(ctx, w, &push);
