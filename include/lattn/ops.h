@@ -671,6 +671,32 @@ typedef struct lattn_conv1d_params {
 LATTN_API lattn_tensor *lattn_conv1d(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
     lattn_tensor *bias, const lattn_conv1d_params *params);
 
+typedef struct lattn_conv_transpose2d_params {
+    int64_t stride[2];          // 0 = 1
+    int64_t padding[2];         // rows and columns that are cut off at both ends
+    int64_t output_padding[2];  // and made at the last end; below stride or dilation
+    int64_t dilation[2];        // 0 = 1
+    int64_t groups;             // 0 = 1
+    lattn_epilogue epilogue;    // none or ReLU
+} lattn_conv_transpose2d_params;
+
+/**
+ * Transposed convolution: the input gradient of lattn_conv2d as a layer, which makes images larger.
+ *
+ *     out[n, o, h, w] = bias[o] + sum of x[n, c, y, x] weight[c, o, i, j] over all c of o's group,
+ *                       and y, x, i, j with y S - P + i D = h and x S - P + j D = w
+ *
+ * Shapes   x [N, C, H1, W1], weight [C, O / groups, F_h, F_w], bias [O]  ->  out [N, O, H2, W2],
+ *          H2 = (H1 - 1) S - 2P + D (F - 1) + output_padding + 1
+ * Dtypes   as lattn_conv2d
+ * Args     bias  NULL = none; params  NULL = stride 1, no padding, dilation 1, one group
+ * Edge     elements that no x reaches are the bias; N = 0 gives an empty result
+ * Grad     as lattn_conv2d
+ * Errors   as lattn_conv2d; ERR_ARG for an output_padding that is not below stride or dilation
+ */
+LATTN_API lattn_tensor *lattn_conv_transpose2d(lattn_ctx *ctx, lattn_tensor *x,
+    lattn_tensor *weight, lattn_tensor *bias, const lattn_conv_transpose2d_params *params);
+
 // ---- indices ------------------------------------------------------------------------------
 
 /**
