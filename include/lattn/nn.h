@@ -177,6 +177,56 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_linear_create(
 LATTN_API lattn_tensor *lattn_linear_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_epilogue epilogue);
 
+// ---- convolution --------------------------------------------------------------------------
+
+typedef struct lattn_conv2d_layer_params {
+    int64_t in_channels, out_channels;
+    int64_t kernel_size[2];    // vertical, horizontal; the second 0 = a square
+    lattn_conv2d_params conv;  // stride, padding, groups, epilogue, ...
+    bool no_bias;
+    lattn_dtype dtype;
+    lattn_init init;  // of the weight, when has_init; else PyTorch's U(-1/sqrt(fan_in), ...)
+    bool has_init;    // with it the bias starts at 0
+} lattn_conv2d_layer_params;
+
+/** lattn_conv2d. Parameters weight [out, in / groups, height, width], bias [out]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv2d_create(
+    lattn_ctx *ctx, const lattn_conv2d_layer_params *params, lattn_module **out);
+/** x [N, in, H, W] -> [N, out, H2, W2]. */
+LATTN_API lattn_tensor *lattn_conv2d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
+typedef struct lattn_conv1d_layer_params {
+    int64_t in_channels, out_channels, kernel_size;
+    lattn_conv1d_params conv;
+    bool no_bias;
+    lattn_dtype dtype;
+    lattn_init init;  // as in lattn_conv2d_layer_params
+    bool has_init;
+} lattn_conv1d_layer_params;
+
+/** lattn_conv1d. Parameters weight [out, in / groups, length], bias [out]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv1d_create(
+    lattn_ctx *ctx, const lattn_conv1d_layer_params *params, lattn_module **out);
+/** x [N, in, L] -> [N, out, L2]. */
+LATTN_API lattn_tensor *lattn_conv1d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
+typedef struct lattn_conv_transpose2d_layer_params {
+    int64_t in_channels, out_channels;
+    int64_t kernel_size[2];  // as in lattn_conv2d_layer_params
+    lattn_conv_transpose2d_params conv;
+    bool no_bias;
+    lattn_dtype dtype;
+    lattn_init init;  // fan_in counts out_channels, as in PyTorch
+    bool has_init;
+} lattn_conv_transpose2d_layer_params;
+
+/** lattn_conv_transpose2d. Parameters weight [in, out / groups, height, width], bias [out]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv_transpose2d_create(
+    lattn_ctx *ctx, const lattn_conv_transpose2d_layer_params *params, lattn_module **out);
+/** x [N, in, H, W] -> [N, out, H2, W2]. */
+LATTN_API lattn_tensor *lattn_conv_transpose2d_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
 // ---- layer norm ---------------------------------------------------------------------------
 
 typedef struct lattn_layer_norm_params {

@@ -143,12 +143,17 @@ static lattn_status spread(
     return lat_kernel_run(src->ctx, &kernel);
 }
 
-// Images whose copy fits the workspace.
-static int64_t images_at_once(const struct grid *g, const struct lat_conv_walk *w)
+// Images whose copy fits the workspace and, as what is written, a binding.
+static int64_t images_at_once(lattn_ctx *ctx, const struct grid *g, const struct lat_conv_walk *w)
 {
-    int64_t planes = g->planes[0] * g->planes[1] * g->size[0] * g->size[1];
-    int64_t image_bytes = 4 * LAT_MAX(w->groups * w->q * planes, 1);
-    return LAT_MIN(LAT_MAX(WORKSPACE_BYTES / image_bytes, 1), w->images);
+    const struct lat_caps *caps = lat_caps(ctx);
+    int64_t plane = g->size[0] * g->size[1];
+    int64_t copied = w->q * g->planes[0] * g->planes[1] * plane;
+    int64_t written = w->m * LAT_MAX(plane, w->dst[0] * w->dst[1]);
+    int64_t image_bytes = 4 * w->groups * LAT_MAX(copied, written);
+    int64_t spare = (int64_t) caps->buffer_alignment + 4 * w->groups * w->q * g->tail;
+    int64_t most = LAT_MIN(WORKSPACE_BYTES, (int64_t) LAT_MIN(caps->max_binding_bytes, INT32_MAX));
+    return LAT_MIN(LAT_MAX((most - spare) / LAT_MAX(image_bytes, 1), 1), w->images);
 }
 
 static lattn_tensor *images_of(lattn_tensor *t, int64_t start, int64_t count)
@@ -257,7 +262,7 @@ lattn_status lat_conv_cpu(lattn_ctx *ctx, const struct lat_conv_walk *walks, int
     const struct lat_conv_walk *first = &walks[0];
     struct grid g = grid_of(walks, n);
     struct layout l = channels_first(&g, src->dim[1]);
-    int64_t count = images_at_once(&g, first);
+    int64_t count = images_at_once(ctx, &g, first);
     for (int64_t start = 0; start < first->images; start += count) {
         int64_t images = LAT_MIN(count, first->images - start);
         struct lat_conv_out out = *dst;
@@ -452,9 +457,7 @@ lattn_status lat_conv_cpu_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, 
 {
     struct grid g = grid_of(w, 1);
     struct taps taps[LAT_CONV_MAX_PLANES] = { 0 };
-    struct lat_conv_walk wide = *w;
-    wide.q = LAT_MAX(w->q, ceil_div(w->m, g.planes[0] * g.planes[1]));
-    int64_t count = images_at_once(&g, &wide);
+    int64_t count = images_at_once(ctx, &g, w);
     struct part part = { .w = w, .g = &g, .dw = dw };
     for (int64_t start = 0; start < w->images; start += count) {
         int64_t images = LAT_MIN(count, w->images - start);

@@ -149,6 +149,40 @@ def matmul():
     return f
 
 
+def conv():
+    f = Family(20)
+    x, w, b = f.normal(2, 6, 6, 7) / 4, f.normal(8, 6, 3, 3) / 4, f.normal(8)
+
+    def conv2d(**args):
+        return lambda x, w, b: F.conv2d(x, w, b, **args)
+    f.case("conv2d", conv2d(), x, w, b)
+    f.case("conv2d_no_bias", lambda x, w: F.conv2d(x, w), x, w)
+    f.case("conv2d_padding", conv2d(padding=(1, 2)), x, w, b)
+    f.case("conv2d_strided", conv2d(stride=(2, 3), padding=1), x, w, b)
+    f.case("conv2d_dilated", conv2d(dilation=(2, 1), padding=2), x, w, b)
+    f.case("conv2d_all", conv2d(stride=2, dilation=(2, 3), padding=(3, 4)), x, w, b)
+    f.case("conv2d_relu", lambda x, w, b: F.relu(F.conv2d(x, w, b, padding=1)), x, w, b)
+    f.case("conv2d_same", conv2d(padding="same"), x, w, b)
+    f.case("conv2d_same_even", conv2d(padding="same", dilation=(1, 3)), x, f.normal(8, 6, 4, 2) / 4, b)
+    f.case("conv2d_groups", conv2d(groups=2, padding=1), x, f.normal(8, 3, 3, 3) / 4, b)
+    f.case("conv2d_depthwise", conv2d(groups=6, stride=2, padding=1), x, f.normal(12, 1, 3, 3), f.normal(12))
+    f.case("conv2d_1x1", conv2d(), x, f.normal(5, 6, 1, 1), f.normal(5))
+    f.case("conv2d_1x1_strided", conv2d(stride=2), x, f.normal(5, 6, 1, 1), f.normal(5))
+    f.case("conv2d_wide", conv2d(stride=2, padding=1), f.normal(2, 17, 9, 8) / 4, f.normal(32, 17, 3, 3) / 12,
+           f.normal(32))
+    f.case("conv1d", lambda x, w, b: F.conv1d(x, w, b, stride=2, padding=3, dilation=2), f.normal(3, 4, 20) / 4,
+           f.normal(5, 4, 4) / 4, f.normal(5))
+
+    def transpose(**args):
+        return lambda x, w, b: F.conv_transpose2d(x, w, b, **args)
+    w = f.normal(6, 4, 3, 3) / 4
+    f.case("transpose", transpose(), x, w, f.normal(4))
+    f.case("transpose_strided", transpose(stride=(2, 3), padding=1, output_padding=(1, 2)), x, w, f.normal(4))
+    f.case("transpose_groups", transpose(stride=2, padding=2, dilation=2, groups=3, output_padding=1), x,
+           w, f.normal(12))
+    return f
+
+
 def index():
     f = Family(5)
     tokens = f.index(11, 3, 8)
@@ -247,7 +281,7 @@ def activation():
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
     os.makedirs(folder, exist_ok=True)
-    for family in (pointwise, reduce, norm, matmul, index, loss, attention, pool, activation):
+    for family in (pointwise, reduce, norm, matmul, conv, index, loss, attention, pool, activation):
         save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
 
 

@@ -253,6 +253,36 @@ FAMILY(pool, ROW(max_pool), ROW(max_pool_padding), ROW(max_pool_dilation), ROW(m
     ROW(avg_pool), ROW(avg_pool_exclude), ROW(avg_pool_divisor), ROW(adaptive_avg_pool),
     ROW(adaptive_avg_pool_larger), ROW(global_avg_pool))
 
+#define CONV(...) lattn_conv2d(ctx, in[0], in[1], in[2], &(lattn_conv2d_params){ __VA_ARGS__ })
+#define TRANSPOSE(...) \
+    lattn_conv_transpose2d(ctx, in[0], in[1], in[2], &(lattn_conv_transpose2d_params){ __VA_ARGS__ })
+BUILD(build_conv2d, lattn_conv2d(ctx, in[0], in[1], in[2], NULL))
+BUILD(build_conv2d_no_bias, lattn_conv2d(ctx, in[0], in[1], NULL, NULL))
+BUILD(build_conv2d_padding, CONV(.padding = { 1, 2 }))
+BUILD(build_conv2d_strided, CONV(.stride = { 2, 3 }, .padding = { 1, 1 }))
+BUILD(build_conv2d_dilated, CONV(.dilation = { 2, 1 }, .padding = { 2, 2 }))
+BUILD(build_conv2d_all, CONV(.stride = { 2, 2 }, .dilation = { 2, 3 }, .padding = { 3, 4 }))
+BUILD(build_conv2d_relu, CONV(.padding = { 1, 1 }, .epilogue = LATTN_EPILOGUE_RELU))
+BUILD(build_conv2d_same, CONV(.same = true))
+BUILD(build_conv2d_same_even, CONV(.same = true, .dilation = { 1, 3 }))
+BUILD(build_conv2d_groups, CONV(.groups = 2, .padding = { 1, 1 }))
+BUILD(build_conv2d_depthwise, CONV(.groups = 6, .stride = { 2, 2 }, .padding = { 1, 1 }))
+BUILD(build_conv2d_1x1, CONV(.groups = 1))
+BUILD(build_conv2d_1x1_strided, CONV(.stride = { 2, 2 }))
+BUILD(build_conv2d_wide, CONV(.stride = { 2, 2 }, .padding = { 1, 1 }))
+BUILD(build_conv1d, lattn_conv1d(ctx, in[0], in[1], in[2],
+    &(lattn_conv1d_params){ .stride = 2, .padding = 3, .dilation = 2 }))
+BUILD(build_transpose, lattn_conv_transpose2d(ctx, in[0], in[1], in[2], NULL))
+BUILD(build_transpose_strided,
+    TRANSPOSE(.stride = { 2, 3 }, .padding = { 1, 1 }, .output_padding = { 1, 2 }))
+BUILD(build_transpose_groups, TRANSPOSE(.stride = { 2, 2 }, .padding = { 2, 2 },
+    .dilation = { 2, 2 }, .groups = 3, .output_padding = { 1, 1 }))
+FAMILY(conv, ROW(conv2d), ROW(conv2d_no_bias), ROW(conv2d_padding), ROW(conv2d_strided),
+    ROW(conv2d_dilated), ROW(conv2d_all), ROW(conv2d_relu), ROW(conv2d_same),
+    ROW(conv2d_same_even), ROW(conv2d_groups), ROW(conv2d_depthwise), ROW(conv2d_1x1),
+    ROW(conv2d_1x1_strided), ROW(conv2d_wide), ROW(conv1d), ROW(transpose),
+    ROW(transpose_strided), ROW(transpose_groups))
+
 BUILD(build_embedding, lattn_embedding(ctx, in[0], in[1], -1))
 BUILD(build_embedding_padding, lattn_embedding(ctx, in[0], in[1], 4))
 BUILD(build_gather, lattn_gather(ctx, in[0], 1, in[1]))
