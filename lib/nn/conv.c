@@ -67,8 +67,8 @@ static lattn_status check(
 {
     if (in < 1 || out < 1 || kernel[0] < 1 || kernel[1] < 1)
         return lat_err(LATTN_ERR_ARG,
-            "%s: in_channels %lld, out_channels %lld and kernel size %lld x %lld must be >= 1", kind,
-            (long long) in, (long long) out, (long long) kernel[0], (long long) kernel[1]);
+            "%s: in_channels %lld, out_channels %lld and kernel size %lld x %lld must be >= 1",
+            kind, (long long) in, (long long) out, (long long) kernel[0], (long long) kernel[1]);
     if (groups < 1 || in % groups != 0 || out % groups != 0)
         return lat_err(LATTN_ERR_ARG,
             "%s: groups %lld do not divide in_channels %lld and out_channels %lld", kind,
@@ -86,7 +86,8 @@ lattn_status lattn_conv2d_create(
 {
     *out = NULL;
     int64_t groups = or_1(p->conv.groups);
-    int64_t kernel[] = { p->kernel_size[0], p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
+    int64_t kernel[] = { p->kernel_size[0],
+        p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
     LAT_TRY(check(conv2d_kind, p->in_channels, p->out_channels, groups, kernel));
     struct shape shape = {
         .kind = conv2d_kind,
@@ -113,8 +114,8 @@ lattn_status lattn_conv1d_create(
 {
     *out = NULL;
     int64_t groups = or_1(p->conv.groups);
-    LAT_TRY(check(conv1d_kind, p->in_channels, p->out_channels, groups,
-        (int64_t[]){ 1, p->kernel_size }));
+    LAT_TRY(check(
+        conv1d_kind, p->in_channels, p->out_channels, groups, (int64_t[]){ 1, p->kernel_size }));
     struct shape shape = {
         .kind = conv1d_kind,
         .rank = 3,
@@ -140,7 +141,8 @@ lattn_status lattn_conv_transpose2d_create(
 {
     *out = NULL;
     int64_t groups = or_1(p->conv.groups);
-    int64_t kernel[] = { p->kernel_size[0], p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
+    int64_t kernel[] = { p->kernel_size[0],
+        p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
     LAT_TRY(check(transpose_kind, p->in_channels, p->out_channels, groups, kernel));
     struct shape shape = {
         .kind = transpose_kind,

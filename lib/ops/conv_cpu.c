@@ -213,12 +213,10 @@ static lattn_status dispatch(lattn_ctx *ctx, const struct lat_conv_walk *w, cons
     uint32_t tm = w->m >= MANY_ROWS ? MANY_ROWS : FEW_ROWS;
     uint32_t epilogue = (dst->bias ? LAT_GEMM_BIAS : 0) | (dst->relu ? LAT_GEMM_RELU : 0) |
                         (dst->accumulate ? LAT_GEMM_ACCUMULATE : 0);
-    bool plain = w->w_tap[1] == 1 && w->w_tap[0] == w->taps[1] &&
-                 w->w_q == w->taps[0] * w->taps[1];
-    const uint32_t spec[] = { caps->subgroup_size, epilogue,
-        (uint32_t) (w->taps[0] * w->taps[1]), (uint32_t) w->taps[1], (uint32_t) w->step[0],
-        (uint32_t) w->step[1], (uint32_t) w->dil[0], (uint32_t) w->dil[1], tm, BK, TN,
-        caps->subgroup_size, push.k % BK != 0, plain };
+    bool plain = w->w_tap[1] == 1 && w->w_tap[0] == w->taps[1] && w->w_q == w->taps[0] * w->taps[1];
+    const uint32_t spec[] = { caps->subgroup_size, epilogue, (uint32_t) (w->taps[0] * w->taps[1]),
+        (uint32_t) w->taps[1], (uint32_t) w->step[0], (uint32_t) w->step[1], (uint32_t) w->dil[0],
+        (uint32_t) w->dil[1], tm, BK, TN, caps->subgroup_size, push.k % BK != 0, plain };
     push.tiles_n = (uint32_t) ceil_div(push.n, TN * (int64_t) caps->subgroup_size);
     struct lat_kernel kernel = {
         .shader = &lat_shader_conv_cpu,
@@ -234,8 +232,8 @@ static lattn_status dispatch(lattn_ctx *ctx, const struct lat_conv_walk *w, cons
         .push_bytes = sizeof push,
         .spec = spec,
         .n_spec = LAT_COUNT(spec),
-        .groups = (uint64_t) push.tiles_n * (uint64_t) ceil_div(w->m, tm) * push.n_groups *
-                  push.n_images,
+        .groups =
+            (uint64_t) push.tiles_n * (uint64_t) ceil_div(w->m, tm) * push.n_groups * push.n_images,
         .flops = 2.0 * push.m * push.k * push.n_groups * (double) push.n_images *
                  (double) (w->positions[0] * w->positions[1]),
     };
@@ -299,8 +297,7 @@ struct taps {
 };
 
 // The taps t with t R % S == plane, R dilation and S step. False when there is none.
-static bool taps_of(
-    const struct lat_conv_walk *w, const int64_t plane[2], struct taps *t)
+static bool taps_of(const struct lat_conv_walk *w, const int64_t plane[2], struct taps *t)
 {
     for (int d = 0; d < 2; d++) {
         int64_t every = 1, first = 0;
@@ -335,7 +332,8 @@ static lattn_status add_taps(const struct part *p, const int64_t plane[2], const
     // In positions: from one tap to the next, and of the first.
     int64_t step_y = t->every[0] * w->dil[0] / w->step[0] * row;
     int64_t step_x = t->every[1] * w->dil[1] / w->step[1];
-    int64_t first = t->first[0] * w->dil[0] / w->step[0] * row + t->first[1] * w->dil[1] / w->step[1];
+    int64_t first =
+        t->first[0] * w->dil[0] / w->step[0] * row + t->first[1] * w->dil[1] / w->step[1];
     int64_t start = plane[0] * p->l.plane[0] + plane[1] * p->l.plane[1] + first * channels;
     for (int64_t group = 0; group < w->groups; group++) {
         int64_t a_dims[] = { t->count[0], t->count[1], w->m, p->positions };
@@ -346,8 +344,7 @@ static lattn_status add_taps(const struct part *p, const int64_t plane[2], const
         struct lat_gemm gemm = {
             .a = lat_tensor_view(
                 p->dy, 4, a_dims, a_strides, p->dy->offset + group * w->m * p->positions),
-            .b = lat_tensor_view(
-                p->x, 4, b_dims, b_strides, p->x->offset + start + group * w->q),
+            .b = lat_tensor_view(p->x, 4, b_dims, b_strides, p->x->offset + start + group * w->q),
             .out = slab ? lat_view_reshape(slab, 4, &t->sum->dim[1]) : NULL,
             .accumulate = p->accumulate,
         };
@@ -438,13 +435,15 @@ static lattn_status add_images(
         .column = channels,
     };
     // The last tap looks that far behind the last position.
-    int64_t behind = (w->taps[0] - 1) * w->dil[0] / w->step[0] * row +
-                     (w->taps[1] - 1) * w->dil[1] / w->step[1];
+    int64_t behind =
+        (w->taps[0] - 1) * w->dil[0] / w->step[0] * row + (w->taps[1] - 1) * w->dil[1] / w->step[1];
     int64_t n_planes = p->g->planes[0] * p->g->planes[1];
     int64_t x_dims[] = { (n_planes * p->positions + behind) * channels };
     int64_t dy_dims[] = { w->groups * w->m * p->positions };
     struct layout of_dy = { .image = plane, .channel = p->positions, .row = row, .column = 1 };
-    struct grid positions = { .step = { 1, 1 }, .planes = { 1, 1 }, .size = { p->g->size[0], row } };
+    struct grid positions = {
+        .step = { 1, 1 }, .planes = { 1, 1 }, .size = { p->g->size[0], row }
+    };
     p->x = lat_tensor_new(ctx, src->dtype, 1, x_dims);
     p->dy = lat_tensor_new(ctx, src->dtype, 1, dy_dims);
     LAT_TRY(p->x && p->dy ? spread(p->g, src, p->x, &p->l) : ctx->error);

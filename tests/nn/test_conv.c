@@ -63,8 +63,9 @@ GPU_TEST(conv, forward_uses_the_settings_of_the_layer)
         .in_channels = 3, .out_channels = 5, .kernel_size = 4, .conv.stride = 2
     };
     EXPECT_OK(lattn_conv1d_create(ctx, &p1, &one));
-    EXPECT_SHAPE(lattn_conv1d_forward(ctx, one,
-                     lattn_zeros(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, 3, 8 })), 2, 5, 3);
+    EXPECT_SHAPE(lattn_conv1d_forward(
+                     ctx, one, lattn_zeros(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, 3, 8 })),
+        2, 5, 3);
     lattn_conv_transpose2d_layer_params pt = {
         .in_channels = 3, .out_channels = 5, .kernel_size = { 2 }, .conv.stride = { 2, 2 }
     };

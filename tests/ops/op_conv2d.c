@@ -30,8 +30,8 @@ static int64_t or_1(int64_t v)
 }
 
 // One element of out, or with magnitudes the sum of its terms' absolute values.
-static double element(const struct ot_case *c, const struct ot_array *in, const struct ot_array *out,
-    int64_t i, bool magnitudes)
+static double element(const struct ot_case *c, const struct ot_array *in,
+    const struct ot_array *out, int64_t i, bool magnitudes)
 {
     const int64_t *x = in[0].dim, *w = in[1].dim, *y = out->dim;
     int64_t ox = i % y[3], oy = i / y[3] % y[2], o = i / (y[3] * y[2]) % y[1];

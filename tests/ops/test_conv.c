@@ -38,7 +38,14 @@ static double largest_difference(const float *a, const float *b, int64_t n)
 
 // ---- limits ---------------------------------------------------------------------------------------
 
-enum { IMAGES = 7, IN = 9, OUT = 17, SIDE = 11, X_N = IMAGES * IN * SIDE * SIDE, W_N = OUT * IN * 9 };
+enum {
+    IMAGES = 7,
+    IN = 9,
+    OUT = 17,
+    SIDE = 11,
+    X_N = IMAGES * IN * SIDE * SIDE,
+    W_N = OUT * IN * 9
+};
 
 // Result and gradients of one layer.
 struct results {
@@ -147,8 +154,8 @@ GPU_TEST(conv2d, gradients_add_to_what_is_there)
     lattn_tensor *const few[] = { NORMAL(2, 3, 7, 8), NORMAL(4, 3, 3, 3), NORMAL(4) };
     expect_doubled(ctx, few, &(lattn_conv2d_params){ .stride = { 2, 2 }, .padding = { 1, 1 } });
     lattn_tensor *const many[] = { NORMAL(2, 16, 7, 8), NORMAL(32, 16, 3, 3), NORMAL(32) };
-    expect_doubled(ctx, many, &(lattn_conv2d_params){ .padding = { 1, 1 },
-                                  .epilogue = LATTN_EPILOGUE_RELU });
+    expect_doubled(
+        ctx, many, &(lattn_conv2d_params){ .padding = { 1, 1 }, .epilogue = LATTN_EPILOGUE_RELU });
     lattn_tensor *const depthwise[] = { NORMAL(2, 5, 7, 8), NORMAL(5, 1, 3, 3), NORMAL(5) };
     expect_doubled(ctx, depthwise, &(lattn_conv2d_params){ .stride = { 3, 3 }, .groups = 5 });
     lattn_tensor *const one[] = { NORMAL(2, 5, 4, 5), NORMAL(6, 5, 1, 1), NORMAL(6) };
@@ -180,7 +187,8 @@ GPU_TEST(conv2d, a_kernel_beyond_the_image_is_refused_with_the_rule)
     lattn_conv2d_params p = { .stride = { 2, 2 }, .padding = { 1, 1 }, .dilation = { 3, 1 } };
     EXPECT(!lattn_conv2d(ctx, NORMAL(1, 2, 4, 9), NORMAL(3, 2, 3, 3), NULL, &p));
     lt_expect_error(ctx, LATTN_ERR_SHAPE,
-        "conv2d: x [1, 2, 4, 9], weight [3, 2, 3, 3]: the kernel is longer than the padded height: H2 = "
+        "conv2d: x [1, 2, 4, 9], weight [3, 2, 3, 3]: the kernel is longer than the padded height: "
+        "H2 = "
         "(H1 - D (F - 1) - 1 + 2P)/S + 1 = (4 - 3 (3 - 1) - 1 + 2 * 1)/2 + 1");
 }
 
@@ -191,7 +199,8 @@ GPU_TEST(conv2d, shapes_must_fit)
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "x and weight need four dimensions");
     EXPECT(!lattn_conv2d(ctx, x, NORMAL(3, 5, 3, 3), NULL, NULL));
     lt_expect_error(ctx, LATTN_ERR_SHAPE,
-        "conv2d: x [1, 4, 5, 5], weight [3, 5, 3, 3], bias none, groups 1: channels of x are not groups");
+        "conv2d: x [1, 4, 5, 5], weight [3, 5, 3, 3], bias none, groups 1: channels of x are not "
+        "groups");
     EXPECT(!lattn_conv2d(ctx, x, NORMAL(3, 2, 3, 3), NULL, &(lattn_conv2d_params){ .groups = 2 }));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "groups do not divide the channels of the result");
     EXPECT(!lattn_conv2d(ctx, x, NORMAL(3, 4, 0, 3), NULL, NULL));
@@ -204,14 +213,17 @@ GPU_TEST(conv2d, arguments_must_make_sense)
 {
     lattn_tensor *x = NORMAL(1, 4, 5, 5), *w = NORMAL(4, 4, 3, 3);
     EXPECT(!lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .stride = { 1, -2 } }));
-    lt_expect_error(ctx, LATTN_ERR_ARG, "conv2d: stride -2, dilation 1 and groups 1 must be positive");
+    lt_expect_error(
+        ctx, LATTN_ERR_ARG, "conv2d: stride -2, dilation 1 and groups 1 must be positive");
     EXPECT(!lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .padding = { -1, 0 } }));
     lt_expect_error(ctx, LATTN_ERR_ARG, "padding -1 not negative");
     EXPECT(!lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .groups = -1 }));
     lt_expect_error(ctx, LATTN_ERR_ARG, "groups -1");
-    EXPECT(!lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .same = true, .stride = { 2, 1 } }));
+    EXPECT(
+        !lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .same = true, .stride = { 2, 1 } }));
     lt_expect_error(ctx, LATTN_ERR_ARG, "same is for stride 1");
-    EXPECT(!lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .epilogue = LATTN_EPILOGUE_GELU }));
+    EXPECT(
+        !lattn_conv2d(ctx, x, w, NULL, &(lattn_conv2d_params){ .epilogue = LATTN_EPILOGUE_GELU }));
     lt_expect_error(ctx, LATTN_ERR_ARG, "conv2d: no epilogue 1");
 }
 
@@ -236,15 +248,16 @@ GPU_TEST(conv_transpose2d, arguments_must_fit)
     lattn_conv_transpose2d_params p = { .padding = { 0, 2 } };
     EXPECT(!lattn_conv_transpose2d(ctx, x, w, NULL, &p));
     lt_expect_error(ctx, LATTN_ERR_SHAPE,
-        "the width is H2 = (H1 - 1) S - 2P + D (F - 1) + output_padding + 1 = (2 - 1) 1 - 2 * 2 + 1 (3 "
+        "the width is H2 = (H1 - 1) S - 2P + D (F - 1) + output_padding + 1 = (2 - 1) 1 - 2 * 2 + "
+        "1 (3 "
         "- 1) + 0 + 1");
     p = (lattn_conv_transpose2d_params){ .stride = { 2, 2 }, .output_padding = { 2, 0 } };
     EXPECT(!lattn_conv_transpose2d(ctx, x, w, NULL, &p));
     lt_expect_error(ctx, LATTN_ERR_ARG, "output_padding 2 is not below stride 2 or dilation 1");
     EXPECT(!lattn_conv_transpose2d(ctx, x, NORMAL(3, 4, 3, 3), NULL, NULL));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "channels of x and weight differ");
-    EXPECT(!lattn_conv_transpose2d(
-        ctx, x, w, NULL, &(lattn_conv_transpose2d_params){ .groups = 3 }));
+    EXPECT(
+        !lattn_conv_transpose2d(ctx, x, w, NULL, &(lattn_conv_transpose2d_params){ .groups = 3 }));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "groups do not divide the channels of x");
     EXPECT(!lattn_conv_transpose2d(ctx, x, w, NORMAL(4), NULL));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "bias is not [channels of the result]");
