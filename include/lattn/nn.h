@@ -253,6 +253,7 @@ typedef struct lattn_batch_norm_params {
     float momentum;  // 0 = 0.1
     bool no_affine;
     bool no_running;  // the batch's statistics always
+    bool relu;        // lattn_module_forward applies a ReLU as well, in the same pass
     lattn_dtype dtype;
 } lattn_batch_norm_params;
 
@@ -270,6 +271,39 @@ LATTN_API lattn_tensor *lattn_batch_norm_forward(lattn_ctx *ctx, lattn_module *m
 /** relu(batch_norm(x) + residual), fused; residual may be NULL. */
 LATTN_API lattn_tensor *lattn_batch_norm_relu_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual);
+
+// ---- activations and pooling --------------------------------------------------------------
+
+// Functions of one tensor, without settings.
+typedef enum lattn_activation {
+    LATTN_ACTIVATION_RELU,
+    LATTN_ACTIVATION_GELU,
+    LATTN_ACTIVATION_SILU,
+    LATTN_ACTIVATION_TANH,
+    LATTN_ACTIVATION_SIGMOID,
+    LATTN_ACTIVATION_LEAKY_RELU,  // slope 0.01
+    LATTN_ACTIVATION_ELU,         // alpha 1
+    LATTN_ACTIVATION_SELU,
+    LATTN_ACTIVATION_HARDSWISH,
+    LATTN_ACTIVATION_MISH,
+    LATTN_ACTIVATION_RELU6,  // clamp to [0, 6]
+} lattn_activation;
+
+/** An activation as a module, for trees. No parameters. Errors: ERR_ARG for a kind that is not there. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_activation_create(
+    lattn_ctx *ctx, lattn_activation kind, lattn_module **out);
+/** The activation itself. */
+LATTN_API lattn_tensor *lattn_activate(lattn_ctx *ctx, lattn_activation kind, lattn_tensor *x);
+
+/** lattn_max_pool2d as a module. No parameters. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_max_pool2d_create(
+    lattn_ctx *ctx, const lattn_pool2d_args *args, lattn_module **out);
+/** lattn_avg_pool2d as a module. No parameters. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_avg_pool2d_create(
+    lattn_ctx *ctx, const lattn_pool2d_args *args, lattn_module **out);
+/** lattn_adaptive_avg_pool2d as a module. No parameters. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_adaptive_avg_pool2d_create(
+    lattn_ctx *ctx, int64_t height, int64_t width, lattn_module **out);
 
 // ---- embedding ----------------------------------------------------------------------------
 

@@ -53,39 +53,6 @@ static lattn_status add_tensors(lattn_module *m, const lattn_batch_norm_params *
     return add_buffers(m, p);
 }
 
-lattn_status lattn_batch_norm_create(
-    lattn_ctx *ctx, const lattn_batch_norm_params *params, lattn_module **out)
-{
-    *out = NULL;
-    if (params->num_features < 1)
-        return lat_err(LATTN_ERR_ARG, "batch_norm: num_features %lld must be >= 1",
-            (long long) params->num_features);
-    if (!(params->eps >= 0) || !(params->momentum >= 0 && params->momentum <= 1))
-        return lat_err(LATTN_ERR_ARG,
-            "batch_norm: eps %g must be >= 0 and momentum %g within [0, 1]", (double) params->eps,
-            (double) params->momentum);
-    LAT_TRY(lat_module_new(ctx, kind, sizeof(struct norm), out));
-    struct norm *n = (*out)->data;
-    n->args.eps = params->eps;
-    n->args.momentum = params->momentum;
-    lattn_status st = add_tensors(*out, params);
-    if (st)
-        lattn_module_destroy(out);
-    return st;
-}
-
-lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on)
-{
-    if (!m || strcmp(m->kind, kind) != 0)
-        return lat_err(
-            LATTN_ERR_ARG, "lattn_batch_norm_set_frozen: the module is %s", m ? m->kind : "NULL");
-    struct norm *n = m->data;
-    if (on && !n->args.running_mean)
-        return lat_err(LATTN_ERR_STATE, "batch_norm: there are no running statistics to hold to");
-    n->args.frozen = on;
-    return LATTN_OK;
-}
-
 static lattn_tensor *forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual, bool relu)
 {
@@ -107,4 +74,43 @@ lattn_tensor *lattn_batch_norm_relu_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual)
 {
     return forward(ctx, m, x, residual, true);
+}
+
+static lattn_tensor *relu_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
+{
+    return forward(ctx, m, x, NULL, true);
+}
+
+lattn_status lattn_batch_norm_create(
+    lattn_ctx *ctx, const lattn_batch_norm_params *params, lattn_module **out)
+{
+    *out = NULL;
+    if (params->num_features < 1)
+        return lat_err(LATTN_ERR_ARG, "batch_norm: num_features %lld must be >= 1",
+            (long long) params->num_features);
+    if (!(params->eps >= 0) || !(params->momentum >= 0 && params->momentum <= 1))
+        return lat_err(LATTN_ERR_ARG,
+            "batch_norm: eps %g must be >= 0 and momentum %g within [0, 1]", (double) params->eps,
+            (double) params->momentum);
+    LAT_TRY(lat_module_new(ctx, kind, sizeof(struct norm), out));
+    struct norm *n = (*out)->data;
+    n->args.eps = params->eps;
+    n->args.momentum = params->momentum;
+    (*out)->forward = params->relu ? relu_forward : lattn_batch_norm_forward;
+    lattn_status st = add_tensors(*out, params);
+    if (st)
+        lattn_module_destroy(out);
+    return st;
+}
+
+lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on)
+{
+    if (!m || strcmp(m->kind, kind) != 0)
+        return lat_err(
+            LATTN_ERR_ARG, "lattn_batch_norm_set_frozen: the module is %s", m ? m->kind : "NULL");
+    struct norm *n = m->data;
+    if (on && !n->args.running_mean)
+        return lat_err(LATTN_ERR_STATE, "batch_norm: there are no running statistics to hold to");
+    n->args.frozen = on;
+    return LATTN_OK;
 }

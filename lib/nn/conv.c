@@ -100,6 +100,7 @@ lattn_status lattn_conv2d_create(
     };
     LAT_TRY(create(ctx, &shape, out));
     ((struct conv *) (*out)->data)->two = p->conv;
+    (*out)->forward = lattn_conv2d_forward;
     return LATTN_OK;
 }
 
@@ -127,6 +128,7 @@ lattn_status lattn_conv1d_create(
     };
     LAT_TRY(create(ctx, &shape, out));
     ((struct conv *) (*out)->data)->one = p->conv;
+    (*out)->forward = lattn_conv1d_forward;
     return LATTN_OK;
 }
 
@@ -155,6 +157,7 @@ lattn_status lattn_conv_transpose2d_create(
     };
     LAT_TRY(create(ctx, &shape, out));
     ((struct conv *) (*out)->data)->transpose = p->conv;
+    (*out)->forward = lattn_conv_transpose2d_forward;
     return LATTN_OK;
 }
 
