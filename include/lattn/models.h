@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Models with published weights: state dicts to and from files, and BERT.
+// Models with published weights: state dicts to and from files, BERT, and networks for images.
 #ifndef LATTN_MODELS_H
 #define LATTN_MODELS_H
 #include "lattn/io.h"
@@ -138,6 +138,101 @@ LATTN_API lattn_tensor *lattn_bert_pool(lattn_ctx *ctx, lattn_bert *bert, lattn_
 /** Logits of the classification head: [B, num_labels]. */
 LATTN_API lattn_tensor *lattn_bert_classify(
     lattn_ctx *ctx, lattn_bert *bert, const lattn_bert_inputs *inputs);
+
+// ---- networks for images ------------------------------------------------------------------
+
+// What a folder's config.json holds.
+typedef struct lattn_cnn_config {
+    const char *architecture;  // a name of lattn_cnn_architecture(); NULL = layers
+    // Layers in a row, between commas, e.g. "conv 32 3x3, bn, relu, maxpool 2, fc 100, relu". The last
+    // layer, to num_classes, is not written.
+    //   conv C K [stride=S] [pad=P] [groups=G] [bias=0]   C channels out, kernel K as 3 or 3x5;
+    //                                                     pad: half the kernel, unless given
+    //   maxpool K [stride=S] [pad=P], avgpool ...         stride: the kernel, unless given
+    //   globalpool, flatten, fc N [bias=0], bn, dropout P
+    //   relu, gelu, silu, tanh, sigmoid
+    //   res(LAYERS)                                       LAYERS(x) + x, through a 1x1 convolution and
+    //                                                     bn where the shape changes
+    const char *layers;
+    int64_t channels, height, width;  // of the images; 0 = 3, 224, 224
+    int num_classes;                  // 0 = 1000
+    const char *const *labels;        // [num_classes] names, or NULL for 0, 1, ...
+    bool has_normalisation;           // what was done to the images: (x / 255 - mean) / std
+    float mean[4], std[4];            // [channels]
+} lattn_cnn_config;
+
+typedef struct lattn_cnn lattn_cnn;
+
+/** Name of architecture i: "lenet", "resnet18", ...; NULL if i is out of range. */
+LATTN_API const char *lattn_cnn_architecture(int i);
+
+/**
+ * Reads and checks config.json of a model folder.
+ *
+ * Owner    the caller; lattn_cnn_config_free (the texts)
+ * Errors   ERR_IO; ERR_FORMAT naming file, field, value and allowed range
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_config_load(
+    const char *path, lattn_cnn_config *out);
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_config_save(
+    const lattn_cnn_config *config, const char *path);
+LATTN_API void lattn_cnn_config_free(lattn_cnn_config *config);
+
+/**
+ * Makes a network with new weights. Parameters have the names and layouts of torchvision's models.
+ *
+ * Owner    the caller; lattn_cnn_destroy. config is copied
+ * Errors   ERR_FORMAT for an architecture that is not there or layers that cannot be, naming the layer;
+ *          ERR_ARG for sizes out of range; ERR_GPU_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_create(
+    lattn_ctx *ctx, const lattn_cnn_config *config, lattn_cnn **out);
+
+/**
+ * Loads a folder that lattn_cnn_save wrote.
+ *
+ * Errors   as lattn_cnn_config_load and lattn_module_load
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_load(
+    lattn_ctx *ctx, const char *dir, lattn_cnn **out);
+
+/**
+ * Loads weights of the same architecture, torchvision's or ours, from a safetensors file or folder into
+ * a network. The head keeps its own values where the file has another number of classes.
+ *
+ * Args     report  may be NULL
+ * Errors   as lattn_module_load
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_load_weights(
+    lattn_cnn *cnn, const char *path, lattn_load_report *report);
+
+/** Writes config.json and model.safetensors. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_save(lattn_cnn *cnn, const char *dir);
+LATTN_API void lattn_cnn_destroy(lattn_cnn **cnn);
+
+/** The module tree, for parameters and freezing. Lent. */
+LATTN_API lattn_module *lattn_cnn_module(lattn_cnn *cnn);
+/** The last layer, which a new task replaces: the only one to train when the rest is frozen. Lent. */
+LATTN_API lattn_module *lattn_cnn_head(lattn_cnn *cnn);
+LATTN_API const lattn_cnn_config *lattn_cnn_get_config(const lattn_cnn *cnn);
+
+/** Images [N, C, H, W], normalised, to logits [N, num_classes]. */
+LATTN_API lattn_tensor *lattn_cnn_forward(lattn_ctx *ctx, lattn_cnn *cnn, lattn_tensor *x);
+
+// One line of a summary.
+typedef struct lattn_layer_info {
+    const char *path, *kind;  // lent until the next line
+    int rank;
+    int64_t dim[LATTN_MAX_RANK];  // of its output for one image
+    int64_t n_parameters;         // its own and those below
+    int64_t flops;  // 2 per multiply-add of its convolutions and linear layers, one image
+    int depth;      // 0 = the whole network, which comes last
+} lattn_layer_info;
+typedef void (*lattn_layer_fn)(void *user, const lattn_layer_info *layer);
+
+/** Runs one image through the network and tells each layer, a block after what is in it. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_summary(
+    lattn_ctx *ctx, lattn_cnn *cnn, lattn_layer_fn each, void *user);
 
 #ifdef __cplusplus
 }

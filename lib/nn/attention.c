@@ -53,8 +53,8 @@ static lattn_status build(lattn_module *m, const lattn_attention_params *p)
             .init = p->init,
             .has_init = p->has_init,
         };
-        lattn_status created = lattn_linear_create(m->ctx, &linear, &a->projection[i]);
-        LAT_TRY(lat_module_adopt(m, child_names[p->names][i], created, a->projection[i]));
+        LAT_ADOPT(m, child_names[p->names][i],
+            lattn_linear_create(m->ctx, &linear, &a->projection[i]), a->projection[i]);
     }
     return LATTN_OK;
 }

@@ -121,12 +121,6 @@ lattn_status lattn_module_add(lattn_module *parent, const char *name, lattn_modu
     return st;
 }
 
-lattn_status lat_module_adopt(
-    lattn_module *parent, const char *name, lattn_status created, lattn_module *child)
-{
-    return created ? created : lattn_module_add(parent, name, child);
-}
-
 void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind)
 {
     if (!m)

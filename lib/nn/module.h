@@ -44,14 +44,17 @@ struct lattn_module {
 // A module of a library kind with room for its data, zeroed.
 lattn_status lat_module_new(
     lattn_ctx *ctx, const char *kind, size_t data_bytes, lattn_module **out);
-// Creates, adds and returns in one go: on failure child is freed with the parent's tree.
-lattn_status lat_module_adopt(
-    lattn_module *parent, const char *name, lattn_status created, lattn_module *child);
 // What a listing holds: with both, a module's parameters and then its buffers, before its children's.
 enum { LAT_LIST_PARAMETERS = 1, LAT_LIST_BUFFERS = 2 };
 lattn_status lat_module_list(
     lattn_module *m, unsigned what, lattn_parameter *list, int capacity, int *n);
 int lat_module_count(const lattn_module *m, unsigned what);
+// For trees of several kinds: evaluates create, which makes child, and gives child to parent.
+#define LAT_ADOPT(parent, name, create, child)                                                     \
+    do {                                                                                           \
+        LAT_TRY(create);                                                                           \
+        LAT_TRY(lattn_module_add(parent, name, child));                                            \
+    } while (0)
 // The data when m is of that kind, else NULL with ERR_ARG kept in ctx.
 void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind);
 

@@ -42,9 +42,10 @@ static lattn_status build_attention(lattn_module *m, const lattn_encoder_params 
         .init = p->init,
         .has_init = p->has_init,
     };
-    lattn_status created =
-        lattn_multihead_attention_create(m->ctx, &attention, &l->part[ATTENTION]);
-    return lat_module_adopt(m, child_names[p->names][ATTENTION], created, l->part[ATTENTION]);
+    LAT_ADOPT(m, child_names[p->names][ATTENTION],
+        lattn_multihead_attention_create(m->ctx, &attention, &l->part[ATTENTION]),
+        l->part[ATTENTION]);
+    return LATTN_OK;
 }
 
 static lattn_status build_norm(lattn_module *m, const lattn_encoder_params *p, int part)
@@ -55,8 +56,9 @@ static lattn_status build_norm(lattn_module *m, const lattn_encoder_params *p, i
         .eps = p->layer_norm_eps,
         .dtype = p->dtype,
     };
-    lattn_status created = lattn_layer_norm_create(m->ctx, &norm, &l->part[part]);
-    return lat_module_adopt(m, child_names[p->names][part], created, l->part[part]);
+    LAT_ADOPT(m, child_names[p->names][part],
+        lattn_layer_norm_create(m->ctx, &norm, &l->part[part]), l->part[part]);
+    return LATTN_OK;
 }
 
 static lattn_status build_linear(lattn_module *m, const lattn_encoder_params *p, int part)
@@ -69,8 +71,9 @@ static lattn_status build_linear(lattn_module *m, const lattn_encoder_params *p,
         .init = p->init,
         .has_init = p->has_init,
     };
-    lattn_status created = lattn_linear_create(m->ctx, &linear, &l->part[part]);
-    return lat_module_adopt(m, child_names[p->names][part], created, l->part[part]);
+    LAT_ADOPT(m, child_names[p->names][part], lattn_linear_create(m->ctx, &linear, &l->part[part]),
+        l->part[part]);
+    return LATTN_OK;
 }
 
 static lattn_status build_layer(lattn_module *m, const lattn_encoder_params *p)
@@ -139,8 +142,7 @@ static lattn_status build_stack(lattn_module *m, const lattn_encoder_params *p)
         char name[32];
         snprintf(name, sizeof name, p->names == LATTN_NAMES_BERT ? "layer.%d" : "layers.%d", i);
         lattn_module *layer = NULL;
-        lattn_status created = lattn_encoder_layer_create(m->ctx, p, &layer);
-        LAT_TRY(lat_module_adopt(m, name, created, layer));
+        LAT_ADOPT(m, name, lattn_encoder_layer_create(m->ctx, p, &layer), layer);
     }
     return LATTN_OK;
 }
