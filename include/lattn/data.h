@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Data: tokenizers, vocabularies, text files, and batches prepared ahead.
+// Data: tokenizers, vocabularies, text files, pictures, splits, and batches prepared ahead.
 //
 // Everything here is host memory; nothing needs a device. A trainer copies the arrays
-// of a batch into its tensors.
+// of a batch into its tensors. Of pictures C, H and W are channels, height and width.
 #ifndef LATTN_DATA_H
 #define LATTN_DATA_H
 #include <stdbool.h>
@@ -218,6 +218,57 @@ LATTN_API int32_t lattn_dataset_n_labels(const lattn_dataset *d);
 LATTN_API const char *lattn_dataset_label_name(const lattn_dataset *d, int32_t id);
 /** What was met while reading. */
 LATTN_API lattn_text_stats lattn_dataset_stats(const lattn_dataset *d);
+
+// ---- pictures -----------------------------------------------------------------------------
+
+// A picture in memory: bytes [C, H, W].
+typedef struct lattn_image {
+    int32_t C, H, W;  // C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+    uint8_t *data;
+} lattn_image;
+
+typedef struct lattn_image_params {
+    int32_t channels;    // what it is turned into, 1 to 4; 0 = as in the file
+    int64_t max_pixels;  // larger pictures are refused; 0 = 2^26, at most 2^28
+} lattn_image_params;
+
+/**
+ * Reads a picture: JPEG (baseline, progressive), PNG, BMP, or PNM (P5, P6). The content
+ * tells which, not the name. The header, the size and the structure are checked before
+ * memory is taken for pixels.
+ *
+ * Args     params  NULL = defaults
+ * Edge     16 bits a sample become 8; a palette becomes RGB or RGBA; a picture that EXIF says
+ *          is rotated is turned upright; from colour to grey 0.299 R + 0.587 G + 0.114 B;
+ *          alpha that is not wanted is dropped
+ * Owner    the caller; lattn_image_free. *out is { 0 } on failure
+ * Errors   ERR_IO; ERR_FORMAT with the name (damaged or incomplete, checksum, a file above
+ *          256 MiB, 0 or more than max_pixels pixels, an index outside of the palette, data that expand to more
+ *          than the picture); ERR_UNSUPPORTED (another kind; JPEG that is arithmetic-coded,
+ *          lossless, CMYK or has not 8 bits); ERR_ARG; ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_load(
+    const char *path, const lattn_image_params *params, lattn_image *out);
+
+/**
+ * The same from memory. name stands for the path in sentences.
+ *
+ * Owner    the caller; lattn_image_free
+ * Errors   as lattn_image_load
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_decode(const void *data, size_t bytes,
+    const char *name, const lattn_image_params *params, lattn_image *out);
+
+/**
+ * Writes a picture as PNG. The file is replaced as a whole.
+ *
+ * Errors   ERR_ARG (no pixels, C not 1 to 4), ERR_IO, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_save_png(
+    const char *path, const lattn_image *image);
+
+/** Frees a picture and makes it { 0 } again. */
+LATTN_API void lattn_image_free(lattn_image *image);
 
 // ---- batches ------------------------------------------------------------------------------
 
