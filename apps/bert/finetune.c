@@ -54,7 +54,7 @@ static lattn_status open_text(
     lattn_status st = lattn_text_open(path, &params, out);
     if (st)
         return st;
-    lattn_text_stats stats = lattn_dataset_stats(*out);
+    lattn_data_stats stats = lattn_dataset_stats(*out);
     if (stats.n_replaced)
         fprintf(stderr, "%s: %lld invalid UTF-8 sequences read as U+FFFD\n", path,
             (long long) stats.n_replaced);

@@ -160,10 +160,38 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_build(lattn_vocab *v, lattn_
 /** Frees a vocabulary builder; sets *v to NULL. Accepts NULL. */
 LATTN_API void lattn_vocab_destroy(lattn_vocab **v);
 
-// ---- text files ---------------------------------------------------------------------------
+// ---- data sets ----------------------------------------------------------------------------
 
-// Texts with labels, in memory. Never changes after open.
+// Rows with labels: texts, pictures, or rows of numbers. Never changes after open: any number
+// of threads may read one at the same time.
 typedef struct lattn_dataset lattn_dataset;
+
+// What was met while reading.
+typedef struct lattn_data_stats {
+    int64_t n_replaced;   // texts: bytes that are no UTF-8, and NUL: read as U+FFFD
+    int64_t n_skipped;    // empty lines; in a folder, files that are no pictures by their names
+    int64_t n_empty;      // empty texts, kept
+    int64_t n_bad;        // pictures left out because they cannot be decoded (skip_bad)
+    uint64_t hash;        // XXH3 of the file, of a folder that of its names and file sizes, to
+                          // notice a change between runs
+    uint64_t file_bytes;  // of all files
+} lattn_data_stats;
+
+/** Frees a dataset and all it lent; sets *d to NULL. Accepts NULL. */
+LATTN_API void lattn_dataset_close(lattn_dataset **d);
+
+/** Number of rows, at least 1. */
+LATTN_API int64_t lattn_dataset_count(const lattn_dataset *d);
+/** Label id of row i; -1 if the file has none. */
+LATTN_API int32_t lattn_dataset_label(const lattn_dataset *d, int64_t i);
+/** Number of different labels: those that were given, or those found; 0 if there are none. */
+LATTN_API int32_t lattn_dataset_n_labels(const lattn_dataset *d);
+/** Name of a label id, lent; NULL if id is out of range. */
+LATTN_API const char *lattn_dataset_label_name(const lattn_dataset *d, int32_t id);
+/** What was met while reading. */
+LATTN_API lattn_data_stats lattn_dataset_stats(const lattn_dataset *d);
+
+// ---- text files ---------------------------------------------------------------------------
 
 typedef struct lattn_text_params {
     const char *text_column;    // NULL = "sentence1" if there is one, "text", "sentence", else
@@ -176,14 +204,6 @@ typedef struct lattn_text_params {
     bool strict;                // broken UTF-8, empty lines and empty texts are errors
     size_t max_line_bytes;      // 0 = 16 MiB
 } lattn_text_params;
-
-typedef struct lattn_text_stats {
-    int64_t n_replaced;  // bytes that are no UTF-8, and NUL: read as U+FFFD
-    int64_t n_skipped;   // empty lines
-    int64_t n_empty;     // empty texts, kept
-    uint64_t hash;       // XXH3 of the file, to notice a change between runs
-    uint64_t file_bytes;
-} lattn_text_stats;
 
 /**
  * Reads a text file: .tsv, .csv (quotes as RFC 4180) or .jsonl/.json (one object a
@@ -201,23 +221,52 @@ typedef struct lattn_text_stats {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_text_open(
     const char *path, const lattn_text_params *params, lattn_dataset **out);
 
-/** Frees a dataset and all it lent; sets *d to NULL. Accepts NULL. */
-LATTN_API void lattn_dataset_close(lattn_dataset **d);
-
-/** Number of rows, at least 1. */
-LATTN_API int64_t lattn_dataset_count(const lattn_dataset *d);
-/** Text of row i, lent, NUL-terminated; bytes may be NULL. NULL if i is out of range. */
+/**
+ * Text of row i, lent, NUL-terminated; bytes may be NULL. Of a folder of pictures the path.
+ * NULL if i is out of range or the rows have no texts.
+ */
 LATTN_API const char *lattn_dataset_text(const lattn_dataset *d, int64_t i, size_t *bytes);
 /** Second text of row i, lent; NULL if the file has none. */
 LATTN_API const char *lattn_dataset_pair(const lattn_dataset *d, int64_t i, size_t *bytes);
-/** Label id of row i; -1 if the file has none. */
-LATTN_API int32_t lattn_dataset_label(const lattn_dataset *d, int64_t i);
-/** Number of different labels: of params->labels, or those found; 0 if there are none. */
-LATTN_API int32_t lattn_dataset_n_labels(const lattn_dataset *d);
-/** Name of a label id, lent; NULL if id is out of range. */
-LATTN_API const char *lattn_dataset_label_name(const lattn_dataset *d, int32_t id);
-/** What was met while reading. */
-LATTN_API lattn_text_stats lattn_dataset_stats(const lattn_dataset *d);
+
+// ---- splits -------------------------------------------------------------------------------
+
+// Some rows of a dataset. Start from { 0 }.
+typedef struct lattn_rows {
+    int64_t *items;
+    int64_t n;
+} lattn_rows;
+
+/**
+ * Splits a dataset into parts that have nothing in common, the shares of the labels being the
+ * same in each. 70, 30 or 60, 20, 20 or 98, 1, 1 are usual. Rows are in ascending order.
+ *
+ * Args     ratios  [n_parts], positive; their sum counts as 1
+ *          parts   [n_parts]
+ * Edge     the size of a part differs from its share by less than n_parts rows, and so does
+ *          that of every label
+ * Owner    the caller; lattn_rows_free for every part
+ * Errors   ERR_ARG (a ratio that is not positive and finite, a part that would get no row),
+ *          ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_dataset_split(const lattn_dataset *d,
+    const double *ratios, int32_t n_parts, uint64_t seed, lattn_rows *parts);
+
+/**
+ * One of the splits of a k-fold cross-validation: fold number fold is held out. For one
+ * seed the folds have nothing in common and together have every row; they differ by at most
+ * one row, and in every label by at most one.
+ *
+ * Args     n_folds  2 to the number of rows
+ *          fold     0 to n_folds - 1
+ * Owner    the caller; lattn_rows_free for both
+ * Errors   ERR_ARG, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_dataset_fold(const lattn_dataset *d, int32_t n_folds,
+    int32_t fold, uint64_t seed, lattn_rows *train, lattn_rows *held_out);
+
+/** Frees rows and makes them { 0 } again. */
+LATTN_API void lattn_rows_free(lattn_rows *r);
 
 // ---- pictures -----------------------------------------------------------------------------
 
@@ -272,29 +321,35 @@ LATTN_API void lattn_image_free(lattn_image *image);
 
 // ---- batches ------------------------------------------------------------------------------
 
-// n rows, each of T tokens. Lent by the loader until the next call on it.
+// n rows: texts of T tokens each, or pictures. Lent by the loader until the next call on it; the
+// arrays of the other kind are NULL.
 typedef struct lattn_batch {
     int32_t n, T;
     int32_t *input_ids;       // [n, T], [PAD] behind the end
     int32_t *token_type_ids;  // [n, T], 0 behind the end
     int32_t *lengths;         // [n] tokens that are not padding, >= 2: the key lengths of attention
-    int32_t *labels;          // [n], -1 without labels
-    int64_t *rows;            // [n] row in the dataset
-    int64_t n_tokens;         // sum of lengths
-    int64_t n_cut;            // rows that were cut to max_tokens
-    int64_t epoch, index;     // which batch of which epoch this is
+    int32_t C, H, W;
+    float *x;              // [n, C, H, W]
+    float *targets;        // [n, n_labels] shares of the labels, with mixup; else NULL
+    int32_t n_labels;      // of the dataset, where targets are given
+    int32_t *labels;       // [n], -1 without labels
+    int64_t *rows;         // [n] row in the dataset
+    int64_t n_tokens;      // sum of lengths
+    int64_t n_cut;         // rows that were cut to max_tokens
+    int64_t epoch, index;  // which batch of which epoch this is
 } lattn_batch;
 
 typedef struct lattn_loader_params {
-    const lattn_dataset *dataset;  // both must outlive the loader
+    const lattn_dataset *dataset;  // texts; both must outlive the loader
     const lattn_tokenizer *tokenizer;
-    int32_t batch_size;    // 0 = 8
-    int32_t max_tokens;    // 0 = the tokenizer's max_length
-    int32_t pad_multiple;  // T is rounded up to a multiple; 0 = 8. Few different
-                           // T mean few captured steps
-    bool pad_to_max;       // T = max_tokens always
-    bool shuffle;          // another order each epoch, from seed and epoch
-    bool drop_last;        // leave out a last batch that is not full
+    const lattn_rows *rows;  // which rows of it; NULL = all
+    int32_t batch_size;      // 0 = 8
+    int32_t max_tokens;      // 0 = the tokenizer's max_length
+    int32_t pad_multiple;    // T is rounded up to a multiple; 0 = 8. Few different
+                             // T mean few captured steps
+    bool pad_to_max;         // T = max_tokens always
+    bool shuffle;            // another order each epoch, from seed and epoch
+    bool drop_last;          // leave out a last batch that is not full
     uint64_t seed;
     int32_t n_threads;  // 0 = 1
     int32_t n_ahead;    // batches prepared ahead, per thread; 0 = 4
@@ -303,7 +358,7 @@ typedef struct lattn_loader_params {
 typedef struct lattn_loader lattn_loader;
 
 /**
- * Makes a loader, at the start of epoch 0. The batches depend on the parameters alone,
+ * Makes a loader of texts, at the start of epoch 0. The batches depend on the parameters alone,
  * not on the number of threads or their timing.
  *
  * Owner    the caller; lattn_loader_destroy
@@ -333,7 +388,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_seek(
  * the next epoch.
  *
  * Waits    for the worker that prepares it
- * Errors   ERR_HOST_MEMORY
+ * Errors   ERR_HOST_MEMORY, and those of reading a sample
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_next(lattn_loader *l, const lattn_batch **out);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Inside of a text dataset: all texts behind one another in one block of memory.
+// Inside of a dataset: all texts (or paths of pictures) behind one another in one block of memory,
+// pictures and numbers of one size in another.
 #ifndef LAT_DATASET_H
 #define LAT_DATASET_H
 #include "base/array.h"
@@ -8,7 +9,7 @@
 #include "base/str.h"
 #include "lattn/data.h"
 
-struct lat_text_row {
+struct lat_data_row {
     size_t text, text_bytes;  // from the start of pool
     size_t pair, pair_bytes;
     int32_t label;
@@ -21,15 +22,22 @@ struct lat_labels {
     struct lat_map ids;
 };
 
+enum lat_data_kind { LAT_DATA_TEXTS, LAT_DATA_BYTES, LAT_DATA_NUMBERS, LAT_DATA_FILES };
+
 struct lattn_dataset {
-    struct lat_str pool;  // texts, each with a NUL behind it
+    enum lat_data_kind kind;
+    struct lat_str pool;  // texts or paths, each with a NUL behind it
     struct {
-        struct lat_text_row *items;
+        struct lat_data_row *items;
         size_t n, capacity;
     } rows;
     bool has_pair, has_labels;
     struct lat_labels labels;
-    lattn_text_stats stats;
+    int32_t C, H, W;           // of a sample; H = W = 0: every picture has its own
+    uint8_t *bytes;            // LAT_DATA_BYTES: [rows, C, H, W]
+    float *numbers;            // LAT_DATA_NUMBERS: the same
+    lattn_image_params image;  // LAT_DATA_FILES: how pictures are decoded
+    lattn_data_stats stats;
 };
 
 // ---- labels.c ---------------------------------------------------------------------------------
@@ -40,6 +48,19 @@ lattn_status lat_labels_id(
     struct lat_labels *l, bool fixed, const char *text, size_t bytes, int32_t *id);
 // Sorts labels that were collected; order[old id] = new id (caller frees).
 lattn_status lat_labels_sort(struct lat_labels *l, int32_t **order);
+// Takes names as the ids 0, 1, ...; ERR_ARG when one is there twice or n is negative.
+lattn_status lat_labels_given(struct lat_labels *l, const char *const *names, int32_t n);
+// The same with "0", "1", ... as names.
+lattn_status lat_labels_numbered(struct lat_labels *l, int32_t n);
 void lat_labels_free(struct lat_labels *l);
+
+// ---- dataset.c --------------------------------------------------------------------------------
+
+// A new one of so many rows without labels.
+lattn_status lat_dataset_create(enum lat_data_kind kind, size_t n, lattn_dataset **out);
+// Checks rows that a caller gave; NULL is fine.
+lattn_status lat_rows_check(const char *who, const lattn_dataset *d, const lattn_rows *rows);
+// Warns when all rows have one label.
+void lat_dataset_warn_one_class(const char *path, const lattn_dataset *d);
 
 #endif

@@ -8,6 +8,7 @@
 // got names has LABEL_0, LABEL_1, ..., as transformers writes them; then a whole number in
 // a file means its own id.
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "data/dataset.h"
@@ -110,6 +111,30 @@ lattn_status lat_labels_sort(struct lat_labels *l, int32_t **order)
         *order = NULL;
     }
     return st;
+}
+
+lattn_status lat_labels_given(struct lat_labels *l, const char *const *names, int32_t n)
+{
+    if (n < 0 || (n > 0 && !names))
+        return lat_err(LATTN_ERR_ARG, "%d labels without names", n);
+    for (int32_t i = 0; i < n; i++) {
+        int32_t id = 0;
+        LAT_TRY(lat_labels_id(l, false, names[i], strlen(names[i]), &id));
+        if (id != i)
+            return lat_err(LATTN_ERR_ARG, "the label \"%s\" is named twice", QUOTED(names[i]));
+    }
+    return LATTN_OK;
+}
+
+lattn_status lat_labels_numbered(struct lat_labels *l, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        char name[16];
+        int32_t id = 0;
+        size_t bytes = (size_t) snprintf(name, sizeof name, "%d", i);
+        LAT_TRY(lat_labels_id(l, false, name, bytes, &id));
+    }
+    return LATTN_OK;
 }
 
 void lat_labels_free(struct lat_labels *l)

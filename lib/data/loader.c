@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Batches prepared ahead by worker threads.
+// Batches prepared ahead by worker threads, whatever they are made of (loader.h).
 //
 // Batch k of an epoch is made by worker k modulo n_threads, each worker hands its batches
 // over through a queue of its own, and the consumer takes from the queues in turn: the
@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include "base/queue.h"
 #include "base/thread.h"
-#include "data/collate.h"
+#include "data/dataset.h"
+#include "data/loader.h"
 #include "data/sampler.h"
 
-enum { MAX_THREADS = 64, MAX_AHEAD = 1024, MAX_TOKENS = 1 << 20, MAX_BATCH = 1 << 20 };
+enum { MAX_THREADS = 64, MAX_AHEAD = 1024, MAX_BATCH = 1 << 20 };
 
 struct worker {
     struct lattn_loader *loader;
@@ -23,14 +24,16 @@ struct worker {
     int64_t epoch, first;  // what it works on, from which batch; fixed while it runs
     struct lat_thread *thread;
     struct lat_queue *done, *empty;
-    struct lat_collator collator;
+    void *state;             // of kind->worker_bytes
     struct lat_slot *slots;  // n_ahead + 1: one may be with the consumer
 };
 
 struct lattn_loader {
-    lattn_loader_params params;  // defaults filled in
-    uint32_t *order;             // rows of the running epoch
-    int64_t epoch, index;        // of the next batch
+    struct lat_loader_plan plan;  // defaults filled in; rows is not kept
+    size_t n_rows;                // of an epoch
+    uint32_t *chosen;             // [n_rows] which of the dataset; NULL = all
+    uint32_t *order;              // [n_rows] of the running epoch
+    int64_t epoch, index;         // of the next batch
     int64_t n_batches;
     bool running;
     struct worker *workers;
@@ -38,17 +41,52 @@ struct lattn_loader {
     struct worker *held_by;  // where it came from
 };
 
+// ---- slots ------------------------------------------------------------------------------------
+
+lattn_status lat_slot_grow(void **part, size_t *capacity, size_t n, size_t size)
+{
+    if (n <= *capacity)
+        return LATTN_OK;
+    if (n > SIZE_MAX / size)
+        return lat_err(LATTN_ERR_HOST_MEMORY, "out of host memory: a batch of %zu elements", n);
+    void *p = lat_realloc(*part, n * size);
+    if (!p)
+        return LATTN_ERR_HOST_MEMORY;
+    *part = p;
+    *capacity = n;
+    return LATTN_OK;
+}
+
+lattn_status lat_slot_rows(struct lat_slot *s, size_t n)
+{
+    size_t labels_capacity = s->rows_capacity;
+    lattn_batch *b = &s->batch;
+    LAT_TRY(lat_slot_grow((void **) &b->labels, &labels_capacity, n, sizeof *b->labels));
+    return lat_slot_grow((void **) &b->rows, &s->rows_capacity, n, sizeof *b->rows);
+}
+
+void lat_slot_free(struct lat_slot *s)
+{
+    lat_free(s->batch.input_ids);
+    lat_free(s->batch.token_type_ids);
+    lat_free(s->batch.lengths);
+    lat_free(s->batch.x);
+    lat_free(s->batch.targets);
+    lat_free(s->batch.labels);
+    lat_free(s->batch.rows);
+    *s = (struct lat_slot){ 0 };
+}
+
 // ---- worker -----------------------------------------------------------------------------------
 
 static void make_batch(struct worker *w, int64_t index, struct lat_slot *slot)
 {
     struct lattn_loader *l = w->loader;
-    int64_t first = index * l->params.batch_size;
-    int64_t n =
-        LAT_MIN(lattn_dataset_count(l->params.dataset) - first, (int64_t) l->params.batch_size);
+    size_t size = (size_t) l->plan.batch_size, first = (size_t) index * size;
     slot->batch.epoch = w->epoch;
     slot->batch.index = index;
-    slot->status = lat_collate(&w->collator, l->order + first, (size_t) n, slot);
+    slot->status = l->plan.kind->collate(
+        l->plan.data, w->state, l->order + first, LAT_MIN(l->n_rows - first, size), slot);
     if (slot->status)
         snprintf(slot->error, sizeof slot->error, "%s", lat_err_text());
 }
@@ -59,7 +97,7 @@ static void work(void *arg)
     struct worker *w = arg;
     const struct lattn_loader *l = w->loader;
     void *slot;
-    int64_t step = l->params.n_threads;
+    int64_t step = l->plan.n_threads;
     for (int64_t i = w->first; i < l->n_batches; i += step) {
         if (!lat_queue_pop(w->empty, &slot))
             return;
@@ -75,14 +113,14 @@ static void stop(struct lattn_loader *l)
 {
     l->running = false;
     l->held = NULL;
-    for (int32_t i = 0; i < l->params.n_threads; i++) {
+    for (int32_t i = 0; i < l->plan.n_threads; i++) {
         struct worker *w = &l->workers[i];
         if (w->empty)
             lat_queue_close(w->empty);
         if (w->done)
             lat_queue_close(w->done);
     }
-    for (int32_t i = 0; i < l->params.n_threads; i++) {
+    for (int32_t i = 0; i < l->plan.n_threads; i++) {
         struct worker *w = &l->workers[i];
         lat_thread_join(&w->thread);
         lat_queue_destroy(&w->empty);
@@ -92,8 +130,8 @@ static void stop(struct lattn_loader *l)
 
 static lattn_status start_worker(struct lattn_loader *l, struct worker *w)
 {
-    int64_t n = l->params.n_threads;
-    size_t n_slots = (size_t) l->params.n_ahead + 1;
+    int64_t n = l->plan.n_threads;
+    size_t n_slots = (size_t) l->plan.n_ahead + 1;
     w->epoch = l->epoch;
     w->first = l->index + ((w->number - l->index) % n + n) % n;
     LAT_TRY(lat_queue_create(n_slots, &w->empty));
@@ -105,10 +143,11 @@ static lattn_status start_worker(struct lattn_loader *l, struct worker *w)
 
 static lattn_status start(struct lattn_loader *l)
 {
-    lat_sampler_order(l->params.seed, (uint64_t) l->epoch, l->params.shuffle, l->order,
-        (size_t) lattn_dataset_count(l->params.dataset));
+    lat_sampler_order(l->plan.seed, (uint64_t) l->epoch, l->plan.shuffle, l->order, l->n_rows);
+    for (size_t i = 0; l->chosen && i < l->n_rows; i++)
+        l->order[i] = l->chosen[l->order[i]];
     lattn_status st = LATTN_OK;
-    for (int32_t i = 0; i < l->params.n_threads && !st; i++)
+    for (int32_t i = 0; i < l->plan.n_threads && !st; i++)
         st = start_worker(l, &l->workers[i]);
     l->running = !st;
     if (st)
@@ -118,68 +157,79 @@ static lattn_status start(struct lattn_loader *l)
 
 // ---- making -----------------------------------------------------------------------------------
 
-static lattn_status check_range(const char *name, int32_t value, int32_t lo, int32_t hi)
+lattn_status lat_loader_range(const char *name, int32_t value, int32_t lo, int32_t hi)
 {
     if (value >= lo && value <= hi)
         return LATTN_OK;
     return lat_err(LATTN_ERR_ARG, "loader: %s is %d, expected %d to %d", name, value, lo, hi);
 }
 
-static lattn_status fill_in(const lattn_loader_params *params, lattn_loader_params *p)
+static lattn_status fill_in(struct lat_loader_plan *p, size_t *n_rows)
 {
-    *p = *params;
-    if (!p->dataset || !p->tokenizer)
-        return lat_err(LATTN_ERR_ARG, "loader: no %s", p->dataset ? "tokenizer" : "dataset");
-    p->batch_size = p->batch_size ? p->batch_size : 8;
-    p->max_tokens = p->max_tokens ? p->max_tokens : lattn_tokenizer_max_length(p->tokenizer);
-    p->pad_multiple = p->pad_multiple ? p->pad_multiple : 8;
     p->n_threads = p->n_threads ? p->n_threads : 1;
     p->n_ahead = p->n_ahead ? p->n_ahead : 4;
-    int32_t n_special = lattn_dataset_pair(p->dataset, 0, NULL) ? 3 : 2;
-    LAT_TRY(check_range("batch_size", p->batch_size, 1, MAX_BATCH));
-    LAT_TRY(check_range(
-        "max_tokens", p->max_tokens, n_special, p->pad_to_max ? MAX_TOKENS : INT32_MAX));
-    LAT_TRY(check_range("pad_multiple", p->pad_multiple, 1, MAX_TOKENS));
-    LAT_TRY(check_range("n_threads", p->n_threads, 1, MAX_THREADS));
-    LAT_TRY(check_range("n_ahead", p->n_ahead, 1, MAX_AHEAD));
+    LAT_TRY(lat_loader_range("batch_size", p->batch_size, 1, MAX_BATCH));
+    LAT_TRY(lat_loader_range("n_threads", p->n_threads, 1, MAX_THREADS));
+    LAT_TRY(lat_loader_range("n_ahead", p->n_ahead, 1, MAX_AHEAD));
     if (lattn_dataset_count(p->dataset) > UINT32_MAX)
         return lat_err(LATTN_ERR_ARG, "loader: more than 2^32 rows");
-    if (p->drop_last && lattn_dataset_count(p->dataset) < p->batch_size)
-        return lat_err(LATTN_ERR_ARG, "loader: %lld rows make no full batch of %d",
-            (long long) lattn_dataset_count(p->dataset), p->batch_size);
+    LAT_TRY(lat_rows_check("loader", p->dataset, p->rows));
+    int64_t n = p->rows ? p->rows->n : lattn_dataset_count(p->dataset);
+    if (p->drop_last && n < p->batch_size)
+        return lat_err(LATTN_ERR_ARG, "loader: %lld rows make no full batch of %d", (long long) n,
+            p->batch_size);
+    *n_rows = (size_t) n;
     return LATTN_OK;
 }
 
 static lattn_status make_workers(struct lattn_loader *l)
 {
-    l->workers = lat_calloc((size_t) l->params.n_threads, sizeof *l->workers);
+    l->workers = lat_calloc((size_t) l->plan.n_threads, sizeof *l->workers);
     if (!l->workers)
         return LATTN_ERR_HOST_MEMORY;
-    for (int32_t i = 0; i < l->params.n_threads; i++) {
+    for (int32_t i = 0; i < l->plan.n_threads; i++) {
         struct worker *w = &l->workers[i];
         w->loader = l;
         w->number = i;
-        w->collator.params = &l->params;
-        w->slots = lat_calloc((size_t) l->params.n_ahead + 1, sizeof *w->slots);
-        if (!w->slots)
+        w->state = lat_calloc(1, l->plan.kind->worker_bytes);
+        w->slots = lat_calloc((size_t) l->plan.n_ahead + 1, sizeof *w->slots);
+        if (!w->slots || !w->state)
             return LATTN_ERR_HOST_MEMORY;
     }
     return LATTN_OK;
 }
 
-lattn_status lattn_loader_create(const lattn_loader_params *params, lattn_loader **out)
+static lattn_status make_orders(struct lattn_loader *l)
+{
+    const lattn_rows *rows = l->plan.rows;
+    l->plan.rows = NULL;
+    l->order = lat_calloc(l->n_rows, sizeof *l->order);
+    l->chosen = rows ? lat_calloc(l->n_rows, sizeof *l->chosen) : NULL;
+    if (!l->order || (rows && !l->chosen))
+        return LATTN_ERR_HOST_MEMORY;
+    for (size_t i = 0; rows && i < l->n_rows; i++)
+        l->chosen[i] = (uint32_t) rows->items[i];
+    return LATTN_OK;
+}
+
+lattn_status lat_loader_create(const struct lat_loader_plan *plan, lattn_loader **out)
 {
     *out = NULL;
-    lattn_loader_params p;
-    LAT_TRY(fill_in(params, &p));
-    lattn_loader *l = LAT_NEW(lattn_loader);
-    if (!l)
-        return LATTN_ERR_HOST_MEMORY;
-    l->params = p;
-    int64_t n = lattn_dataset_count(p.dataset);
-    l->n_batches = p.drop_last ? n / p.batch_size : (n + p.batch_size - 1) / p.batch_size;
-    l->order = lat_calloc((size_t) n, sizeof *l->order);
-    lattn_status st = l->order ? make_workers(l) : LATTN_ERR_HOST_MEMORY;
+    struct lat_loader_plan p = *plan;
+    size_t n = 0;
+    lattn_status st = fill_in(&p, &n);
+    lattn_loader *l = st ? NULL : LAT_NEW(lattn_loader);
+    if (!l) {
+        p.kind->free_data(p.data);
+        return st ? st : LATTN_ERR_HOST_MEMORY;
+    }
+    l->plan = p;
+    l->n_rows = n;
+    size_t size = (size_t) p.batch_size;
+    l->n_batches = (int64_t) (p.drop_last ? n / size : (n + size - 1) / size);
+    st = make_orders(l);
+    if (!st)
+        st = make_workers(l);
     if (st)
         lattn_loader_destroy(&l);
     *out = l;
@@ -194,14 +244,18 @@ void lattn_loader_destroy(lattn_loader **loader)
     *loader = NULL;
     if (l->workers)
         stop(l);
-    for (int32_t i = 0; l->workers && i < l->params.n_threads; i++) {
+    for (int32_t i = 0; l->workers && i < l->plan.n_threads; i++) {
         struct worker *w = &l->workers[i];
-        for (int32_t k = 0; w->slots && k <= l->params.n_ahead; k++)
+        for (int32_t k = 0; w->slots && k <= l->plan.n_ahead; k++)
             lat_slot_free(&w->slots[k]);
         lat_free(w->slots);
-        lat_collator_free(&w->collator);
+        if (w->state)
+            l->plan.kind->free_worker(w->state);
+        lat_free(w->state);
     }
+    l->plan.kind->free_data(l->plan.data);
     lat_free(l->workers);
+    lat_free(l->chosen);
     lat_free(l->order);
     lat_free(l);
 }
@@ -232,7 +286,7 @@ lattn_status lattn_loader_seek(lattn_loader *l, int64_t epoch, int64_t index)
 
 static lattn_status take(struct lattn_loader *l, const lattn_batch **out)
 {
-    struct worker *w = &l->workers[l->index % l->params.n_threads];
+    struct worker *w = &l->workers[l->index % l->plan.n_threads];
     void *item = NULL;
     bool ok = lat_queue_pop(w->done, &item);
     LAT_ASSERT(ok);

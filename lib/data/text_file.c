@@ -151,26 +151,13 @@ static lattn_status take_row(void *user, const struct lat_row *row)
     if (row->n != (size_t) o->n_columns)
         return lat_err(LATTN_ERR_FORMAT, "%s:%zu: the row has %zu columns, expected %d", o->path,
             row->line, row->n, o->n_columns);
-    struct lat_text_row r = { .label = -1 };
+    struct lat_data_row r = { .label = -1 };
     LAT_TRY(take_text(o, row, o->text, &r.text, &r.text_bytes));
     if (o->pair != NONE)
         LAT_TRY(take_text(o, row, o->pair, &r.pair, &r.pair_bytes));
     if (o->d->has_labels)
         LAT_TRY(take_label(o, row, &r.label));
     return LAT_PUSH(&o->d->rows, r);
-}
-
-static lattn_status start_labels(struct opener *o)
-{
-    for (int32_t i = 0; i < o->params.n_labels; i++) {
-        const char *name = o->params.labels[i];
-        int32_t id;
-        LAT_TRY(lat_labels_id(&o->d->labels, false, name, strlen(name), &id));
-        if (id != i)
-            return lat_err(LATTN_ERR_ARG, "the label \"%s\" is named twice",
-                lat_quoted(name, (char[60]){ 0 }, 60));
-    }
-    return LATTN_OK;
 }
 
 static lattn_status finish_labels(struct opener *o)
@@ -185,18 +172,13 @@ static lattn_status finish_labels(struct opener *o)
             d->rows.items[i].label = order[d->rows.items[i].label];
         lat_free(order);
     }
-    bool one_class = true;
-    for (size_t i = 1; i < d->rows.n && one_class; i++)
-        one_class = d->rows.items[i].label == d->rows.items[0].label;
-    if (one_class)
-        lat_log(LATTN_LOG_WARN, "%s: every row has the label \"%s\"", o->path,
-            lat_quoted(lattn_dataset_label_name(d, d->rows.items[0].label), (char[60]){ 0 }, 60));
+    lat_dataset_warn_one_class(o->path, d);
     return LATTN_OK;
 }
 
 static void report(const struct opener *o)
 {
-    const lattn_text_stats *s = &o->d->stats;
+    const lattn_data_stats *s = &o->d->stats;
     if (s->n_replaced)
         lat_log(LATTN_LOG_WARN, "%s: %lld bytes that are no UTF-8 were replaced", o->path,
             (long long) s->n_replaced);
@@ -213,7 +195,7 @@ static lattn_status read_rows(struct opener *o)
     LAT_TRY(lat_bytes_read(o->path, &b));
     o->d->stats.hash = b.hash;
     o->d->stats.file_bytes = b.file_bytes;
-    lattn_status st = start_labels(o);
+    lattn_status st = lat_labels_given(&o->d->labels, o->params.labels, o->params.n_labels);
     if (!st)
         st = lat_rows_read(&o->reader, b.items, b.n);
     lat_free(b.items);
@@ -231,8 +213,6 @@ lattn_status lattn_text_open(const char *path, const lattn_text_params *params, 
     struct opener o = { .path = path };
     if (params)
         o.params = *params;
-    if (o.params.n_labels < 0 || (o.params.n_labels > 0 && !o.params.labels))
-        return lat_err(LATTN_ERR_ARG, "%d labels without names", o.params.n_labels);
     o.reader = (struct lat_row_reader){
         .path = path,
         .max_line_bytes = o.params.max_line_bytes ? o.params.max_line_bytes : DEFAULT_LINE_BYTES,
@@ -242,9 +222,7 @@ lattn_status lattn_text_open(const char *path, const lattn_text_params *params, 
         .user = &o,
     };
     LAT_TRY(lat_text_format_of(path, &o.reader.format));
-    o.d = LAT_NEW(lattn_dataset);
-    if (!o.d)
-        return LATTN_ERR_HOST_MEMORY;
+    LAT_TRY(lat_dataset_create(LAT_DATA_TEXTS, 0, &o.d));
     lattn_status st = read_rows(&o);
     lat_str_free(&o.columns);
     if (st)

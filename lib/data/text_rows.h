@@ -5,14 +5,16 @@
 #define LAT_TEXT_ROWS_H
 #include "base/str.h"
 
-// ---- text_bytes.c -----------------------------------------------------------------------------
+// ---- bytes.c ----------------------------------------------------------------------------------
 
 struct lat_bytes {
     char *items;
     size_t n;
     uint64_t file_bytes, hash;  // of the file as it is on disk
 };
-// A whole text file; .gz is expanded. A byte-order mark of UTF-8 is dropped, UTF-16 refused.
+// A whole file; .gz is expanded.
+lattn_status lat_bytes_read_any(const char *path, struct lat_bytes *out);
+// The same for a text: a byte-order mark of UTF-8 is dropped, UTF-16 refused.
 lattn_status lat_bytes_read(const char *path, struct lat_bytes *out);
 
 // Appends text with every byte that is no UTF-8, and NUL, as U+FFFD. Returns how many those were.

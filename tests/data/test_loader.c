@@ -191,6 +191,41 @@ TEST(loader, a_run_goes_on_exactly_where_it_stopped)
     lattn_dataset_close(&d);
 }
 
+TEST(loader, rows_of_a_split_are_visited_alone)
+{
+    lattn_dataset *d = dataset(ROWS, false);
+    lattn_tokenizer *t = tokenizer(0);
+    lattn_rows parts[2];
+    EXPECT_OK(lattn_dataset_split(d, (double[]){ 70, 30 }, 2, 1, parts));
+    int seen[ROWS] = { 0 };
+    for (int p = 0; p < 2; p++) {
+        lattn_loader_params params = { .dataset = d,
+            .tokenizer = t,
+            .rows = &parts[p],
+            .batch_size = 7,
+            .shuffle = true,
+            .n_threads = 2 };
+        lattn_loader *l;
+        REQUIRE(!lattn_loader_create(&params, &l));
+        EXPECT_EQ(lattn_loader_n_batches(l), (parts[p].n + 6) / 7);
+        for (const lattn_batch *b = NULL;;) {
+            REQUIRE(!lattn_loader_next(l, &b));
+            if (!b)
+                break;
+            for (int i = 0; i < b->n; i++)
+                seen[b->rows[i]] += p + 1;
+        }
+        for (int64_t i = 0; i < parts[p].n; i++)
+            EXPECT_EQ(seen[parts[p].items[i]], p + 1);
+        lattn_loader_destroy(&l);
+        lattn_rows_free(&parts[p]);
+    }
+    for (int i = 0; i < ROWS; i++)
+        EXPECT(seen[i] == 1 || seen[i] == 2);
+    lattn_tokenizer_destroy(&t);
+    lattn_dataset_close(&d);
+}
+
 TEST(loader, pairs_are_cut_and_typed)
 {
     lattn_dataset *d = dataset(13, true);

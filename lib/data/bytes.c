@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A text file as bytes in memory, and making bytes valid UTF-8.
+// A data file as bytes in memory, and making bytes valid UTF-8.
 //
 // A .gz file is expanded while a limit is watched: deflate reaches 1000:1, so a small file
-// can be made to fill any memory. Text is rarely packed better than 20:1.
+// can be made to fill any memory. Text and pictures are rarely packed better than 20:1.
 
 #include <limits.h>
 #include <string.h>
@@ -50,8 +50,8 @@ static lattn_status offer_output(struct expander *x)
     uint64_t limit = free_expansion + (uint64_t) x->packed->n * MAX_RATIO;
     if (x->out.n > limit)
         return lat_err(LATTN_ERR_FORMAT,
-            "%s expands to more than %llu bytes, %d times its size; it is not a plausible text",
-            x->path, (unsigned long long) limit, MAX_RATIO);
+            "%s expands to more than %llu bytes, %d times its size; no plausible data do", x->path,
+            (unsigned long long) limit, MAX_RATIO);
     LAT_TRY(LAT_RESERVE(&x->out, x->out.n + CHUNK));
     x->z.next_out = (Bytef *) x->out.items + x->out.n;
     x->z.avail_out = CHUNK;
@@ -118,7 +118,7 @@ static lattn_status check_encoding(const char *path, struct lat_bytes *b)
     return LATTN_OK;
 }
 
-lattn_status lat_bytes_read(const char *path, struct lat_bytes *out)
+lattn_status lat_bytes_read_any(const char *path, struct lat_bytes *out)
 {
     *out = (struct lat_bytes){ 0 };
     struct lat_bytes b = { 0 };
@@ -127,12 +127,21 @@ lattn_status lat_bytes_read(const char *path, struct lat_bytes *out)
     b.file_bytes = b.n;
     b.hash = lat_hash(b.items, b.n);
     lattn_status st = ends_with(path, ".gz") ? expand(path, &b) : LATTN_OK;
-    if (!st)
-        st = check_encoding(path, &b);
     if (st)
         lat_free(b.items);
     else
         *out = b;
+    return st;
+}
+
+lattn_status lat_bytes_read(const char *path, struct lat_bytes *out)
+{
+    LAT_TRY(lat_bytes_read_any(path, out));
+    lattn_status st = check_encoding(path, out);
+    if (st) {
+        lat_free(out->items);
+        *out = (struct lat_bytes){ 0 };
+    }
     return st;
 }
 
