@@ -367,6 +367,30 @@ typedef struct lattn_loader lattn_loader;
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_loader_create(
     const lattn_loader_params *params, lattn_loader **out);
 
+// From a picture to a sample. The steps are done in this order, and those left at 0 are not;
+// random ones draw from (seed, epoch, row, step), so that none of them changes what another draws.
+// Bytes are scaled to 0 .. 1 first.
+typedef struct lattn_transform {
+    int32_t resize;         // the shorter side gets this length, the ratio stays
+    int32_t height, width;  // what a batch has; 0 = what the pictures have then, all the same
+    bool stretch;           // resize to height x width without keeping the ratio
+    float min_area;         // cut out a part with this share of the area or more, its sides
+                            // 3:4 to 4:3, and resize it to height x width
+    int32_t pad;            // black pixels on every side, before cropping
+    bool random_crop;       // height x width of anywhere; else of the centre
+    float flip_horizontal;  // probability of mirroring left and right
+    float flip_vertical;
+    float rotate;       // degrees: by an angle from -rotate to rotate, corners black
+    float brightness;   // times a factor from 1 - v (at least 0) to 1 + v
+    float contrast;     // the same for the distance from the mean grey
+    float saturation;   // the same for the distance from the pixel's own grey
+    const float *mean;  // [C], NULL = 0: subtracted
+    const float *std;   // [C], NULL = 1: divided by
+    int32_t cutout;     // side of a square, anywhere and cut at the borders, that becomes 0
+    float mixup;        // alpha: batches are mixed with themselves in another order, by a share
+                        // from Beta(alpha, alpha)
+} lattn_transform;
+
 /** Stops the workers and frees the loader and its batches; sets *l to NULL. Accepts NULL. */
 LATTN_API void lattn_loader_destroy(lattn_loader **l);
 
