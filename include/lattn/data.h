@@ -319,6 +319,132 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_save_png(
 /** Frees a picture and makes it { 0 } again. */
 LATTN_API void lattn_image_free(lattn_image *image);
 
+// ---- files of pictures --------------------------------------------------------------------
+
+typedef struct lattn_idx_params {
+    const char *const *labels;  // names of the labels 0, 1, ...; a larger label is refused
+    int32_t n_labels;           // 0 = "0", "1", ... up to the largest in the file
+} lattn_idx_params;
+
+/**
+ * Opens pictures and labels in the IDX format of MNIST and its family, also with .gz
+ * behind: unsigned bytes [n, H, W] and [n].
+ *
+ * Args     labels  path of the labels; NULL = none
+ *          params  NULL = defaults
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT with file and value (magic number, type, sizes that do not
+ *          match the file, other numbers of pictures and labels, label out of range);
+ *          ERR_UNSUPPORTED (other types than unsigned bytes); ERR_ARG; ERR_HOST_MEMORY
+ * Source   LeCun, Cortes & Burges, "The MNIST database", section on file formats
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_idx_open(
+    const char *images, const char *labels, const lattn_idx_params *params, lattn_dataset **out);
+
+typedef struct lattn_cifar_params {
+    int32_t n_classes;          // 10 or 100, the kind of file; 0 = 10
+    bool coarse;                // of CIFAR-100 the 20 coarse labels
+    const char *const *labels;  // names of all labels; NULL = CIFAR-10's own, "0", "1", ... of
+    int32_t n_labels;           // CIFAR-100
+} lattn_cifar_params;
+
+/**
+ * Opens the binary files of CIFAR-10 or CIFAR-100, also with .gz behind, as one set of
+ * pictures [3, 32, 32] in the order of the paths.
+ *
+ * Args     params  NULL = defaults
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT with file and value (a size that is no whole number of
+ *          records, label out of range); ERR_ARG; ERR_HOST_MEMORY
+ * Source   Krizhevsky 2009, "Learning multiple layers of features from tiny images"
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cifar_open(const char *const *paths, int32_t n_paths,
+    const lattn_cifar_params *params, lattn_dataset **out);
+
+typedef struct lattn_numbers_params {
+    const char *label_column;  // its name, or its number from 1 (from the end: -1); NULL = "label",
+                               // with no_header the first
+    const char *const *labels;  // as in lattn_text_params
+    int32_t n_labels;
+    bool no_labels;   // every column is a number of the sample
+    bool no_header;   // the first line holds no names
+    bool pixels;      // the numbers are whole, 0 to 255: kept as bytes, scaled as pictures are
+    int32_t C, H, W;  // how the numbers of a row are laid out; 0 = [number of columns, 1, 1]
+} lattn_numbers_params;
+
+/**
+ * Opens a CSV file of numbers, also with .gz behind: one row a sample.
+ *
+ * Args     params  NULL = defaults
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT with file, line, column and value (not a finite number, not 0 to
+ *          255 with pixels, another number of columns, unknown label, no rows, C * H * W not
+ *          the number of columns); ERR_ARG; ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_numbers_open(
+    const char *path, const lattn_numbers_params *params, lattn_dataset **out);
+
+typedef struct lattn_folder_params {
+    lattn_image_params image;   // channels 0 = 3
+    const char *const *labels;  // names of the sub-folders in the order of their ids, as the model
+    int32_t n_labels;           // knows them; 0 = those found, sorted by bytes
+    bool no_labels;             // the pictures lie in the folder itself
+    bool skip_bad;              // decode every picture once and leave out, with a count, those that
+                                // cannot be; else the first one that is met is an error
+} lattn_folder_params;
+
+/**
+ * Opens a folder of pictures, one class per sub-folder. The files (.jpg, .jpeg, .png, .bmp,
+ * .ppm, .pgm, .pnm, in any case) are sorted by name and decoded when they are needed, in
+ * the workers of a loader. Names that begin with a dot are passed over.
+ *
+ * Args     params  NULL = defaults
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT (no classes, a class without pictures, a class that is
+ *          not among params->labels); ERR_ARG; ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_folder_open(
+    const char *dir, const lattn_folder_params *params, lattn_dataset **out);
+
+/**
+ * Opens single pictures by their paths, without labels, in this order; for predictions.
+ *
+ * Args     params  NULL = defaults; channels 0 = 3
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO, ERR_ARG, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_pictures_open(const char *const *paths,
+    int32_t n_paths, const lattn_image_params *params, lattn_dataset **out);
+
+/**
+ * Shape of the samples; H and W are 0 where every picture has its own. False for texts.
+ */
+LATTN_API bool lattn_dataset_shape(const lattn_dataset *d, int32_t *C, int32_t *H, int32_t *W);
+
+/**
+ * Picture i as bytes, decoded if need be.
+ *
+ * Owner    the caller; lattn_image_free
+ * Errors   ERR_ARG (i out of range, rows that are no pictures), those of lattn_image_load
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_dataset_image(
+    const lattn_dataset *d, int64_t i, lattn_image *out);
+
+/**
+ * Mean and standard deviation of every channel over rows of a dataset, to normalise with:
+ * from the rows of the training split alone, or the test is not one. Of bytes they are those of
+ * byte / 255.
+ *
+ *     mean = sum x / n, std = sqrt(sum (x - mean)^2 / n) over all pixels of all rows
+ *
+ * Args     rows  NULL = all
+ *          mean, std  [C]
+ * Edge     a channel that is constant gets the deviation 1
+ * Errors   ERR_ARG (texts, a row out of range), those of decoding, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_dataset_mean_std(
+    const lattn_dataset *d, const lattn_rows *rows, float *mean, float *std);
+
 // ---- batches ------------------------------------------------------------------------------
 
 // n rows: texts of T tokens each, or pictures. Lent by the loader until the next call on it; the
@@ -390,6 +516,37 @@ typedef struct lattn_transform {
     float mixup;        // alpha: batches are mixed with themselves in another order, by a share
                         // from Beta(alpha, alpha)
 } lattn_transform;
+
+typedef struct lattn_image_loader_params {
+    const lattn_dataset *dataset;  // pictures or numbers; must outlive the loader
+    const lattn_rows *rows;        // which rows of it; NULL = all
+    lattn_transform transform;
+    int32_t batch_size;  // 0 = 32
+    bool shuffle;        // another order each epoch, from seed and epoch
+    bool drop_last;      // leave out a last batch that is not full
+    uint64_t seed;
+    int32_t n_threads;  // 0 = 1
+    int32_t n_ahead;    // batches prepared ahead, per thread; 0 = 4
+} lattn_image_loader_params;
+
+/**
+ * Makes a loader of pictures, at the start of epoch 0. The batches depend on the
+ * parameters alone, not on the number of threads or their timing.
+ *
+ * Resizing is bilinear; to a smaller size the triangle widens to all the pixels that
+ * fall together (antialiased), as torchvision and Pillow do it. Rotation is bilinear.
+ *
+ * Edge     a last batch of one picture is mixed with itself: not at all
+ * Owner    the caller; lattn_loader_destroy
+ * Errors   ERR_ARG (numbers out of range, mixup without labels, colour steps on numbers that
+ *          are no pictures, a folder of pictures and no height and width),
+ *          ERR_HOST_MEMORY. From lattn_loader_next also those of lattn_image_load, and
+ *          ERR_FORMAT for a picture smaller than the crop, with its name
+ * Source   mixup: Zhang et al. 2017, arXiv:1710.09412, section 2; cutout: DeVries & Taylor
+ *          2017, arXiv:1708.04552; min_area: Szegedy et al. 2014, arXiv:1409.4842, section 6
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_loader_create(
+    const lattn_image_loader_params *params, lattn_loader **out);
 
 /** Stops the workers and frees the loader and its batches; sets *l to NULL. Accepts NULL. */
 LATTN_API void lattn_loader_destroy(lattn_loader **l);

@@ -42,7 +42,8 @@ typedef struct lattn_source {
 } lattn_source;
 
 /**
- * A loader of texts as a source: fields input_ids, token_type_ids, lengths, labels.
+ * A loader as a source. Fields of texts: input_ids, token_type_ids, lengths, labels; of
+ * pictures: x f32 [n, C, H, W], labels i32 [n] and, with mixup, targets f32 [n, n_labels].
  *
  * Args     n_samples  rows of one epoch
  * Owner    the loader stays the caller's and must outlive the source

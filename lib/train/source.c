@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A loader of texts as a source of batches: input_ids, token_type_ids, lengths, labels.
+// A loader as a source of batches: input_ids, token_type_ids, lengths, labels of texts; x, labels and,
+// with mixup, targets of pictures.
 
 #include "base/status.h"
 #include "lattn/train.h"
@@ -15,6 +16,28 @@ static lattn_field vector(const int32_t *data, int64_t n)
     return (lattn_field){ .dtype = LATTN_DTYPE_I32, .rank = 1, .dim = { n }, .data = data };
 }
 
+static void texts(const lattn_batch *b, lattn_fields *out)
+{
+    out->field[0] = matrix(b->input_ids, b->n, b->T);
+    out->field[1] = matrix(b->token_type_ids, b->n, b->T);
+    out->field[2] = vector(b->lengths, b->n);
+    out->field[3] = vector(b->labels, b->n);
+    out->n_fields = 4;
+}
+
+static void pictures(const lattn_batch *b, lattn_fields *out)
+{
+    out->field[0] = (lattn_field){
+        .dtype = LATTN_DTYPE_F32, .rank = 4, .dim = { b->n, b->C, b->H, b->W }, .data = b->x
+    };
+    out->field[1] = vector(b->labels, b->n);
+    out->n_fields = 2;
+    if (b->targets)
+        out->field[out->n_fields++] = (lattn_field){
+            .dtype = LATTN_DTYPE_F32, .rank = 2, .dim = { b->n, b->n_labels }, .data = b->targets
+        };
+}
+
 static lattn_status next(void *user, lattn_fields *out)
 {
     const lattn_batch *b = NULL;
@@ -22,11 +45,10 @@ static lattn_status next(void *user, lattn_fields *out)
     LAT_TRY(lattn_loader_next(user, &b));
     if (!b)
         return LATTN_OK;
-    out->field[0] = matrix(b->input_ids, b->n, b->T);
-    out->field[1] = matrix(b->token_type_ids, b->n, b->T);
-    out->field[2] = vector(b->lengths, b->n);
-    out->field[3] = vector(b->labels, b->n);
-    out->n_fields = 4;
+    if (b->x)
+        pictures(b, out);
+    else
+        texts(b, out);
     out->n_samples = b->n;
     out->labels = b->labels;
     return LATTN_OK;
