@@ -4,6 +4,7 @@
 #ifndef APP_BERT_H
 #define APP_BERT_H
 #include "common/cli.h"
+#include "common/run.h"
 #include "lattn/lattn.h"
 
 int bert_finetune(int argc, char **argv);
@@ -26,19 +27,5 @@ lattn_status bert_model_open(const char *dir, const char *device, struct bert_mo
 
 // The model as the library's trainer sees it. Fields: input_ids, token_type_ids, lengths, labels.
 lattn_task bert_task(struct bert_model *m);
-
-// On: SIGINT and SIGTERM set the flag; a second signal ends the process.
-const volatile int *bert_watch_signals(void);
-int bert_signal(void);  // the signal that came, or 0
-
-// One row's probabilities from its logits.
-void bert_softmax(const float *logits, int n, double *out);
-
-#define TRY(expr)                                                                                  \
-    do {                                                                                           \
-        st = (expr);                                                                               \
-        if (st)                                                                                    \
-            goto done;                                                                             \
-    } while (0)
 
 #endif

@@ -261,7 +261,7 @@ static lattn_status train(struct job *j)
         .resume = o->resume,
         .data_hash = lattn_dataset_stats(j->train).hash,
         .fingerprint = j->settings,
-        .stop = bert_watch_signals(),
+        .stop = run_watch_signals(),
         .show_progress = !o->quiet,
         .eager = o->eager,
     };
@@ -351,7 +351,7 @@ static int finish(const struct job *j, lattn_status st)
     if (st == LATTN_ERR_INTERRUPTED) {
         fprintf(stderr, "%s: %s; call the same command with --resume_from_checkpoint to go on\n",
             name, lattn_error(j->m.ctx));
-        return 128 + bert_signal();
+        return 128 + run_signal();
     }
     if (st)
         return cli_fail(name, st, j->m.ctx);

@@ -2,8 +2,6 @@
 //
 // Opening a model folder, and the model as the trainer sees it.
 
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include "bert/bert.h"
 
@@ -105,39 +103,4 @@ lattn_task bert_task(struct bert_model *m)
         .save = save,
         .load = load,
     };
-}
-
-void bert_softmax(const float *logits, int n, double *out)
-{
-    double max = -INFINITY, sum = 0;
-    for (int i = 0; i < n; i++)
-        max = fmax(max, (double) logits[i]);
-    for (int i = 0; i < n; i++)
-        sum += out[i] = exp((double) logits[i] - max);
-    for (int i = 0; i < n; i++)
-        out[i] /= sum;
-}
-
-// ---- signals --------------------------------------------------------------------------------------
-
-static volatile int stop;
-static volatile sig_atomic_t last_signal;
-
-static void on_signal(int number)
-{
-    stop = 1;
-    last_signal = number;
-    signal(number, SIG_DFL);
-}
-
-const volatile int *bert_watch_signals(void)
-{
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    return &stop;
-}
-
-int bert_signal(void)
-{
-    return last_signal;
 }

@@ -39,7 +39,7 @@ static void print_row(struct job *j, const float *logits, int n)
 {
     char buffer[32];
     int best = 0;
-    bert_softmax(logits, n, j->probability);
+    run_softmax(logits, n, j->probability);
     for (int i = 1; i < n; i++)
         best = logits[i] > logits[best] ? i : best;
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// What the subcommands of lattn-cnn share.
+#ifndef APP_CNN_H
+#define APP_CNN_H
+#include "common/cli.h"
+#include "common/run.h"
+#include "lattn/lattn.h"
+
+int cnn_train(int argc, char **argv);
+int cnn_eval(int argc, char **argv);
+int cnn_predict(int argc, char **argv);
+int cnn_summary(int argc, char **argv);
+
+// ---- data.c ---------------------------------------------------------------------------------------
+
+// The pictures of a --data_path. Which rows of train are for validation is a matter of the split.
+struct cnn_data {
+    lattn_dataset *train, *validation, *test;  // the last two may be NULL
+    lattn_rows train_rows, validation_rows;    // of train, where it is split
+    bool split;
+    int32_t channels, height, width;  // of the pictures; height 0 = each its own
+};
+// Knows what is in path by its names: IDX files (MNIST's), CIFAR's binary files, a CSV file of numbers,
+// folders train, val and test, or one folder per class. labels: those of a model, or NULL.
+lattn_status cnn_data_open(
+    const char *path, int channels, const char *const *labels, int n_labels, struct cnn_data *out);
+// Sets a share of the training rows aside, the same share of every class.
+lattn_status cnn_data_split(struct cnn_data *d, double share, uint64_t seed);
+void cnn_data_close(struct cnn_data *d);
+
+// ---- model.c --------------------------------------------------------------------------------------
+
+struct cnn_model {
+    lattn_ctx *ctx;
+    lattn_cnn *cnn;
+    float label_smoothing;
+};
+void cnn_model_close(struct cnn_model *m);
+// A folder that train wrote.
+lattn_status cnn_model_open(const char *dir, const char *device, struct cnn_model *m);
+// The model as the library's trainer sees it. Fields: images, labels, and with mixup targets.
+lattn_task cnn_task(struct cnn_model *m);
+// How pictures become what the model takes, without anything random.
+lattn_transform cnn_transform(const lattn_cnn_config *c);
+// The name of a class.
+const char *cnn_label(const lattn_cnn_config *c, int id, char *buffer, size_t bytes);
+// Layers, shapes, parameters and FLOPs, as a table.
+lattn_status cnn_print_summary(struct cnn_model *m, FILE *to);
+
+#endif

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: MIT
+//
+// lattn-cnn train: labelled pictures in, a model folder out. Options carry the names of torchvision's
+// reference scripts and timm.
+//
+//   pictures -> transforms -> batches
+//   network (new from a name or text, or a folder) -> lattn_train -> folder
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cnn/cnn.h"
+
+static const char name[] = "lattn-cnn train";
+
+struct options {
+    const char *data, *model, *layers, *start, *weights, *output, *device, *resume;
+    int image_size, channels, batch_size, eval_batch_size, accumulation, threads;
+    float lr, momentum, weight_decay, clip, warmup, smoothing, val_split, epochs;
+    int optimizer, scheduler, pad;
+    float flip, vertical_flip, rotate, brightness, contrast, saturation, min_area, mixup;
+    int cutout;
+    bool nesterov, freeze, eager, quiet, json;
+    int64_t max_steps, eval_steps, save_steps, seed;
+};
+
+struct job {
+    struct options o;
+    struct cnn_model m;
+    struct cnn_data data;
+    lattn_cnn_config config;  // texts are lent
+    const char **labels;
+    lattn_loader *train_loader, *validation_loader, *test_loader;
+    lattn_optim *optim;
+    lattn_train_result result;
+    lattn_metrics test_metrics;
+    char settings[1024];
+};
+
+// ---- data -----------------------------------------------------------------------------------------
+
+static lattn_status open_data(struct job *j)
+{
+    struct options *o = &j->o;
+    struct cnn_data *d = &j->data;
+    lattn_status st;
+    TRY(cnn_data_open(o->data, o->channels, NULL, 0, d));
+    if (!d->train) {
+        fprintf(stderr, "%s: %s has no training pictures\n", name, o->data);
+        return LATTN_ERR_FORMAT;
+    }
+    TRY(cnn_data_split(d, (double) o->val_split, (uint64_t) o->seed));
+    int n = lattn_dataset_n_labels(d->train);
+    j->labels = calloc((size_t) n + 1, sizeof *j->labels);
+    if (!j->labels)
+        return LATTN_ERR_HOST_MEMORY;
+    for (int i = 0; i < n; i++)
+        j->labels[i] = lattn_dataset_label_name(d->train, i);
+
+done:
+    return st;
+}
+
+static const lattn_rows *training_rows(const struct job *j)
+{
+    return j->data.split ? &j->data.train_rows : NULL;
+}
+
+// Size, classes and normalisation of the data, which the folder keeps.
+static lattn_status describe_data(struct job *j)
+{
+    const struct cnn_data *d = &j->data;
+    lattn_cnn_config *c = &j->config;
+    int size = j->o.image_size;
+    c->channels = d->channels;
+    c->height = size ? size : d->height ? d->height : 224;
+    c->width = size ? size : d->width ? d->width : 224;
+    c->num_classes = lattn_dataset_n_labels(d->train);
+    c->labels = j->labels;
+    c->has_normalisation = true;
+    return lattn_dataset_mean_std(d->train, training_rows(j), c->mean, c->std);
+}
+
+static lattn_transform augmented(const struct job *j)
+{
+    const struct options *o = &j->o;
+    lattn_transform t = cnn_transform(&j->config);
+    t.stretch = j->o.image_size || !j->data.height;
+    t.min_area = o->min_area;
+    t.pad = o->pad;
+    t.random_crop = o->pad > 0;
+    t.flip_horizontal = o->flip;
+    t.flip_vertical = o->vertical_flip;
+    t.rotate = o->rotate;
+    t.brightness = o->brightness;
+    t.contrast = o->contrast;
+    t.saturation = o->saturation;
+    t.cutout = o->cutout;
+    t.mixup = o->mixup;
+    return t;
+}
+
+static lattn_status open_loader(struct job *j, const lattn_dataset *data, const lattn_rows *rows,
+    bool is_train, lattn_loader **out)
+{
+    lattn_transform plain = cnn_transform(&j->config);
+    plain.stretch = j->o.image_size || !j->data.height;
+    lattn_image_loader_params params = {
+        .dataset = data,
+        .rows = rows,
+        .transform = is_train ? augmented(j) : plain,
+        .batch_size = is_train ? j->o.batch_size : j->o.eval_batch_size,
+        .shuffle = is_train,
+        // Batch norm cannot train on one picture, and one shape less is captured.
+        .drop_last = is_train,
+        .seed = (uint64_t) j->o.seed,
+        .n_threads = j->o.threads,
+    };
+    return data ? lattn_image_loader_create(&params, out) : LATTN_OK;
+}
+
+static lattn_status open_loaders(struct job *j)
+{
+    struct cnn_data *d = &j->data;
+    const lattn_dataset *validation = d->split ? d->train : d->validation;
+    lattn_status st;
+    TRY(open_loader(j, d->train, training_rows(j), true, &j->train_loader));
+    TRY(open_loader(
+        j, validation, d->split ? &d->validation_rows : NULL, false, &j->validation_loader));
+    TRY(open_loader(j, d->test, NULL, false, &j->test_loader));
+
+done:
+    return st;
+}
+
+static int64_t n_training(const struct job *j)
+{
+    return j->data.split ? j->data.train_rows.n : lattn_dataset_count(j->data.train);
+}
+
+static lattn_source source_of(lattn_loader *loader, int64_t n)
+{
+    lattn_source none = { 0 };
+    return loader ? lattn_source_from_loader(loader, n) : none;
+}
+
+// ---- model ----------------------------------------------------------------------------------------
+
+static lattn_status tell_load(const struct job *j, const lattn_load_report *report)
+{
+    const char *from = j->o.start ? j->o.start : j->o.weights;
+    if (report->n_missing)
+        fprintf(stderr, "%s: newly initialised: %s\n", from, report->missing);
+    if (report->n_unused)
+        fprintf(stderr, "%s: not used: %s\n", from, report->unused);
+    return LATTN_OK;
+}
+
+// A folder gives the architecture, the data the classes; the head is new where they differ.
+static lattn_status open_model(struct job *j)
+{
+    lattn_ctx_params ctx = { .device = j->o.device, .seed = (uint64_t) j->o.seed };
+    lattn_cnn_config file = { 0 };
+    lattn_load_report report = { 0 };
+    char path[4096];
+    lattn_status st;
+    if (j->o.start) {
+        snprintf(path, sizeof path, "%s/config.json", j->o.start);
+        TRY(lattn_cnn_config_load(path, &file));
+        j->config.architecture = file.architecture;
+        j->config.layers = file.layers;
+        j->config.height = file.height;
+        j->config.width = file.width;
+    } else {
+        j->config.architecture = j->o.layers ? NULL : j->o.model;
+        j->config.layers = j->o.layers;
+    }
+    TRY(lattn_ctx_create(&ctx, &j->m.ctx));
+    TRY(lattn_cnn_create(j->m.ctx, &j->config, &j->m.cnn));
+    if (j->o.start || j->o.weights) {
+        TRY(lattn_cnn_load_weights(j->m.cnn, j->o.start ? j->o.start : j->o.weights, &report));
+        TRY(tell_load(j, &report));
+    }
+    if (j->o.freeze) {
+        TRY(lattn_module_set_requires_grad(lattn_cnn_module(j->m.cnn), false));
+        TRY(lattn_module_set_requires_grad(lattn_cnn_head(j->m.cnn), true));
+    }
+    j->m.label_smoothing = j->o.smoothing;
+
+done:
+    lattn_cnn_config_free(&file);
+    return st;
+}
+
+static lattn_status describe(struct job *j)
+{
+    const lattn_device_info *device = lattn_ctx_device(j->m.ctx);
+    if (j->o.quiet)
+        return LATTN_OK;
+    fprintf(stderr, "device: %s (%s)\n", device->name, device->driver);
+    fprintf(stderr, "data: %lld training, %lld validation and %lld test pictures, %d classes\n",
+        (long long) n_training(j),
+        (long long) (j->data.split        ? j->data.validation_rows.n
+                     : j->data.validation ? lattn_dataset_count(j->data.validation)
+                                          : 0),
+        (long long) (j->data.test ? lattn_dataset_count(j->data.test) : 0), j->config.num_classes);
+    return cnn_print_summary(&j->m, stderr);
+}
+
+// ---- training -------------------------------------------------------------------------------------
+
+// Everything that must be the same when a run is resumed.
+static void write_settings(struct job *j)
+{
+    const struct options *o = &j->o;
+    snprintf(j->settings, sizeof j->settings,
+        "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g, decay %.9g, clip %.9g, "
+        "optimiser %d %.9g %d, schedule %d, smoothing %.9g, seed %lld, augmentation %d %.9g %.9g "
+        "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g",
+        o->batch_size, o->accumulation, (double) o->lr, (double) o->epochs,
+        (long long) o->max_steps, (double) o->warmup, (double) o->weight_decay, (double) o->clip,
+        o->optimizer, (double) o->momentum, o->nesterov, o->scheduler, (double) o->smoothing,
+        (long long) o->seed, o->pad, (double) o->flip, (double) o->vertical_flip,
+        (double) o->rotate, (double) o->brightness, (double) o->contrast, (double) o->saturation,
+        (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split);
+}
+
+static lattn_status create_optimiser(struct job *j)
+{
+    lattn_optim_params common = {
+        .lr = j->o.lr, .weight_decay = j->o.weight_decay, .max_grad_norm = j->o.clip
+    };
+    lattn_module *module = lattn_cnn_module(j->m.cnn);
+    if (j->o.optimizer == 1) {
+        lattn_adamw_params params = { .common = common };
+        return lattn_adamw_create(j->m.ctx, module, &params, &j->optim);
+    }
+    lattn_sgd_params params = {
+        .common = common, .momentum = j->o.momentum, .nesterov = j->o.nesterov
+    };
+    return lattn_sgd_create(j->m.ctx, module, &params, &j->optim);
+}
+
+static lattn_status train(struct job *j)
+{
+    const struct options *o = &j->o;
+    write_settings(j);
+    int64_t n_validation = j->data.split        ? j->data.validation_rows.n
+                           : j->data.validation ? lattn_dataset_count(j->data.validation)
+                                                : 0;
+    lattn_train_params params = {
+        .task = cnn_task(&j->m),
+        .train = source_of(j->train_loader, n_training(j)),
+        .validation = source_of(j->validation_loader, n_validation),
+        .optim = j->optim,
+        .n_epochs = (double) o->epochs,
+        .max_steps = o->max_steps,
+        .accumulation_steps = o->accumulation,
+        .lr = o->lr,
+        .schedule = (lattn_schedule_kind) o->scheduler,
+        .warmup_ratio = (double) o->warmup,
+        .eval_steps = o->eval_steps,
+        .save_steps = o->save_steps,
+        .output_dir = o->output,
+        .resume = o->resume,
+        .data_hash = lattn_dataset_stats(j->data.train).hash,
+        .fingerprint = j->settings,
+        .stop = run_watch_signals(),
+        .show_progress = !o->quiet,
+        .eager = o->eager,
+    };
+    return lattn_train(j->m.ctx, &params, &j->result);
+}
+
+// The output folder has the best model by now; the test set judges that one.
+static lattn_status test(struct job *j)
+{
+    lattn_task task = cnn_task(&j->m);
+    lattn_status st;
+    if (!j->data.test)
+        return LATTN_OK;
+    lattn_source source = source_of(j->test_loader, lattn_dataset_count(j->data.test));
+    TRY(task.load(task.user, j->o.output));
+    TRY(lattn_evaluate(j->m.ctx, &task, &source, NULL, NULL, &j->test_metrics));
+
+done:
+    return st;
+}
+
+static lattn_status run(struct job *j)
+{
+    lattn_status st;
+    TRY(open_data(j));
+    TRY(describe_data(j));
+    TRY(open_model(j));
+    TRY(describe(j));
+    TRY(open_loaders(j));
+    TRY(create_optimiser(j));
+    TRY(train(j));
+    TRY(test(j));
+
+done:
+    return st;
+}
+
+static void close_job(struct job *j)
+{
+    lattn_optim_destroy(&j->optim);
+    lattn_loader_destroy(&j->train_loader);
+    lattn_loader_destroy(&j->validation_loader);
+    lattn_loader_destroy(&j->test_loader);
+    cnn_model_close(&j->m);
+    cnn_data_close(&j->data);
+    free(j->labels);
+}
+
+// ---- results --------------------------------------------------------------------------------------
+
+static void print_results(const struct job *j)
+{
+    const lattn_train_result *r = &j->result;
+    if (j->o.json) {
+        printf("{\"steps\": %lld, \"seconds\": %.3f, \"samples_per_second\": %.2f",
+            (long long) r->n_steps, r->seconds, r->samples_per_second);
+        if (r->best_step >= 0)
+            printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f",
+                (long long) r->best_step, r->best.accuracy, r->best.macro_f1);
+        if (j->data.test)
+            printf(", \"test_accuracy\": %.6f, \"test_f1\": %.6f, \"test_loss\": %.9g",
+                j->test_metrics.accuracy, j->test_metrics.macro_f1, j->test_metrics.loss);
+        printf("}\n");
+        return;
+    }
+    if (r->best_step >= 0)
+        printf("validation accuracy %.2f %%, macro F1 %.2f %% (update %lld)\n",
+            100 * r->best.accuracy, 100 * r->best.macro_f1, (long long) r->best_step);
+    if (j->data.test)
+        printf("test accuracy %.2f %%, macro F1 %.2f %% on %lld pictures\n",
+            100 * j->test_metrics.accuracy, 100 * j->test_metrics.macro_f1,
+            (long long) j->test_metrics.n);
+    printf("model: %s\n", j->o.output);
+}
+
+static int finish(const struct job *j, lattn_status st)
+{
+    if (st == LATTN_ERR_INTERRUPTED) {
+        fprintf(stderr, "%s: %s; call the same command with --resume to go on\n", name,
+            lattn_error(j->m.ctx));
+        return 128 + run_signal();
+    }
+    if (st)
+        return cli_fail(name, st, j->m.ctx);
+    print_results(j);
+    return CLI_EXIT_OK;
+}
+
+int cnn_train(int argc, char **argv)
+{
+    static const char *const schedulers[] = { "linear", "cosine", "constant", "polynomial", NULL };
+    static const char *const optimizers[] = { "sgd", "adamw", NULL };
+    struct job j = { .o = {
+                         .model = "small",
+                         .batch_size = 32,
+                         .eval_batch_size = 256,
+                         .accumulation = 1,
+                         .threads = 1,
+                         .epochs = 10,
+                         .lr = 0.1f,
+                         .momentum = 0.9f,
+                         .weight_decay = 1e-4f,
+                         .scheduler = LATTN_SCHEDULE_COSINE,
+                         .val_split = 0.1f,
+                         .seed = 42,
+                     } };
+    struct options *o = &j.o;
+    const struct cli_opt opts[] = {
+        CLI_GROUP("Data"),
+        CLI_STR("data_path", 0, &o->data, "PATH",
+            "folder per class, or with train, val and test in it; IDX or CIFAR files; CSV of "
+            "numbers"),
+        CLI_F32(
+            "val_split", 0, &o->val_split, 0, 0.9, "share set aside where there is no val folder"),
+        CLI_INT("image_size", 0, &o->image_size, 0, 16384, "resize to a square; 0 = as they are"),
+        CLI_INT("channels", 0, &o->channels, 0, 4, "of pictures in folders; 0 = 3"),
+        CLI_GROUP("Augmentation"),
+        CLI_INT("pad", 0, &o->pad, 0, 1024, "random crops of pictures padded by this"),
+        CLI_F32("hflip", 0, &o->flip, 0, 1, "probability of mirroring"),
+        CLI_F32("vflip", 0, &o->vertical_flip, 0, 1, "of turning upside down"),
+        CLI_F32("rotate", 0, &o->rotate, 0, 180, "degrees at most"),
+        CLI_F32("brightness", 0, &o->brightness, 0, 1, "jitter"),
+        CLI_F32("contrast", 0, &o->contrast, 0, 1, "jitter"),
+        CLI_F32("saturation", 0, &o->saturation, 0, 1, "jitter"),
+        CLI_F32("min_area", 0, &o->min_area, 0, 1, "random resized crops of this share or more"),
+        CLI_INT("cutout", 0, &o->cutout, 0, 1024, "side of a square that is blanked"),
+        CLI_F32("mixup_alpha", 0, &o->mixup, 0, 100, "mixes pairs of pictures"),
+        CLI_GROUP("Model"),
+        CLI_STR("model", 'm', &o->model, "NAME", "architecture: small, lenet, resnet18, ..."),
+        CLI_STR("layers", 0, &o->layers, "TEXT",
+            "a network as text: \"conv 32 3x3, bn, relu, maxpool 2\""),
+        CLI_STR("model_name_or_path", 0, &o->start, "DIR", "folder to start from"),
+        CLI_STR("weights", 0, &o->weights, "FILE",
+            "safetensors of that architecture, as torchvision names them"),
+        CLI_FLAG("freeze", 0, &o->freeze, "train the last layer only"),
+        CLI_GROUP("Training"),
+        CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
+        CLI_INT("batch_size", 'b', &o->batch_size, 1, 65536, "pictures of a batch"),
+        CLI_INT("eval_batch_size", 0, &o->eval_batch_size, 1, 65536, "in evaluation"),
+        CLI_INT("gradient_accumulation_steps", 0, &o->accumulation, 1, 65536, "batches per update"),
+        CLI_F32("epochs", 0, &o->epochs, 0, 1e6, "passes over the training pictures"),
+        CLI_I64("max_steps", 0, &o->max_steps, -1, 1e15, "updates, instead of epochs"),
+        CLI_ENUM("opt", 0, &o->optimizer, optimizers, "optimiser"),
+        CLI_F32("lr", 'l', &o->lr, 0, 100, "peak learning rate"),
+        CLI_F32("momentum", 0, &o->momentum, 0, 0.9999, "of sgd"),
+        CLI_FLAG("nesterov", 0, &o->nesterov, "Nesterov's form of it"),
+        CLI_F32("weight_decay", 0, &o->weight_decay, 0, 10, "of all but biases and norms"),
+        CLI_F32("clip_grad_norm", 0, &o->clip, 0, 1e30, "0 = no clipping"),
+        CLI_ENUM("lr_scheduler", 0, &o->scheduler, schedulers, "what follows the warm-up"),
+        CLI_F32("warmup_ratio", 0, &o->warmup, 0, 1, "share of the updates that warm up"),
+        CLI_F32("label_smoothing", 0, &o->smoothing, 0, 0.99, "of cross-entropy"),
+        CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order, augmentation"),
+        CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),
+        CLI_I64("eval_steps", 0, &o->eval_steps, 0, 1e15, "updates between evaluations"),
+        CLI_I64("save_steps", 0, &o->save_steps, 0, 1e15, "updates between checkpoints"),
+        CLI_OPT_STR(
+            "resume", 'r', &o->resume, "[true|DIR]", "go on from the newest checkpoint, if any"),
+        CLI_GROUP("Running"),
+        CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
+        CLI_INT("workers", 'j', &o->threads, 1, 64, "threads that prepare batches"),
+        CLI_FLAG("eager", 0, &o->eager, "record every step anew"),
+        CLI_FLAG("json", 0, &o->json, "result as JSON on stdout"),
+        CLI_FLAG("quiet", 'q', &o->quiet, "no progress"),
+        CLI_END,
+    };
+    const struct cli_command command = {
+        .name = name, .summary = "trains a classifier of pictures", .opts = opts
+    };
+    int code;
+    if (!cli_parse(&command, argc, argv, NULL, &code))
+        return code;
+    if (!o->data || !o->output)
+        return cli_usage_error(name, "--%s is missing", o->data ? "output_dir" : "data_path");
+    if (o->mixup > 0 && o->smoothing > 0)
+        return cli_usage_error(name, "--mixup_alpha and --label_smoothing exclude each other");
+    code = finish(&j, run(&j));
+    close_job(&j);
+    return code;
+}
