@@ -840,6 +840,54 @@ LATTN_API lattn_tensor *lattn_mse_loss(
 LATTN_API lattn_tensor *lattn_bce_with_logits(
     lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *target, lattn_reduction reduction);
 
+/**
+ * Cross-entropy of logits against a distribution for each row: mixed or smoothed labels.
+ *
+ *     row = - sum_c target[c] log softmax(x)[c]
+ *
+ * Shapes   logits [N, V], target [N, V]  ->  out scalar, or [N] for LATTN_REDUCTION_NONE
+ * Dtypes   logits, target f32, f16, bf16; out f32
+ * Edge     0 times the logarithm of a probability of 0 is NaN; the mean of no rows is NaN
+ * Grad     logits and target. Keeps the logarithms of the probabilities and target
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for reduction
+ */
+LATTN_API lattn_tensor *lattn_cross_entropy_soft(
+    lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *target, lattn_reduction reduction);
+
+/**
+ * The loss of a linear SVM for several classes: every class that comes closer than margin to the right
+ * one costs what it lacks.
+ *
+ *     row = sum over c != label of max(0, x[c] - x[label] + margin)
+ *
+ * Shapes   logits [N, V], labels [N]  ->  out scalar, or [N] for LATTN_REDUCTION_NONE
+ * Dtypes   logits f32, f16, bf16; labels i32; out f32
+ * Args     margin  positive; 1 is usual
+ * Edge     a label that is no class makes its row NaN. PyTorch's multi_margin_loss divides by V, too
+ * Grad     logits. Keeps what exceeds, and labels
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for margin or reduction
+ * Source   Weston & Watkins 1999; the course notes of CS231n, "Linear classification"
+ */
+LATTN_API lattn_tensor *lattn_hinge_loss(lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *labels,
+    float margin, lattn_reduction reduction);
+
+/**
+ * Binary cross-entropy with logits in which what is right already counts little.
+ *
+ *     out = alpha_t (1 - p_t)^gamma bce(x, t),  p_t = sigmoid(x) where t is 1, else 1 - sigmoid(x)
+ *
+ * Shapes   logits, target of one shape  ->  out scalar, or that shape for LATTN_REDUCTION_NONE
+ * Dtypes   logits, target f32, f16, bf16; out f32
+ * Args     alpha  weight of t = 1, of the others 1 - alpha; negative = none
+ *          gamma  not negative; 2 and alpha 0.25 are those of the paper
+ * Edge     with gamma below 1 the gradient is infinite where p_t is 1
+ * Grad     logits and target. Keeps both and what was made of them on the way
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for alpha, gamma or reduction
+ * Source   Lin et al. 2017, arXiv:1708.02002, equation 5
+ */
+LATTN_API lattn_tensor *lattn_focal_loss(lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *target,
+    float alpha, float gamma, lattn_reduction reduction);
+
 #ifdef __cplusplus
 }
 #endif

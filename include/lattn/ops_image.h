@@ -287,6 +287,73 @@ typedef struct lattn_batch_norm_args {
 LATTN_API lattn_tensor *lattn_batch_norm(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
     lattn_tensor *bias, const lattn_batch_norm_args *args);
 
+/**
+ * Divides the last dimension by its root mean square, then scales.
+ *
+ *     out = x / sqrt(mean(x^2) + eps) * weight
+ *
+ * Shapes   x [..., C], weight [C]  ->  out, same shape as x
+ * Dtypes   f32, f16, bf16, one for both; arithmetic in f32
+ * Args     weight  NULL = 1; eps  inside the root; finite and not negative
+ * Edge     NaN or infinity in a row makes all of it NaN
+ * Grad     x, weight, in a fixed order of additions. Keeps x, weight and two f32 per row
+ * Errors   ERR_SHAPE, ERR_DTYPE, ERR_ARG for eps
+ * Source   Zhang & Sennrich 2019, arXiv:1910.07467
+ */
+LATTN_API lattn_tensor *lattn_rms_norm(
+    lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight, float eps);
+
+/**
+ * Normalises groups of neighbouring channels of each image, then scales and shifts each channel.
+ *
+ *     out = (x - mean) / sqrt(var + eps) * weight[c] + bias[c], of the group's elements
+ *
+ * Shapes   x [N, C, ...], weight [C], bias [C]  ->  out, same shape as x
+ * Dtypes   f32, f16, bf16, one for all; statistics in f32
+ * Args     n_groups  divides C; weight, bias  NULL = 1, 0; eps  finite and not negative
+ * Edge     NaN or infinity in a group makes all of it NaN
+ * Grad     x, weight, bias. Keeps x, what was normalised, and two f32 per group
+ * Errors   ERR_SHAPE, also if n_groups does not divide C; ERR_DTYPE; ERR_ARG for eps
+ * Source   Wu & He 2018, arXiv:1803.08494
+ */
+LATTN_API lattn_tensor *lattn_group_norm(lattn_ctx *ctx, lattn_tensor *x, int64_t n_groups,
+    lattn_tensor *weight, lattn_tensor *bias, float eps);
+
+/**
+ * Normalises each channel of each image, then scales and shifts it: as many groups as channels.
+ *
+ * Shapes   x [N, C, ...] of rank 3 or more, weight [C], bias [C]  ->  out, same shape as x
+ * Dtypes   as lattn_group_norm
+ * Args     as lattn_group_norm
+ * Grad     as lattn_group_norm
+ * Errors   ERR_SHAPE, ERR_DTYPE, ERR_ARG for eps
+ * Source   Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022
+ */
+LATTN_API lattn_tensor *lattn_instance_norm(
+    lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight, lattn_tensor *bias, float eps);
+
+typedef struct lattn_local_response_args {
+    int64_t size;  // n, of neighbouring channels
+    float alpha;   // 0 = 1e-4
+    float beta;    // 0 = 0.75
+    float k;       // 0 = 1
+} lattn_local_response_args;
+
+/**
+ * Damps elements whose neighbours along the channels are large.
+ *
+ *     out[c] = x[c] (k + alpha / n * sum of x[j]^2, j from c - n/2 to c + (n - 1)/2)^-beta
+ *
+ * Shapes   x [N, C, ...]  ->  same shape
+ * Dtypes   f32, f16, bf16; kept
+ * Args     args  size must be given
+ * Grad     x. Keeps x and what was made of it on the way
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for size below 1
+ * Source   Krizhevsky, Sutskever & Hinton 2012, section 3.3
+ */
+LATTN_API lattn_tensor *lattn_local_response_norm(
+    lattn_ctx *ctx, lattn_tensor *x, const lattn_local_response_args *args);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// layer_norm over the last dimension, of n elements.
+// layer_norm and rms_norm over the last dimension, of n elements.
 //
 //   forward    h = (x - mean) rstd,  y = h weight + bias,  rstd = 1 / sqrt(var + eps)
 //   backward   g = dy weight,  dx = rstd (g - mean(g) - h mean(g h))
 //              dweight = sum over rows of dy h,  dbias = sum over rows of dy
+//   rms_norm   the same with mean = 0, without mean(g) and bias
 //
 // The variance is that of the deviations from the mean, in a second pass over the row; E[x^2] -
 // mean^2 would cancel. Mean and rstd of each row are kept for backward. Sums over rows are made per
 // block of rows, then over the blocks in order: the blocks depend on the shape alone, so that the
 // gradient has the same bits in every run.
-// Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.
+// Sources: Ba, Kiros & Hinton 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467.
 
 #include "ops/layer_norm.h"
 #include "ops/pointwise.h"
@@ -31,6 +32,7 @@ enum {
 
 struct layer_norm_attr {
     float eps;
+    bool rms;
 };
 
 // ---- shared with dropout_add_layer_norm ---------------------------------------------------------
@@ -264,7 +266,7 @@ static lattn_status forward(struct lat_call *c)
     const struct layer_norm_attr *attr = c->attr;
     struct layer_norm_push push = {
         .flags = (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0) | (c->in[BIAS] ? LAT_NORM_BIAS : 0) |
-                 (c->out[1] ? LAT_NORM_STATS : 0),
+                 (c->out[1] ? LAT_NORM_STATS : 0) | (attr->rms ? LAT_NORM_RMS : 0),
         .eps = attr->eps,
     };
     const struct lat_norm_shaders shaders = {
@@ -287,11 +289,12 @@ static lattn_status forward(struct lat_call *c)
 
 static lattn_status backward_rows(struct lat_call *c)
 {
+    const struct layer_norm_attr *attr = c->attr;
     if (!c->grad_in[X] || lat_numel(c->grad_in[X]) == 0)
         return LATTN_OK;
     struct layer_norm_push push = {
         .flags = LAT_NORM_DX | (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0) |
-                 (c->accumulate >> X & 1 ? LAT_NORM_ADD_DX : 0),
+                 (c->accumulate >> X & 1 ? LAT_NORM_ADD_DX : 0) | (attr->rms ? LAT_NORM_RMS : 0),
     };
     const struct lat_norm_shaders shaders = {
         .base = &lat_shader_layer_norm_bwd,
@@ -326,20 +329,25 @@ static lattn_status backward(struct lat_call *c)
     return lat_norm_cols_run(c->ctx, &cols);
 }
 
-const struct lat_op lat_op_layer_norm = {
-    .name = "layer_norm",
-    .n_inputs = 3,
-    .n_outputs = 2,
-    .attr_bytes = sizeof(struct layer_norm_attr),
-    .keep_in = 1u << X | 1u << WEIGHT,
-    .keep_out = 1u << 1,
-    .can_accumulate = 1u << X | 1u << WEIGHT | 1u << BIAS,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .strategies = lat_norm_strategies,
-    .n_strategies = LAT_NORM_STRATEGIES,
-};
+// clang-format off
+#define NORM_OP(name_)                                           \
+    const struct lat_op lat_op_##name_ = {                       \
+        .name = #name_,                                          \
+        .n_inputs = 3,                                           \
+        .n_outputs = 2,                                          \
+        .attr_bytes = sizeof(struct layer_norm_attr),            \
+        .keep_in = 1u << X | 1u << WEIGHT,                       \
+        .keep_out = 1u << 1,                                     \
+        .can_accumulate = 1u << X | 1u << WEIGHT | 1u << BIAS,   \
+        .infer = infer,                                          \
+        .forward = forward,                                      \
+        .backward = backward,                                    \
+        .strategies = lat_norm_strategies,                       \
+        .n_strategies = LAT_NORM_STRATEGIES,                     \
+    }
+// clang-format on
+NORM_OP(layer_norm);
+NORM_OP(rms_norm);
 
 lattn_tensor *lattn_layer_norm(
     lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight, lattn_tensor *bias, float eps)
@@ -351,4 +359,15 @@ lattn_tensor *lattn_layer_norm(
             (double) eps);
     const struct layer_norm_attr attr = { .eps = eps };
     return lat_apply(ctx, &lat_op_layer_norm, (lattn_tensor *[]){ x, weight, bias }, 3, &attr);
+}
+
+lattn_tensor *lattn_rms_norm(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight, float eps)
+{
+    if (!x)
+        return NULL;
+    if (!lat_norm_eps_ok(eps))
+        return lat_fail(
+            ctx, LATTN_ERR_ARG, "rms_norm: eps = %g must be finite and not negative", (double) eps);
+    const struct layer_norm_attr attr = { .eps = eps, .rms = true };
+    return lat_apply(ctx, &lat_op_rms_norm, (lattn_tensor *[]){ x, weight, NULL }, 3, &attr);
 }

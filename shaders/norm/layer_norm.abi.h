@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Push blocks of layer_norm and dropout_add_layer_norm; the row kernels of both share one.
+// Push block of layer_norm, rms_norm and dropout_add_layer_norm; the row kernels of all share one.
 #ifndef LAT_LAYER_NORM_ABI_H
 #define LAT_LAYER_NORM_ABI_H
 #include "common/abi.h"
@@ -12,6 +12,7 @@
 #define LAT_NORM_DRES 16u    // and of residual
 #define LAT_NORM_ADD_DX 32u  // add to what is there
 #define LAT_NORM_ADD_DRES 64u
+#define LAT_NORM_RMS 128u    // the mean counts as 0
 
 // The cpu strategy's addresses of tensors: those of forward, and of backward.
 #define LAT_NORM_FWD_X 0

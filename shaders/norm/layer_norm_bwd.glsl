@@ -4,7 +4,7 @@
 //
 //     dv = rstd (g - sum(g) / n - h sum(g h) / n)
 //
-// which is dx, or with FUSED dresidual = dv and dx = dv times the dropout's mask and scale, made
+// without sum(g) for RMS. It is dx, or with FUSED dresidual = dv and dx = dv times the dropout's mask and scale, made
 // again from the random stream; h itself was kept then. Gradients of weight and bias:
 // layer_norm_bwd_cols.
 
@@ -82,6 +82,8 @@ void row_main(uint row)
         acc_gh += g * h;  // g is 0 beyond the row
     }
     vec2 sums = row_sum2(vec2(sum4(acc_g), sum4(acc_gh))) / float(p.n_cols);
+    if ((p.flags & LAT_NORM_RMS) != 0u)
+        sums.x = 0.0;
     [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {
         uint q = ROW_QUAD(k);
         vec4 g = KEEP > 0u ? kept_g[ROW_SLOT(k)] : weighted(row, q);

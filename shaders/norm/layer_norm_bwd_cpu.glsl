@@ -64,6 +64,8 @@ void main()
         acc_gh += g * normalised(row, k, mean, rstd);
     }
     vec2 sums = vec2(norm_sum(acc_g), norm_sum(acc_gh)) / float(COLS);
+    if (has(LAT_NORM_RMS))
+        sums.x = 0.0;
     [[unroll]] for (uint k = 0; k < STEPS; k++)
         put(row, k, rstd * (weighted(row, k) - sums.x - normalised(row, k, mean, rstd) * sums.y));
 }

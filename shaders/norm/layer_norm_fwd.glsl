@@ -4,7 +4,7 @@
 //
 //     mean = sum v / n    rstd = 1 / sqrt(sum (v - mean)^2 / n + eps)    y = (v - mean) rstd w + b
 //
-// v is x, or with FUSED residual + dropout(x). The variance is taken from the deviations in a second
+// With RMS the mean counts as 0. v is x, or with FUSED residual + dropout(x). The variance is taken from the deviations in a second
 // pass over the row: E[v^2] - mean^2 cancels. For backward, FUSED also keeps h = (v - mean) rstd: in 16
 // bits that is off by its last place at most, where a kept v would lose all of v - mean in rows whose
 // elements are nearly the same.
@@ -60,7 +60,7 @@ void row_main(uint row)
         kept[ROW_SLOT(k)] = v;
         acc += v;
     }
-    float mean = row_sum(sum4(acc)) / float(p.n_cols);
+    float mean = (p.flags & LAT_NORM_RMS) != 0u ? 0.0 : row_sum(sum4(acc)) / float(p.n_cols);
 
     acc = vec4(0.0);
     [[unroll]] for (uint k = 0u; k < ROW_STEPS; k++) {

@@ -34,7 +34,7 @@ void main()
         kept[k] = value(row, k);
         acc += kept[k];
     }
-    float mean = norm_sum(acc) / float(COLS);
+    float mean = has(LAT_NORM_RMS) ? 0.0 : norm_sum(acc) / float(COLS);
     acc = vec4(0.0);
     [[unroll]] for (uint k = 0; k < STEPS; k++) {
         vec4 d = kept[k] - mean;

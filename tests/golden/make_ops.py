@@ -278,10 +278,43 @@ def activation():
     return f
 
 
+def channel_norm():
+    f = Family(10)
+    x, w, b = 2 + f.normal(3, 6, 4, 5), f.normal(6), f.normal(6)
+    f.case("group_norm", lambda x, w, b: F.group_norm(x, 3, w, b, 1e-5), x, w, b)
+    f.case("group_norm_plain", lambda x: F.group_norm(x, 2, eps=1e-3), x)
+    f.case("instance_norm", lambda x, w, b: F.instance_norm(x, weight=w, bias=b), x, w, b)
+    f.case("rms_norm", lambda x, w: x * (x.square().mean(-1, True) + 1e-5).rsqrt() * w, x, f.normal(5))
+    f.case("local_response_norm", lambda x: F.local_response_norm(x, 5, 0.1, 0.75, 2), x)
+    f.case("local_response_norm_even", lambda x: F.local_response_norm(x, 2, 0.3, 0.5, 1), x)
+    return f
+
+
+def class_loss():
+    f = Family(11)
+    x, labels, p = 2 * f.normal(9, 13), f.index(13, 9), f.normal(9, 13).softmax(-1)
+    f.case("soft", lambda x, t: F.cross_entropy(x, t), x, p)
+    f.case("soft_none", lambda x, t: F.cross_entropy(x, t, reduction="none"), x, p)
+    f.case("hinge", lambda x, t: 13 * F.multi_margin_loss(x, t.long()), x, labels)
+    f.case("hinge_sum", lambda x, t: 13 * F.multi_margin_loss(x, t.long(), margin=0.5, reduction="sum"), x, labels)
+
+    def focal(x, t, alpha, gamma):
+        p = x.sigmoid()
+        right = p * t + (1 - p) * (1 - t)
+        bce = F.binary_cross_entropy_with_logits(x, t, reduction="none")
+        weight = alpha * t + (1 - alpha) * (1 - t) if alpha >= 0 else 1
+        return weight * (1 - right) ** gamma * bce
+    t = f.index(2, 4, 6).float()
+    f.case("focal", lambda x, t: focal(x, t, 0.25, 2).mean(), 2 * f.normal(4, 6), t)
+    f.case("focal_none", lambda x, t: focal(x, t, -1, 1.5), 2 * f.normal(4, 6), t)
+    return f
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
     os.makedirs(folder, exist_ok=True)
-    for family in (pointwise, reduce, norm, matmul, conv, index, loss, attention, pool, activation):
+    for family in (pointwise, reduce, norm, matmul, conv, index, loss, attention, pool, activation,
+                   channel_norm, class_loss):
         save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
 
 

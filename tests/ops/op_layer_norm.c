@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// layer_norm: reference, cases, tolerances. Inputs x, weight, bias; f[0] is eps.
+// layer_norm and rms_norm: references, cases, tolerances. Inputs x, weight, bias (not of rms_norm); f[0] is
+// eps.
 //
 // An error of the mean moves every element by that much times rstd; errors of the variance scale
 // the normalised value. Both are sums over the row, so the bound holds the row's mean of |x| and its
@@ -113,5 +114,60 @@ const struct ot_op ot_op_layer_norm = {
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 5e-7 },
+    .grad_tolerance = { .f32_rel = 5e-6 },
+};
+
+// ---- rms_norm -----------------------------------------------------------------------------------
+
+static lattn_tensor *rms_build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    return lattn_rms_norm(ctx, in[0], in[1], (float) c->f[0]);
+}
+
+static void rms_reference(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
+{
+    int64_t n = in->dim[in->rank - 1];
+    for (int64_t i = 0; i < in->n; i += n) {
+        double square = 0;
+        for (int64_t j = 0; j < n; j++)
+            square += in->v[i + j] * in->v[i + j] / (double) n;
+        for (int64_t j = 0; j < n; j++)
+            out->v[i + j] =
+                in->v[i + j] / sqrt(square + (float) c->f[0]) * (in[1].v ? in[1].v[j] : 1);
+    }
+}
+
+// clang-format off
+#define RMS(r, n) { { OT_DIMS(r, n) }, { OT_DIMS(n), .fill = OT_POSITIVE } }
+static const struct ot_case rms_cases[] = {
+    { "empty", RMS(0, 5), .f = { 1e-5 } },
+    { "empty_rows", RMS(5, 0), .f = { 1e-5 } },
+    { "one_element", RMS(1, 1), .f = { 1e-5 }, .flags = OT_NO_GRAD },
+    { "no_weight", { { OT_DIMS(5, 12) }, { .absent = true } }, .f = { 1e-5 } },
+    { "row_3", RMS(3, 3), .f = { 1e-5 } },
+    { "row_31", RMS(17, 31), .f = { 1e-5 } },
+    { "row_32", RMS(16, 32), .f = { 1e-5 } },
+    { "row_33", RMS(15, 33), .f = { 1e-5 } },
+    { "row_128", RMS(3, 128), .f = { 1e-5 } },
+    { "row_1025", RMS(2, 1025), .f = { 1e-5 } },
+    { "rows_3000", RMS(3000, 4), .f = { 1e-5 } },
+    { "far_from_zero", { { OT_DIMS(6, 40), .fill = OT_BIG }, { OT_DIMS(40), .fill = OT_POSITIVE } }, .f = { 1e-5 }, .flags = OT_NO_GRAD },
+    { "transposed", { { OT_DIMS(3, 12, 20), .layout = OT_TRANSPOSED }, { OT_DIMS(20), .fill = OT_POSITIVE } }, .f = { 1e-5 } },
+    { "sliced", { { OT_DIMS(12, 20), .layout = OT_SLICED }, { OT_DIMS(20), .layout = OT_SLICED, .fill = OT_POSITIVE } }, .f = { 1e-5 } },
+    { "special", { { OT_DIMS(12, 30), .fill = OT_SPECIAL }, { .absent = true } }, .f = { 1e-5 }, .flags = OT_NO_GRAD },
+    { "llama_hidden", RMS(512, 2048), .f = { 1e-5 }, .flags = OT_FULL | OT_BENCH },
+};
+// clang-format on
+
+const struct ot_op ot_op_rms_norm = {
+    .name = "rms_norm",
+    .n_inputs = 2,
+    .build = rms_build,
+    .reference = rms_reference,
+    .bytes = ot_bytes_in_out,
+    .flops = flops,
+    .cases = rms_cases,
+    .n_cases = OT_COUNT(rms_cases),
+    .tolerance = { .f32_rel = 1e-6 },
     .grad_tolerance = { .f32_rel = 5e-6 },
 };

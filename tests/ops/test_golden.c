@@ -230,6 +230,26 @@ static lattn_tensor *build_batch_norm_residual_relu(const struct golden *g)
 FAMILY(norm, ROW(batch_norm), ROW(batch_norm_running), ROW(batch_norm_residual_relu), ROW(softmax), ROW(softmax_middle), ROW(log_softmax), ROW(layer_norm),
     ROW(add_layer_norm))
 
+BUILD(build_group_norm, lattn_group_norm(ctx, in[0], 3, in[1], in[2], 1e-5f))
+BUILD(build_group_norm_plain, lattn_group_norm(ctx, in[0], 2, NULL, NULL, 1e-3f))
+BUILD(build_instance_norm, lattn_instance_norm(ctx, in[0], in[1], in[2], 1e-5f))
+BUILD(build_rms_norm, lattn_rms_norm(ctx, in[0], in[1], 1e-5f))
+#define RESPONSE(...) \
+    lattn_local_response_norm(ctx, in[0], &(lattn_local_response_args){ __VA_ARGS__ })
+BUILD(build_local_response_norm, RESPONSE(.size = 5, .alpha = 0.1f, .k = 2))
+BUILD(build_local_response_norm_even, RESPONSE(.size = 2, .alpha = 0.3f, .beta = 0.5f))
+FAMILY(channel_norm, ROW(group_norm), ROW(group_norm_plain), ROW(instance_norm), ROW(rms_norm),
+    ROW(local_response_norm), ROW(local_response_norm_even))
+
+BUILD(build_soft, lattn_cross_entropy_soft(ctx, in[0], in[1], LATTN_REDUCTION_MEAN))
+BUILD(build_soft_none, lattn_cross_entropy_soft(ctx, in[0], in[1], LATTN_REDUCTION_NONE))
+BUILD(build_hinge, lattn_hinge_loss(ctx, in[0], in[1], 1, LATTN_REDUCTION_MEAN))
+BUILD(build_hinge_sum, lattn_hinge_loss(ctx, in[0], in[1], 0.5f, LATTN_REDUCTION_SUM))
+BUILD(build_focal, lattn_focal_loss(ctx, in[0], in[1], 0.25f, 2, LATTN_REDUCTION_MEAN))
+BUILD(build_focal_none, lattn_focal_loss(ctx, in[0], in[1], -1, 1.5f, LATTN_REDUCTION_NONE))
+FAMILY(class_loss, ROW(soft), ROW(soft_none), ROW(hinge), ROW(hinge_sum), ROW(focal),
+    ROW(focal_none))
+
 BUILD(build_matmul, lattn_matmul(ctx, in[0], in[1]))
 BUILD(build_linear, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_NONE))
 BUILD(build_linear_gelu, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_GELU))
