@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What networks of images need besides convolution: activations, dropout of channels, pooling, batch norm.
+// What networks of images need besides convolution: activations, dropout of channels, pooling, sizes, norms.
 // A part of lattn/ops.h, which includes it, with the same rules.
 //
 // Letters: N images, C channels, H1 W1 height and width of x, H2 W2 of the result, F size of a window, S
@@ -247,6 +247,66 @@ LATTN_API lattn_tensor *lattn_avg_pool2d(
  */
 LATTN_API lattn_tensor *lattn_adaptive_avg_pool2d(
     lattn_ctx *ctx, lattn_tensor *x, int64_t height, int64_t width);
+
+// ---- size ---------------------------------------------------------------------------------
+
+typedef enum lattn_pad_mode {
+    LATTN_PAD_CONSTANT,
+    LATTN_PAD_REFLECT,    // the mirror image, without the edge itself
+    LATTN_PAD_REPLICATE,  // the edge
+} lattn_pad_mode;
+
+typedef struct lattn_pad2d_args {
+    int64_t before[2], after[2];  // height, width: rows above and below, columns left and right
+    lattn_pad_mode mode;
+    float value;  // LATTN_PAD_CONSTANT
+} lattn_pad2d_args;
+
+/**
+ * Images with a border.
+ *
+ * Shapes   x [N, C, H1, W1] or [C, H1, W1]  ->  the same with H1 + before + after, W1 + ...
+ * Dtypes   f32, f16, bf16; kept
+ * Args     args  a mirror image must be smaller than the plane
+ * Grad     x, summed in f32 in a fixed order. Keeps nothing
+ * Errors   ERR_SHAPE if x has another rank or no elements in its planes; ERR_ARG for mode or
+ *          padding; ERR_DTYPE; ERR_UNSUPPORTED from 2^32 elements on
+ */
+LATTN_API lattn_tensor *lattn_pad2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pad2d_args *args);
+
+typedef struct lattn_upsample2d_args {
+    int64_t height, width;  // of the result
+    bool bilinear;          // else the nearest element
+    bool align_corners;     // bilinear: the corners stay where they are
+} lattn_upsample2d_args;
+
+/**
+ * Images at another size.
+ *
+ *     nearest    out[i] = x[floor(i H1 / H2)]
+ *     bilinear   x at (i + 1/2) H1 / H2 - 1/2, or with align_corners at i (H1 - 1) / (H2 - 1)
+ *
+ * Shapes   x [N, C, H1, W1] or [C, H1, W1]  ->  the same with height, width
+ * Dtypes   f32, f16, bf16; kept. Computes in f32
+ * Args     args  the size may be smaller, too; then elements are left out
+ * Grad     x, summed in f32 in a fixed order. Keeps nothing
+ * Errors   as lattn_pad2d; ERR_ARG for sizes below 1
+ */
+LATTN_API lattn_tensor *lattn_upsample2d(
+    lattn_ctx *ctx, lattn_tensor *x, const lattn_upsample2d_args *args);
+
+/**
+ * Channels become places: factor x factor of them, next to each other.
+ *
+ *     out[n, c, h factor + i, w factor + j] = x[n, (c factor + i) factor + j, h, w]
+ *
+ * Shapes   x [N, C factor^2, H, W]  ->  [N, C, H factor, W factor]
+ * Dtypes   any; kept
+ * Grad     x. Keeps nothing
+ * Errors   ERR_SHAPE if x has another rank or other channels; ERR_ARG for factor below 1
+ * Source   Shi et al. 2016, arXiv:1609.05158
+ */
+LATTN_API lattn_tensor *lattn_pixel_shuffle(lattn_ctx *ctx, lattn_tensor *x, int64_t factor);
 
 // ---- normalisation ------------------------------------------------------------------------
 

@@ -11,23 +11,15 @@
 // for every element of dx. Backward is a gather: each element of dx adds up its windows in order, so
 // that overlapping windows need no atomics.
 
+#include "ops/pool.h"
 #include "ops/pointwise.h"
 #include "lattn/ops.h"
-#include "pool/pool.abi.h"
 #include "lat_shaders.h"
 #include <string.h>
 
 enum {
-    MAX_SIZE = 1 << 24,
     PER_GROUP = LAT_POINTWISE_GROUP,
     MAX_CPU_WINDOW = 64,  // elements, all open in the kernel
-};
-
-struct pool_attr {
-    uint32_t out[2];  // rows, columns of y
-    uint32_t kernel[2], stride[2], padding[2], dilation[2];
-    uint32_t flags;
-    float divisor;
 };
 
 // ---- running ------------------------------------------------------------------------------------
@@ -37,21 +29,11 @@ static uint64_t plane_of(const lattn_tensor *t)
     return (uint64_t) (lat_dim(t, -1) * lat_dim(t, -2));
 }
 
-// One pass of an op.
-struct pass {
-    const struct lat_shader *base, *cpu;
-    const lattn_tensor *out;  // invocations of base have its elements
-    uint32_t of_y;            // bit i: binding i has planes like y, else like x
-    uint32_t flags;           // besides those of the op
-    bool backward;
-    uint16_t address[LAT_MAX_BINDINGS];  // where cpu gets those of the bindings
-};
-
 // The cpu form has strips of windows that lie inside the image; backward, windows that do not overlap,
 // because it writes what lies in them.
-static bool cpu_fits(const struct lat_call *c, const struct pass *pass)
+static bool cpu_fits(const struct lat_call *c, const struct lat_pool_pass *pass)
 {
-    const struct pool_attr *a = c->attr;
+    const struct lat_pool_attr *a = c->attr;
     if ((a->flags & LAT_POOL_ADAPTIVE) || a->out[1] < lat_caps(c->ctx)->subgroup_size ||
         a->kernel[0] * (uint64_t) a->kernel[1] > MAX_CPU_WINDOW)
         return false;
@@ -65,10 +47,10 @@ static bool cpu_fits(const struct lat_call *c, const struct pass *pass)
 }
 
 // A workgroup per plane. Backward starts from zeros where windows leave elements out.
-static lattn_status plan_cpu(
-    struct lat_call *c, struct lat_kernel *k, const struct pass *pass, struct pool_push *push)
+static lattn_status plan_cpu(struct lat_call *c, struct lat_kernel *k,
+    const struct lat_pool_pass *pass, struct pool_push *push)
 {
-    const struct pool_attr *a = c->attr;
+    const struct lat_pool_attr *a = c->attr;
     k->shader = pass->cpu;
     k->groups = push->n_planes;
     k->split.rows_per_group = 1;
@@ -81,10 +63,11 @@ static lattn_status plan_cpu(
     return pass->backward && !tiled ? lat_prim_fill(c->grad_in[0], 0) : LATTN_OK;
 }
 
-static lattn_status run(struct lat_call *c, struct lat_kernel *k, const struct pass *pass)
+lattn_status lat_pool_run(
+    struct lat_call *c, struct lat_kernel *k, const struct lat_pool_pass *pass)
 {
     const lattn_tensor *out = pass->out;
-    const struct pool_attr *a = c->attr;
+    const struct lat_pool_attr *a = c->attr;
     const lattn_tensor *x = c->in[0];
     uint64_t x_plane = plane_of(x), y_plane = (uint64_t) a->out[0] * a->out[1];
     uint32_t plane = (uint32_t) plane_of(out), row = (uint32_t) lat_dim(out, -1);
@@ -107,7 +90,7 @@ static lattn_status run(struct lat_call *c, struct lat_kernel *k, const struct p
     push.groups_per_row =
         (uint32_t) lat_ceil_div((uint64_t) push.rows_per_group * plane, PER_GROUP);
     uint32_t lanes = lat_caps(c->ctx)->subgroup_size;
-    bool cpu = lat_wide_chosen(c->ctx, c->op_name, x->dtype, cpu_fits(c, pass));
+    bool cpu = pass->cpu && lat_wide_chosen(c->ctx, c->op_name, x->dtype, cpu_fits(c, pass));
     const uint32_t spec[] = { cpu ? lanes : LAT_POINTWISE_GROUP, a->kernel[0], a->kernel[1],
         a->stride[0], a->stride[1], a->dilation[0], a->dilation[1], a->flags | pass->flags, lanes };
     k->shader = pass->base;
@@ -132,9 +115,9 @@ static lattn_status run(struct lat_call *c, struct lat_kernel *k, const struct p
     return lat_kernel_run(c->ctx, k);
 }
 
-static lattn_status infer(struct lat_call *c)
+lattn_status lat_pool_infer(struct lat_call *c)
 {
-    const struct pool_attr *a = c->attr;
+    const struct lat_pool_attr *a = c->attr;
     const lattn_tensor *x = c->in[0];
     int64_t dims[LATTN_MAX_RANK];
     LAT_TRY(lat_check_float(c, x));
@@ -147,12 +130,12 @@ static lattn_status infer(struct lat_call *c)
     return lat_check_count(c->op_name, c->out[0]);
 }
 
-static bool nothing_to_do(const struct lat_call *c)
+bool lat_pool_no_gradient(const struct lat_call *c)
 {
     return !c->grad_in[0] || lat_numel(c->grad_in[0]) == 0;
 }
 
-static uint32_t accumulate_flag(const struct lat_call *c)
+uint32_t lat_pool_accumulate(const struct lat_call *c)
 {
     return c->accumulate & 1 ? LAT_POOL_ACCUMULATE : 0;
 }
@@ -161,7 +144,7 @@ static uint32_t accumulate_flag(const struct lat_call *c)
 
 static lattn_status max_infer(struct lat_call *c)
 {
-    LAT_TRY(infer(c));
+    LAT_TRY(lat_pool_infer(c));
     if (!c->grad_wanted)
         return LATTN_OK;
     return lat_out(c, 1, LATTN_DTYPE_I32, c->out[0]->rank, c->out[0]->dim);
@@ -169,7 +152,7 @@ static lattn_status max_infer(struct lat_call *c)
 
 static lattn_status max_forward(struct lat_call *c)
 {
-    const struct pass pass = {
+    const struct lat_pool_pass pass = {
         .base = &lat_shader_max_pool2d_fwd,
         .cpu = &lat_shader_max_pool2d_fwd_cpu,
         .out = c->out[0],
@@ -183,19 +166,19 @@ static lattn_status max_forward(struct lat_call *c)
         .write = { c->out[0], c->out[1] },
         .n_write = 2,
     };
-    return run(c, &kernel, &pass);
+    return lat_pool_run(c, &kernel, &pass);
 }
 
 static lattn_status max_backward(struct lat_call *c)
 {
-    if (nothing_to_do(c))
+    if (lat_pool_no_gradient(c))
         return LATTN_OK;
-    const struct pass pass = {
+    const struct lat_pool_pass pass = {
         .base = &lat_shader_max_pool2d_bwd,
         .cpu = &lat_shader_max_pool2d_bwd_cpu,
         .out = c->grad_in[0],
         .of_y = 1u << 0 | 1u << 1,
-        .flags = accumulate_flag(c),
+        .flags = lat_pool_accumulate(c),
         .backward = true,
         .address = { offsetof(struct pool_push, index_address),
             offsetof(struct pool_push, dy_address) },
@@ -206,14 +189,14 @@ static lattn_status max_backward(struct lat_call *c)
         .write = { c->grad_in[0] },
         .n_write = 1,
     };
-    return run(c, &kernel, &pass);
+    return lat_pool_run(c, &kernel, &pass);
 }
 
 const struct lat_op lat_op_max_pool2d = {
     .name = "max_pool2d",
     .n_inputs = 1,
     .n_outputs = 2,
-    .attr_bytes = sizeof(struct pool_attr),
+    .attr_bytes = sizeof(struct lat_pool_attr),
     .keep_out = 1u << 1,
     .can_accumulate = 1,
     .infer = max_infer,
@@ -227,7 +210,7 @@ const struct lat_op lat_op_max_pool2d = {
 
 static lattn_status avg_forward(struct lat_call *c)
 {
-    const struct pass pass = {
+    const struct lat_pool_pass pass = {
         .base = &lat_shader_avg_pool2d_fwd,
         .cpu = &lat_shader_avg_pool2d_fwd_cpu,
         .out = c->out[0],
@@ -240,19 +223,19 @@ static lattn_status avg_forward(struct lat_call *c)
         .write = { c->out[0] },
         .n_write = 1,
     };
-    return run(c, &kernel, &pass);
+    return lat_pool_run(c, &kernel, &pass);
 }
 
 static lattn_status avg_backward(struct lat_call *c)
 {
-    if (nothing_to_do(c))
+    if (lat_pool_no_gradient(c))
         return LATTN_OK;
-    const struct pass pass = {
+    const struct lat_pool_pass pass = {
         .base = &lat_shader_avg_pool2d_bwd,
         .cpu = &lat_shader_avg_pool2d_bwd_cpu,
         .out = c->grad_in[0],
         .of_y = 1u << 0,
-        .flags = accumulate_flag(c),
+        .flags = lat_pool_accumulate(c),
         .backward = true,
         .address = { offsetof(struct pool_push, dy_address) },
     };
@@ -262,7 +245,7 @@ static lattn_status avg_backward(struct lat_call *c)
         .write = { c->grad_in[0] },
         .n_write = 1,
     };
-    return run(c, &kernel, &pass);
+    return lat_pool_run(c, &kernel, &pass);
 }
 
 // clang-format off
@@ -271,9 +254,9 @@ static lattn_status avg_backward(struct lat_call *c)
         .name = #name_,                         \
         .n_inputs = 1,                          \
         .n_outputs = 1,                         \
-        .attr_bytes = sizeof(struct pool_attr), \
+        .attr_bytes = sizeof(struct lat_pool_attr), \
         .can_accumulate = 1,                    \
-        .infer = infer,                         \
+        .infer = lat_pool_infer,                         \
         .forward = avg_forward,                 \
         .backward = avg_backward,               \
         .strategies = lat_wide_strategies,      \
@@ -286,7 +269,7 @@ AVG_OP(adaptive_avg_pool2d);
 // ---- the public functions -----------------------------------------------------------------------
 
 // Planes of at least one element.
-static bool check_image(lattn_ctx *ctx, const char *op, const lattn_tensor *x)
+bool lat_pool_check(lattn_ctx *ctx, const char *op, const lattn_tensor *x)
 {
     if (x->rank != 3 && x->rank != 4) {
         lat_fail(ctx, LATTN_ERR_SHAPE, "%s: x is %s, it must be [N, C, H, W] or [C, H, W]", op,
@@ -294,9 +277,9 @@ static bool check_image(lattn_ctx *ctx, const char *op, const lattn_tensor *x)
         return false;
     }
     for (int d = -2; d < 0; d++)
-        if (lat_dim(x, d) < 1 || lat_dim(x, d) > MAX_SIZE) {
+        if (lat_dim(x, d) < 1 || lat_dim(x, d) > LAT_POOL_MAX_SIZE) {
             lat_fail(ctx, LATTN_ERR_SHAPE, "%s: height and width of x %s must lie in [1, %d]", op,
-                LAT_SHAPE(x), MAX_SIZE);
+                LAT_SHAPE(x), LAT_POOL_MAX_SIZE);
             return false;
         }
     return true;
@@ -307,9 +290,9 @@ static bool take(
     lattn_ctx *ctx, const char *op, const char *what, int64_t v, int64_t otherwise, uint32_t *out)
 {
     v = v ? v : otherwise;
-    if (v < 1 || v > MAX_SIZE) {
+    if (v < 1 || v > LAT_POOL_MAX_SIZE) {
         lat_fail(ctx, LATTN_ERR_ARG, "%s: %s %lld is outside [1, %d]", op, what, (long long) v,
-            MAX_SIZE);
+            LAT_POOL_MAX_SIZE);
         return false;
     }
     *out = (uint32_t) v;
@@ -318,7 +301,7 @@ static bool take(
 
 // H2 = (H1 + 2P - D(F - 1) - 1)/S + 1 along dimension d, with a sentence where that does not go.
 static bool size_along(lattn_ctx *ctx, const char *op, const lattn_tensor *x,
-    const lattn_pool2d_args *args, int d, struct pool_attr *a)
+    const lattn_pool2d_args *args, int d, struct lat_pool_attr *a)
 {
     int64_t size = lat_dim(x, d - 2), pad = args->padding[d];
     if (!take(ctx, op, "kernel", args->kernel[d], args->kernel[0], &a->kernel[d]) ||
@@ -351,9 +334,9 @@ static bool size_along(lattn_ctx *ctx, const char *op, const lattn_tensor *x,
 }
 
 static lattn_tensor *pool(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor *x,
-    const lattn_pool2d_args *args, struct pool_attr *a)
+    const lattn_pool2d_args *args, struct lat_pool_attr *a)
 {
-    if (!x || !check_image(ctx, op->name, x))
+    if (!x || !lat_pool_check(ctx, op->name, x))
         return NULL;
     for (int d = 0; d < 2; d++)
         if (!size_along(ctx, op->name, x, args, d, a))
@@ -363,7 +346,7 @@ static lattn_tensor *pool(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor 
 
 lattn_tensor *lattn_max_pool2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pool2d_args *args)
 {
-    struct pool_attr attr = { .flags = 0 };
+    struct lat_pool_attr attr = { .flags = 0 };
     if (args->exclude_pad || args->divisor)
         return lat_fail(
             ctx, LATTN_ERR_ARG, "max_pool2d: exclude_pad and divisor are for avg_pool2d");
@@ -372,7 +355,7 @@ lattn_tensor *lattn_max_pool2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pool
 
 lattn_tensor *lattn_avg_pool2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pool2d_args *args)
 {
-    struct pool_attr attr = {
+    struct lat_pool_attr attr = {
         .flags =
             (args->exclude_pad ? LAT_POOL_EXCLUDE_PAD : 0) | (args->divisor ? LAT_POOL_DIVISOR : 0),
         .divisor = args->divisor,
@@ -387,7 +370,7 @@ lattn_tensor *lattn_adaptive_avg_pool2d(
     lattn_ctx *ctx, lattn_tensor *x, int64_t height, int64_t width)
 {
     const char *op = lat_op_adaptive_avg_pool2d.name;
-    if (!x || !check_image(ctx, op, x))
+    if (!x || !lat_pool_check(ctx, op, x))
         return NULL;
     if (height < 1 || width < 1)
         return lat_fail(ctx, LATTN_ERR_ARG, "%s: %lld x %lld results, both must be at least 1", op,
@@ -400,7 +383,7 @@ lattn_tensor *lattn_adaptive_avg_pool2d(
         return lat_fail(ctx, LATTN_ERR_UNSUPPORTED,
             "%s: %lld x %lld results from x %s: height times height or width times width pass 2^32",
             op, (long long) height, (long long) width, LAT_SHAPE(x));
-    struct pool_attr attr = {
+    struct lat_pool_attr attr = {
         .out = { (uint32_t) height, (uint32_t) width },
         .kernel = { 1, 1 },
         .stride = { 1, 1 },

@@ -9,6 +9,10 @@
 #define LAT_POOL_ADAPTIVE 4     // average: windows follow from the two sizes
 #define LAT_POOL_EXCLUDE_PAD 8  // average: padding does not count
 #define LAT_POOL_DIVISOR 16     // average: p.divisor instead of a count
+#define LAT_POOL_REFLECT 32     // pad2d: where elements outside come from; neither = p.divisor
+#define LAT_POOL_REPLICATE 64
+#define LAT_POOL_BILINEAR 128   // upsample2d, else the nearest
+#define LAT_POOL_CORNERS 256    // the corners of x and y are the same places
 
 // Planes are images of one channel. An invocation has one element of what is written: of [oh, ow]
 // forward, of [h, w] backward. A workgroup has rows_per_group planes, or a groups_per_row-th of one.
@@ -26,7 +30,7 @@ LAT_PUSH_BEGIN(pool_push)
     LAT_U32 plane_shift;
     LAT_U32 row_magic;  // divides by its width
     LAT_U32 row_shift;
-    LAT_F32 divisor;
+    LAT_F32 divisor;  // of averages; pad2d: the value outside
     LAT_U32 x_address[2];  // cpu strategy
     LAT_U32 dy_address[2];
     LAT_U32 index_address[2];

@@ -278,6 +278,21 @@ def activation():
     return f
 
 
+def resize():
+    f = Family(12)
+    x = f.normal(2, 3, 4, 5)
+    f.case("pad", lambda x: F.pad(x, (1, 2, 0, 3), value=-1.5), x)
+    f.case("pad_reflect", lambda x: F.pad(x, (4, 2, 3, 1), mode="reflect"), x)
+    f.case("pad_replicate", lambda x: F.pad(x, (1, 6, 0, 2), mode="replicate"), x)
+    f.case("nearest", lambda x: F.interpolate(x, (8, 15)), x)
+    f.case("nearest_uneven", lambda x: F.interpolate(x, (7, 3)), x)
+    f.case("bilinear", lambda x: F.interpolate(x, (8, 10), mode="bilinear"), x)
+    f.case("bilinear_uneven", lambda x: F.interpolate(x, (7, 3), mode="bilinear"), x)
+    f.case("bilinear_corners", lambda x: F.interpolate(x, (9, 7), mode="bilinear", align_corners=True), x)
+    f.case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), f.normal(2, 12, 3, 4))
+    return f
+
+
 def channel_norm():
     f = Family(10)
     x, w, b = 2 + f.normal(3, 6, 4, 5), f.normal(6), f.normal(6)
@@ -314,7 +329,7 @@ def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
     os.makedirs(folder, exist_ok=True)
     for family in (pointwise, reduce, norm, matmul, conv, index, loss, attention, pool, activation,
-                   channel_norm, class_loss):
+                   channel_norm, class_loss, resize):
         save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
 
 

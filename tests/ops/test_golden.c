@@ -241,6 +241,22 @@ BUILD(build_local_response_norm_even, RESPONSE(.size = 2, .alpha = 0.3f, .beta =
 FAMILY(channel_norm, ROW(group_norm), ROW(group_norm_plain), ROW(instance_norm), ROW(rms_norm),
     ROW(local_response_norm), ROW(local_response_norm_even))
 
+#define PAD(...) lattn_pad2d(ctx, in[0], &(lattn_pad2d_args){ __VA_ARGS__ })
+#define UPSAMPLE(...) lattn_upsample2d(ctx, in[0], &(lattn_upsample2d_args){ __VA_ARGS__ })
+BUILD(build_pad, PAD(.before = { 0, 1 }, .after = { 3, 2 }, .value = -1.5f))
+BUILD(build_pad_reflect,
+    PAD(.before = { 3, 4 }, .after = { 1, 2 }, .mode = LATTN_PAD_REFLECT))
+BUILD(build_pad_replicate,
+    PAD(.before = { 0, 1 }, .after = { 2, 6 }, .mode = LATTN_PAD_REPLICATE))
+BUILD(build_nearest, UPSAMPLE(.height = 8, .width = 15))
+BUILD(build_nearest_uneven, UPSAMPLE(.height = 7, .width = 3))
+BUILD(build_bilinear, UPSAMPLE(8, 10, .bilinear = true))
+BUILD(build_bilinear_uneven, UPSAMPLE(7, 3, .bilinear = true))
+BUILD(build_bilinear_corners, UPSAMPLE(9, 7, .bilinear = true, .align_corners = true))
+BUILD(build_pixel_shuffle, lattn_pixel_shuffle(ctx, in[0], 2))
+FAMILY(resize, ROW(pad), ROW(pad_reflect), ROW(pad_replicate), ROW(nearest), ROW(nearest_uneven),
+    ROW(bilinear), ROW(bilinear_uneven), ROW(bilinear_corners), ROW(pixel_shuffle))
+
 BUILD(build_soft, lattn_cross_entropy_soft(ctx, in[0], in[1], LATTN_REDUCTION_MEAN))
 BUILD(build_soft_none, lattn_cross_entropy_soft(ctx, in[0], in[1], LATTN_REDUCTION_NONE))
 BUILD(build_hinge, lattn_hinge_loss(ctx, in[0], in[1], 1, LATTN_REDUCTION_MEAN))
