@@ -85,7 +85,8 @@ struct pass {
     uint16_t address[LAT_MAX_BINDINGS];
 };
 
-// Chunks: rows are blocks of images.
+// Chunks: rows are blocks of images. The results are few, and bound whole: a block's would rarely start
+// where a binding may.
 static void plan_sums(struct lat_kernel *k, const struct pass *pass, struct batch_norm_push *push)
 {
     uint64_t image = (uint64_t) push->channels * push->plane;
@@ -96,7 +97,6 @@ static void plan_sums(struct lat_kernel *k, const struct pass *pass, struct batc
     k->split.groups_per_row = push->channels * push->parts;
     for (int i = 0; i < k->n_read; i++)
         k->split.row_elements[i] = pass->per_element >> i & 1 ? image * push->images_per_block : 0;
-    k->split.row_elements[k->n_read] = 2 * (uint64_t) push->channels * push->parts;
 }
 
 // Elements, or planes in the cpu form.

@@ -20,6 +20,6 @@ Chunk chunk_of(uint group)
     k.images = min(p.images_per_block, p.n_images - (p.row0 * p.images_per_block + image));
     k.size = min(p.part_length, p.plane - part * p.part_length);
     k.start = (image * p.channels + channel) * p.plane + part * p.part_length;
-    k.result = (block * p.parts + part) * p.channels + channel;
+    k.result = ((p.row0 + block) * p.parts + part) * p.channels + channel;
     return k;
 }
