@@ -220,10 +220,12 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
     if (lat_numel(dy) == 0)
         return dw->accumulate ? LATTN_OK : lat_prim_fill(dw->t, 0);
     bool direct = lat_conv_direct_fits(&w);
-    bool fits = w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES &&
+    bool many = w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES &&
                 lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
+    bool fits = many || lat_conv_cpu_fits_few(lat_caps(ctx), &w);
     if (!direct && lat_wide_chosen(ctx, "conv2d", x->dtype, fits))
-        return lat_conv_cpu_weight(ctx, &w, x, dy, dw);
+        return many ? lat_conv_cpu_weight(ctx, &w, x, dy, dw)
+                    : lat_conv_cpu_weight_few(ctx, &w, x, dy, dw);
     int64_t count = images_at_once(ctx, &w, x->dtype);
     struct lat_conv_out out = *dw;
     for (int64_t start = 0; start < w.images; start += count) {

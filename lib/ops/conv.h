@@ -83,5 +83,9 @@ lattn_status lat_conv_cpu(lattn_ctx *ctx, const struct lat_conv_walk *walks, int
 bool lat_conv_cpu_fits_weight(const struct lat_caps *caps, const struct lat_conv_walk *w);
 lattn_status lat_conv_cpu_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *dst, const struct lat_conv_out *dw);
+// The same where x has too few channels for lanes along them.
+bool lat_conv_cpu_fits_few(const struct lat_caps *caps, const struct lat_conv_walk *w);
+lattn_status lat_conv_cpu_weight_few(lattn_ctx *ctx, const struct lat_conv_walk *w,
+    lattn_tensor *src, lattn_tensor *dst, const struct lat_conv_out *dw);
 
 #endif

@@ -15,6 +15,7 @@
 // an infinity in x may show up as NaN in more taps than those that see it.
 
 #include "conv/conv_cpu.abi.h"
+#include "conv/conv_cpu_weight.abi.h"
 #include "conv/conv_spread.abi.h"
 #include "conv/conv_taps.abi.h"
 #include "lat_shaders.h"
@@ -465,4 +466,114 @@ lattn_status lat_conv_cpu_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, 
         part.accumulate = true;
     }
     return for_each_plane(w, &g, taps, visit_store, &part);
+}
+
+// ---- weight gradient of few channels ----------------------------------------------------------------------
+
+enum { FEW_PARTS = 16, MIN_POSITIONS = 256 };
+
+bool lat_conv_cpu_fits_few(const struct lat_caps *caps, const struct lat_conv_walk *w)
+{
+    return w->q * w->taps[0] * w->taps[1] >= FEW_ROWS &&
+           w->m >= TN * (int64_t) caps->subgroup_size;
+}
+
+// sums [splits, groups, q * taps, m] of copies of some images.
+static lattn_status add_few(const struct part *p, int64_t k, int64_t k_part, lattn_tensor *sums)
+{
+    const struct lat_conv_walk *w = p->w;
+    lattn_ctx *ctx = sums->ctx;
+    const struct lat_caps *caps = lat_caps(ctx);
+    uint32_t n_taps = (uint32_t) (w->taps[0] * w->taps[1]);
+    struct conv_cpu_weight_push push = {
+        .m = (uint32_t) w->q * n_taps,
+        .n = (uint32_t) w->m,
+        .k = (uint32_t) k,
+        .k_part = (uint32_t) k_part,
+        .tiles_n = (uint32_t) ceil_div(w->m, TN * (int64_t) caps->subgroup_size),
+        .n_groups = (uint32_t) w->groups,
+        .src_channel = (uint32_t) p->l.channel,
+        .src_row = (uint32_t) p->l.row,
+        .src_phase_y = (uint32_t) p->l.plane[0],
+        .src_phase_x = (uint32_t) p->l.plane[1],
+    };
+    uint32_t tm = push.m >= MANY_ROWS ? MANY_ROWS : FEW_ROWS;
+    const uint32_t spec[] = { caps->subgroup_size, 0, n_taps, (uint32_t) w->taps[1],
+        (uint32_t) w->step[0], (uint32_t) w->step[1], (uint32_t) w->dil[0], (uint32_t) w->dil[1],
+        tm, BK, TN, caps->subgroup_size };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_conv_cpu_weight,
+        .t = LATTN_DTYPE_F32,
+        .u = LAT_NO_DTYPE,
+        .read = { p->x, p->dy },
+        .n_read = 2,
+        .write = { sums },
+        .n_write = 1,
+        .push_offset = { offsetof(struct conv_cpu_weight_push, src_offset),
+            offsetof(struct conv_cpu_weight_push, dy_offset) },
+        .push_address = { offsetof(struct conv_cpu_weight_push, src_address0),
+            offsetof(struct conv_cpu_weight_push, dy_address0) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = (uint64_t) push.tiles_n * (uint64_t) ceil_div(push.m, tm) * push.n_groups *
+                  (uint64_t) ceil_div(k, k_part),
+        .flops = 2.0 * push.m * push.n * push.k * push.n_groups,
+    };
+    lat_wide_subgroups(ctx, &kernel);
+    return lat_kernel_run(ctx, &kernel);
+}
+
+// dw (+)= the sums, whose rows are dw's columns.
+static lattn_status store_few(
+    const struct lat_conv_walk *w, lattn_tensor *sums, const struct lat_conv_out *dw)
+{
+    lattn_ctx *ctx = sums->ctx;
+    int64_t dims[] = { w->groups, w->m, w->w_m };
+    lattn_tensor *turned = lat_view_permute(sums, (int[]){ 0, 1, 3, 2 });
+    lattn_tensor *into = lat_view_reshape(dw->t, 3, dims);
+    return turned && into ? lat_sum_to(ctx, turned, into, dw->accumulate) : ctx->error;
+}
+
+lattn_status lat_conv_cpu_weight_few(lattn_ctx *ctx, const struct lat_conv_walk *w,
+    lattn_tensor *src, lattn_tensor *dst, const struct lat_conv_out *dw)
+{
+    struct grid g = grid_of(w, 1);
+    int64_t count = images_at_once(ctx, &g, w), plane = g.size[0] * g.size[1];
+    int64_t behind = (w->taps[0] - 1) * w->dil[0] / w->step[0] * g.size[1] +
+                     (w->taps[1] - 1) * w->dil[1] / w->step[1];
+    struct lat_conv_out out = *dw;
+    for (int64_t start = 0; start < w->images; start += count) {
+        int64_t images = LAT_MIN(count, w->images - start), positions = images * plane;
+        int64_t n_planes = g.planes[0] * g.planes[1], channels = w->groups * w->q;
+        int64_t k = ceil_div(positions, BK) * BK;
+        int64_t parts = LAT_MIN(FEW_PARTS, LAT_MAX(k / MIN_POSITIONS, 1));
+        int64_t k_part = ceil_div(k / BK, parts) * BK;
+        struct part p = {
+            .w = w,
+            .l = { .image = plane,
+                .channel = n_planes * positions,
+                .plane = { g.planes[1] * positions, positions },
+                .row = g.size[1],
+                .column = 1 },
+            .x = lat_tensor_new(
+                ctx, src->dtype, 1, (int64_t[]){ channels * n_planes * positions + behind + BK }),
+            .dy = lat_tensor_new(ctx, src->dtype, 1, (int64_t[]){ k * w->groups * w->m }),
+        };
+        int64_t dims[] = { ceil_div(k, k_part), w->groups, w->w_m, w->m };
+        int64_t n = w->groups * w->m;
+        struct layout of_dy = { .image = plane * n, .channel = 1, .row = g.size[1] * n, .column = n };
+        struct grid at_positions = { .step = { 1, 1 }, .planes = { 1, 1 }, .size = { g.size[0], g.size[1] } };
+        lattn_tensor *sums = lat_tensor_new(ctx, LATTN_DTYPE_F32, 4, dims);
+        lattn_tensor *x = images_of(src, start, images), *dy = images_of(dst, start, images);
+        if (!p.x || !p.dy || !sums || !x || !dy)
+            return ctx->error;
+        LAT_TRY(spread(&g, x, p.x, &p.l));
+        LAT_TRY(spread(&at_positions, dy, p.dy, &of_dy));
+        LAT_TRY(add_few(&p, k, k_part, sums));
+        LAT_TRY(store_few(w, sums, &out));
+        out.accumulate = true;
+    }
+    return LATTN_OK;
 }

@@ -32,6 +32,7 @@ layout(constant_id = 13) const bool PLAIN_A = false;   // the weight's steps of 
 #include "common/index.glsl"
 #include "common/wide.glsl"
 #include "conv_cpu.abi.h"
+#include "conv_steps.glsl"
 #include "matmul/gemm_epilogue.h"
 
 layout(binding = 2) readonly buffer Bias { T bias[]; };
@@ -42,17 +43,11 @@ layout(binding = 3) buffer Out { T out_[]; };
 
 float acc[TM * TN];
 
-// Elements from position 0 of tap 0 of the first channel to that of step k; and in a row of the weight.
+// Where step k starts in the source, and in a row of the weight.
 void find_step(uint k, out int source, out uint weight)
 {
     uint q = k / TAPS, r = k - q * TAPS, ty = r / TAPS_X, tx = r - ty * TAPS_X;
-    int y = int(ty) * DIL_Y, x = int(tx) * DIL_X;
-    int line = STEP_Y == 1 ? y : y / STEP_Y, column = STEP_X == 1 ? x : x / STEP_X;
-    source = int(q * p.src_channel) + line * int(p.src_row) + column;
-    if (STEP_Y > 1)
-        source += (y - line * STEP_Y) * int(p.src_phase_y);
-    if (STEP_X > 1)
-        source += (x - column * STEP_X) * int(p.src_phase_x);
+    source = lat_step_at(q, ty, tx);
     weight = PLAIN_A ? k : q * p.w_q + ty * p.w_ty + tx * p.w_tx;
 }
 
