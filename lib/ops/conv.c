@@ -220,8 +220,8 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
     if (lat_numel(dy) == 0)
         return dw->accumulate ? LATTN_OK : lat_prim_fill(dw->t, 0);
     bool direct = lat_conv_direct_fits(&w);
-    bool many = w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES &&
-                lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
+    bool many =
+        w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES && lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
     bool fits = many || lat_conv_cpu_fits_few(lat_caps(ctx), &w);
     if (!direct && lat_wide_chosen(ctx, "conv2d", x->dtype, fits))
         return many ? lat_conv_cpu_weight(ctx, &w, x, dy, dw)

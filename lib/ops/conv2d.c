@@ -79,7 +79,8 @@ static lattn_status infer(struct lat_call *c)
         long long h1 = cv.x_size[d], dil = cv.dilation[d], f = cv.kernel[d], p = cv.padding[d],
                   s = cv.stride[d];
         lat_fail(c->ctx, LATTN_ERR_SHAPE,
-            "conv2d: x %s, weight %s: the kernel is longer than the padded %s: H2 = (H1 - D (F - 1) "
+            "conv2d: x %s, weight %s: the kernel is longer than the padded %s: H2 = (H1 - D (F - "
+            "1) "
             "- 1 + 2P)/S + 1 = (%lld - %lld (%lld - 1) - 1 + 2 * %lld)/%lld + 1 is below 1",
             LAT_SHAPE(c->in[X]), LAT_SHAPE(c->in[WEIGHT]), names[d], h1, dil, f, p, s);
         return c->ctx->error;
@@ -203,7 +204,6 @@ lattn_tensor *lattn_conv1d(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight
         .same = p->same,
         .epilogue = p->epilogue,
     };
-    lattn_tensor *y =
-        lattn_conv2d(ctx, with_a_row(ctx, x), with_a_row(ctx, weight), bias, &flat);
+    lattn_tensor *y = lattn_conv2d(ctx, with_a_row(ctx, x), with_a_row(ctx, weight), bias, &flat);
     return y ? lattn_reshape(ctx, y, 3, (int64_t[]){ y->dim[0], y->dim[1], y->dim[3] }) : NULL;
 }

@@ -61,8 +61,7 @@ lattn_status lat_conv_grad_bias(struct lat_call *c, lattn_tensor *g, int i)
     int64_t dims[] = { grad->dim[0], 1 };
     lattn_tensor *column = lat_view_reshape(grad, 2, dims);
     int64_t positions = g->dim[2] * g->dim[3];
-    lattn_tensor *planes =
-        lat_view_reshape(g, 3, (int64_t[]){ g->dim[0], g->dim[1], positions });
+    lattn_tensor *planes = lat_view_reshape(g, 3, (int64_t[]){ g->dim[0], g->dim[1], positions });
     if (!column || !planes)
         return c->ctx->error;
     return lat_sum_to(c->ctx, planes, column, c->accumulate & 1u << i);

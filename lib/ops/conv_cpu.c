@@ -171,7 +171,7 @@ static int64_t columns_of(const struct lat_conv_walk *w, int64_t row)
 
 bool lat_conv_cpu_fits(const struct lat_caps *caps, const struct lat_conv_walk *w)
 {
-    return w->m >= FEW_ROWS && w->q * w->taps[0] * w->taps[1] >= BK &&
+    return w->q * w->taps[0] * w->taps[1] > 0 &&
            columns_of(w, w->positions[1]) >= TN * (int64_t) caps->subgroup_size;
 }
 
@@ -211,13 +211,14 @@ static lattn_status dispatch(lattn_ctx *ctx, const struct lat_conv_walk *w, cons
 {
     const struct lat_caps *caps = lat_caps(ctx);
     struct conv_cpu_push push = push_of(w, g, l);
-    uint32_t tm = w->m >= MANY_ROWS ? MANY_ROWS : FEW_ROWS;
+    uint32_t tm = (uint32_t) (w->m >= MANY_ROWS ? MANY_ROWS : LAT_MIN(w->m, FEW_ROWS));
+    uint32_t bk = LAT_MIN(push.k, BK);
     uint32_t epilogue = (dst->bias ? LAT_GEMM_BIAS : 0) | (dst->relu ? LAT_GEMM_RELU : 0) |
                         (dst->accumulate ? LAT_GEMM_ACCUMULATE : 0);
     bool plain = w->w_tap[1] == 1 && w->w_tap[0] == w->taps[1] && w->w_q == w->taps[0] * w->taps[1];
     const uint32_t spec[] = { caps->subgroup_size, epilogue, (uint32_t) (w->taps[0] * w->taps[1]),
         (uint32_t) w->taps[1], (uint32_t) w->step[0], (uint32_t) w->step[1], (uint32_t) w->dil[0],
-        (uint32_t) w->dil[1], tm, BK, TN, caps->subgroup_size, push.k % BK != 0, plain };
+        (uint32_t) w->dil[1], tm, bk, TN, caps->subgroup_size, push.k % bk != 0, plain };
     push.tiles_n = (uint32_t) ceil_div(push.n, TN * (int64_t) caps->subgroup_size);
     struct lat_kernel kernel = {
         .shader = &lat_shader_conv_cpu,
@@ -474,8 +475,7 @@ enum { FEW_PARTS = 16, MIN_POSITIONS = 256 };
 
 bool lat_conv_cpu_fits_few(const struct lat_caps *caps, const struct lat_conv_walk *w)
 {
-    return w->q * w->taps[0] * w->taps[1] >= FEW_ROWS &&
-           w->m >= TN * (int64_t) caps->subgroup_size;
+    return w->q * w->taps[0] * w->taps[1] >= FEW_ROWS && w->m >= TN * (int64_t) caps->subgroup_size;
 }
 
 // sums [splits, groups, q * taps, m] of copies of some images.
@@ -563,8 +563,12 @@ lattn_status lat_conv_cpu_weight_few(lattn_ctx *ctx, const struct lat_conv_walk 
         };
         int64_t dims[] = { ceil_div(k, k_part), w->groups, w->w_m, w->m };
         int64_t n = w->groups * w->m;
-        struct layout of_dy = { .image = plane * n, .channel = 1, .row = g.size[1] * n, .column = n };
-        struct grid at_positions = { .step = { 1, 1 }, .planes = { 1, 1 }, .size = { g.size[0], g.size[1] } };
+        struct layout of_dy = {
+            .image = plane * n, .channel = 1, .row = g.size[1] * n, .column = n
+        };
+        struct grid at_positions = {
+            .step = { 1, 1 }, .planes = { 1, 1 }, .size = { g.size[0], g.size[1] }
+        };
         lattn_tensor *sums = lat_tensor_new(ctx, LATTN_DTYPE_F32, 4, dims);
         lattn_tensor *x = images_of(src, start, images), *dy = images_of(dst, start, images);
         if (!p.x || !p.dy || !sums || !x || !dy)

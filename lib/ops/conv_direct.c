@@ -7,7 +7,8 @@
 #include "matmul/gemm_epilogue.h"
 #include "ops/conv.h"
 
-enum { GROUP = 64, CHUNK = 16, WIDTH = 256, MIN_PART = 1024, MAX_SPLITS = 64 };
+// A CPU driver takes as long for a barrier as for a vector of positions, so there few invocations add up.
+enum { GROUP = 64, CPU_GROUP = 8, CHUNK = 16, WIDTH = 256, MIN_PART = 1024, MAX_SPLITS = 64 };
 
 #define PUSH(member) offsetof(struct conv_push, member)
 
@@ -71,7 +72,8 @@ lattn_status lat_conv_direct_weight(lattn_ctx *ctx, const struct lat_conv_walk *
     lattn_tensor *flat = lat_view_reshape(dw->t, 1, &dims[1]);
     if (!partial || !flat)
         return ctx->error;
-    const uint32_t spec[] = { GROUP, 0, (uint32_t) n_taps, (uint32_t) w->taps[1],
+    uint32_t group = lat_caps(ctx)->is_cpu ? CPU_GROUP : GROUP;
+    const uint32_t spec[] = { group, 0, (uint32_t) n_taps, (uint32_t) w->taps[1],
         (uint32_t) w->step[0], (uint32_t) w->step[1], (uint32_t) w->dil[0], (uint32_t) w->dil[1],
         ceil_div(n_taps, chunks) };
     struct lat_kernel kernel = {

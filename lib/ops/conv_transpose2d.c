@@ -23,9 +23,8 @@ struct transpose_attr {
 static lattn_status refuse(struct lat_call *c, const char *what)
 {
     const lattn_tensor *bias = c->in[BIAS];
-    lat_fail(c->ctx, LATTN_ERR_SHAPE,
-        "conv_transpose2d: x %s, weight %s, bias %s, groups %lld: %s", LAT_SHAPE(c->in[X]),
-        LAT_SHAPE(c->in[WEIGHT]), bias ? LAT_SHAPE(bias) : "none",
+    lat_fail(c->ctx, LATTN_ERR_SHAPE, "conv_transpose2d: x %s, weight %s, bias %s, groups %lld: %s",
+        LAT_SHAPE(c->in[X]), LAT_SHAPE(c->in[WEIGHT]), bias ? LAT_SHAPE(bias) : "none",
         (long long) ((const struct transpose_attr *) c->attr)->n.groups, what);
     return c->ctx->error;
 }
@@ -83,7 +82,8 @@ static lattn_status infer(struct lat_call *c)
                   more = ((const struct transpose_attr *) c->attr)->output_padding[d];
         lat_fail(c->ctx, LATTN_ERR_SHAPE,
             "conv_transpose2d: x %s, weight %s: the %s is H2 = (H1 - 1) S - 2P + D (F - 1) + "
-            "output_padding + 1 = (%lld - 1) %lld - 2 * %lld + %lld (%lld - 1) + %lld + 1; H1 and H2 "
+            "output_padding + 1 = (%lld - 1) %lld - 2 * %lld + %lld (%lld - 1) + %lld + 1; H1 and "
+            "H2 "
             "must be at least 1",
             LAT_SHAPE(c->in[X]), LAT_SHAPE(c->in[WEIGHT]), names[d], h1, s, p, dil, f, more);
         return c->ctx->error;

@@ -45,9 +45,9 @@ void main()
         for (uint tap = 0; tap < TAPS; tap++) {
             uint ty = tap / TAPS_X, tx = tap - ty * TAPS_X;
             int seen = lat_source_at(corner, ty, tx);
-            float v = 0.0;
-            if (seen >= 0)
-                v = load(source[origin + q * p.src_h * p.src_w + uint(seen)]);
+            // Loaded in any case: a branch for each tap takes longer than the load.
+            float v = load(source[origin + q * p.src_h * p.src_w + uint(max(seen, 0))]);
+            v = seen >= 0 ? v : 0.0;
             sum = fma(load(weight[lat_weight_at(group, m, Term(q, ty, tx))]), v, sum);
         }
     lat_gemm_finish(p.out_offset + lat_destination_at(at, channel), 0, channel, sum);

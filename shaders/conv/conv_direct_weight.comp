@@ -64,9 +64,8 @@ void main()
         [[unroll]] for (uint i = 0; i < CHUNK; i++) {
             uint tap = chunk * CHUNK + i, ty = tap / TAPS_X;
             int seen = lat_source_at(corner, ty, tap - ty * TAPS_X);
-            float v = 0.0;
-            if (seen >= 0)
-                v = load(source[origin + uint(seen)]);
+            float v = load(source[origin + uint(max(seen, 0))]);  // as in conv_direct
+            v = seen >= 0 ? v : 0.0;
             sums[i] = fma(g, v, sums[i]);
         }
     }

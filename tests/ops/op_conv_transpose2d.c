@@ -46,7 +46,8 @@ static void scatter(const struct ot_case *c, const struct ot_array *in, struct o
     }
 }
 
-static void fill(const struct ot_case *c, const struct ot_array *in, struct ot_array *out, bool magnitudes)
+static void fill(
+    const struct ot_case *c, const struct ot_array *in, struct ot_array *out, bool magnitudes)
 {
     int64_t plane = out->dim[2] * out->dim[3];
     for (int64_t i = 0; i < out->n; i++) {
