@@ -6,6 +6,7 @@
 //
 // Source: Sandler et al. 2018, arXiv:1801.04381, table 2.
 
+// clang-format off
 LAYER("mobilenet_v2_conv1", 2, 3, 224, 32, 3, 2, 1, 1),
 LAYER("mobilenet_v2_depthwise_32_112", 2, 32, 112, 32, 3, 1, 1, 32),
 LAYER("mobilenet_v2_project_32_16", 2, 32, 112, 16, 1, 1, 0, 1),

@@ -7,6 +7,7 @@
 // Source: He et al. 2015, arXiv:1512.03385, table 1; the stride of a bottleneck is in its 3x3, as in
 // torchvision.
 
+// clang-format off
 LAYER("resnet_conv1", 2, 3, 224, 64, 7, 2, 3, 1),
 LAYER("resnet18_layer1", 2, 64, 56, 64, 3, 1, 1, 1),
 LAYER("resnet18_layer2_0", 2, 64, 56, 128, 3, 2, 1, 1),
