@@ -226,7 +226,8 @@ static void check_direction(struct ot_session *s, const struct gradients *g, uin
     };
     ot_compare(s, &c);
     for (int i = 0; i < s->op->n_inputs; i++) {
-        memcpy(s->in[i].v, saved[i].v, (size_t) s->in[i].n * sizeof *saved[i].v);
+        if (s->in[i].n)
+            memcpy(s->in[i].v, saved[i].v, (size_t) s->in[i].n * sizeof *saved[i].v);
         ot_array_free(&saved[i]);
     }
 }

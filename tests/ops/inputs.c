@@ -30,6 +30,8 @@ struct ot_array ot_array_like(const lattn_tensor *t)
 struct ot_array ot_array_copy(const struct ot_array *a)
 {
     struct ot_array copy = *a;
+    if (!a->v)  // an input that is not there: references ask for that
+        return copy;
     copy.v = ot_alloc((size_t) a->n * sizeof *a->v);
     if (a->n)
         memcpy(copy.v, a->v, (size_t) a->n * sizeof *a->v);
