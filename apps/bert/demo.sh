@@ -4,9 +4,9 @@
 # ./run demo (sourced by it): the full WordNet run of README.md in this folder with fewer updates.
 # A second call goes on where the first was stopped, and is quick when it had finished.
 
-demo_steps=900
+demo_steps=1500
 
-demo() {
+demo_bert() {
     setup_packages run demo
     build_commands
     choose_runner
