@@ -19,7 +19,7 @@ struct options {
     const char *text_column, *label_column;
     int64_t hidden_size, intermediate_size, vocab_size, max_position;
     int n_layers, n_heads;
-    float hidden_dropout, attention_dropout, initializer_range;
+    float hidden_dropout, attention_dropout, initializer_range, linear_range;
     int max_seq_length, batch_size, eval_batch_size, accumulation, threads;
     float n_epochs, lr, weight_decay, max_grad_norm, warmup_ratio, beta1, beta2, epsilon;
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
@@ -149,6 +149,10 @@ static lattn_status new_model(struct job *j)
         c.classifier_dropout = (double) j->o.hidden_dropout;
         c.attention_probs_dropout_prob = (double) j->o.attention_dropout;
         c.initializer_range = (double) j->o.initializer_range;
+        // BERT's 0.02 is made for its 768; linear layers that are narrower would shrink what they get.
+        c.linear_initializer_range =
+            j->o.linear_range > 0 ? (double) j->o.linear_range
+                                  : c.initializer_range * sqrt(768.0 / (double) c.hidden_size);
     }
     TRY(lattn_bert_create(j->m.ctx, &c, &j->m.bert));
 
@@ -413,7 +417,9 @@ int bert_finetune(int argc, char **argv)
         CLI_F32("attention_probs_dropout_prob", 0, &o->attention_dropout, 0, 0.99,
             "its dropout in attention"),
         CLI_F32("initializer_range", 0, &o->initializer_range, 1e-6, 10,
-            "standard deviation of its new weights"),
+            "standard deviation of its new embeddings"),
+        CLI_F32("linear_initializer_range", 0, &o->linear_range, 0, 10,
+            "of its linear layers; 0 = initializer_range * sqrt(768 / hidden_size)"),
         CLI_GROUP("Training"),
         CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
         CLI_INT("per_device_train_batch_size", 'b', &o->batch_size, 1, 65536, "rows of a batch"),

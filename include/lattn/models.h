@@ -63,10 +63,11 @@ typedef struct lattn_bert_config {
     double classifier_dropout;            // hidden_dropout_prob
     bool has_dropout;                     // the three above are meant as they are
     double initializer_range;             // 0.02
-    double layer_norm_eps;                // 1e-12
-    bool gelu_tanh;                       // hidden_act "gelu_new" or "gelu_pytorch_tanh"
-    int num_labels;                       // of the classification head; 2
-    const char *const *labels;            // their names, [num_labels], or NULL for LABEL_0, ...
+    double linear_initializer_range;  // of new linear layers; initializer_range. Not in config.json
+    double layer_norm_eps;            // 1e-12
+    bool gelu_tanh;                   // hidden_act "gelu_new" or "gelu_pytorch_tanh"
+    int num_labels;                   // of the classification head; 2
+    const char *const *labels;        // their names, [num_labels], or NULL for LABEL_0, ...
 } lattn_bert_config;
 
 typedef struct lattn_bert lattn_bert;

@@ -26,9 +26,14 @@ struct lattn_bert {
 
 // ---- building -----------------------------------------------------------------------------------
 
-static lattn_init init_of(const lattn_bert *b)
+static lattn_init table_init(const lattn_bert *b)
 {
     return (lattn_init){ LATTN_INIT_NORMAL, (float) b->config.initializer_range };
+}
+
+static lattn_init linear_init(const lattn_bert *b)
+{
+    return (lattn_init){ LATTN_INIT_NORMAL, (float) b->config.linear_initializer_range };
 }
 
 static lattn_status add_table(
@@ -39,7 +44,7 @@ static lattn_status add_table(
         .embedding_dim = b->config.hidden_size,
         .has_padding_idx = out == &b->word,
         .padding_idx = b->config.pad_token_id,
-        .init = init_of(b),
+        .init = table_init(b),
         .has_init = true,
     };
     lattn_module *m = NULL;
@@ -54,7 +59,7 @@ static lattn_status add_dense(
     lattn_linear_params params = {
         .in_features = b->config.hidden_size,
         .out_features = out_features,
-        .init = init_of(b),
+        .init = linear_init(b),
         .has_init = true,
     };
     lattn_module *m = NULL;
@@ -88,7 +93,7 @@ static lattn_status add_encoder(lattn_bert *b, lattn_ctx *ctx)
         .layer_norm_eps = (float) c->layer_norm_eps,
         .gelu_tanh = c->gelu_tanh,
         .names = LATTN_NAMES_BERT,
-        .init = init_of(b),
+        .init = linear_init(b),
         .has_init = true,
     };
     lattn_module *m = NULL;

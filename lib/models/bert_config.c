@@ -23,6 +23,8 @@ void lat_bert_config_defaults(lattn_bert_config *c)
     c->max_position_embeddings = c->max_position_embeddings ? c->max_position_embeddings : 512;
     c->type_vocab_size = c->type_vocab_size ? c->type_vocab_size : 2;
     c->initializer_range = c->initializer_range > 0 ? c->initializer_range : 0.02;
+    if (!(c->linear_initializer_range > 0))
+        c->linear_initializer_range = c->initializer_range;
     c->layer_norm_eps = c->layer_norm_eps > 0 ? c->layer_norm_eps : 1e-12;
     c->num_labels = c->num_labels ? c->num_labels : 2;
     if (!c->has_dropout) {
@@ -185,6 +187,7 @@ lattn_status lattn_bert_config_load(const char *path, lattn_bert_config *out)
     *out = (lattn_bert_config){ 0 };
     LAT_TRY(lat_json_load(path, MAX_CONFIG_BYTES, &j));
     lat_bert_config_defaults(out);
+    out->linear_initializer_range = 0;  // follows what the file says
     lattn_status st = json_is_object(j) ? read_config(path, j, out)
                                         : lat_err(LATTN_ERR_FORMAT, "%s: not a JSON object", path);
     json_decref(j);
