@@ -63,6 +63,8 @@ enum ot_case_flags {
     OT_NO_GRAD = 4,  // forward only (NaN inputs, kinks, big shapes)
     OT_ONLY_F32 = 8,
     OT_EXACT = 16,  // integers: must be bitwise equal to the reference rounded to the dtype
+    // About sizes and strides alone: f16 and bf16, which differ in load and store, with --full only.
+    OT_GEOMETRY = 32,
 };
 
 struct ot_case {
