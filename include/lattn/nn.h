@@ -264,7 +264,7 @@ typedef struct lattn_batch_norm_params {
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_batch_norm_create(
     lattn_ctx *ctx, const lattn_batch_norm_params *params, lattn_module **out);
-/** Running statistics while training, too (true), and none of them changed. */
+/** Every batch norm of m and below: running statistics while training, too (true), and none changed. */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on);
 /** x [N, num_features, ...] -> same shape. */
 LATTN_API lattn_tensor *lattn_batch_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);

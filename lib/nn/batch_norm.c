@@ -105,12 +105,16 @@ lattn_status lattn_batch_norm_create(
 
 lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on)
 {
-    if (!m || strcmp(m->kind, kind) != 0)
-        return lat_err(
-            LATTN_ERR_ARG, "lattn_batch_norm_set_frozen: the module is %s", m ? m->kind : "NULL");
-    struct norm *n = m->data;
-    if (on && !n->args.running_mean)
-        return lat_err(LATTN_ERR_STATE, "batch_norm: there are no running statistics to hold to");
-    n->args.frozen = on;
+    if (!m)
+        return lat_err(LATTN_ERR_ARG, "lattn_batch_norm_set_frozen: the module is NULL");
+    if (strcmp(m->kind, kind) == 0) {
+        struct norm *n = m->data;
+        if (on && !n->args.running_mean)
+            return lat_err(
+                LATTN_ERR_STATE, "batch_norm: there are no running statistics to hold to");
+        n->args.frozen = on;
+    }
+    for (size_t i = 0; i < m->children.n; i++)
+        LAT_TRY(lattn_batch_norm_set_frozen(m->children.items[i], on));
     return LATTN_OK;
 }

@@ -97,6 +97,20 @@ GPU_TEST(batch_norm, frozen_holds_to_running_statistics_while_training)
     lattn_module_destroy(&m);
 }
 
+GPU_TEST(batch_norm, freezing_a_tree_freezes_every_norm_in_it)
+{
+    lattn_module *root = NULL, *inner = NULL, *m = make(ctx);
+    const double mean[CHANNELS] = { 0 }, var[CHANNELS] = { 1, 1, 1 };
+    EXPECT_OK(lattn_sequential_create(ctx, &root));
+    EXPECT_OK(lattn_sequential_create(ctx, &inner));
+    EXPECT_OK(lattn_sequential_append(inner, m));
+    EXPECT_OK(lattn_sequential_append(root, inner));
+    EXPECT_OK(lattn_batch_norm_set_frozen(root, true));
+    EXPECT(lattn_module_forward(ctx, root, batch(ctx, 2)) != NULL);
+    expect_running(ctx, m, mean, var, 0);
+    lattn_module_destroy(&root);
+}
+
 struct job {
     lattn_module *m;
     lattn_tensor *x;
