@@ -41,8 +41,9 @@ void cnn_model_close(struct cnn_model *m);
 lattn_status cnn_model_open(const char *dir, const char *device, struct cnn_model *m);
 // The model as the library's trainer sees it. Fields: images, labels, and with mixup targets.
 lattn_task cnn_task(struct cnn_model *m);
-// How pictures become what the model takes, without anything random.
-lattn_transform cnn_transform(const lattn_cnn_config *c);
+// How pictures become what the model takes, without anything random: those of another size are
+// stretched. data: NULL = pictures of any size.
+lattn_transform cnn_transform(const lattn_cnn_config *c, const struct cnn_data *data);
 // The name of a class.
 const char *cnn_label(const lattn_cnn_config *c, int id, char *buffer, size_t bytes);
 // Layers, shapes, parameters and FLOPs, as a table.

@@ -76,11 +76,12 @@ lattn_task cnn_task(struct cnn_model *m)
     };
 }
 
-lattn_transform cnn_transform(const lattn_cnn_config *c)
+lattn_transform cnn_transform(const lattn_cnn_config *c, const struct cnn_data *data)
 {
     return (lattn_transform){
         .height = (int32_t) c->height,
         .width = (int32_t) c->width,
+        .stretch = !data || data->height != c->height || data->width != c->width,
         .mean = c->has_normalisation ? c->mean : NULL,
         .std = c->has_normalisation ? c->std : NULL,
     };

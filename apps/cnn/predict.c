@@ -61,11 +61,9 @@ static lattn_status each(void *user, const lattn_fields *batch, const float *log
 
 static lattn_status open_loader(struct job *j, const lattn_dataset *data)
 {
-    lattn_transform transform = cnn_transform(lattn_cnn_get_config(j->m.cnn));
-    transform.stretch = j->pictures || !j->data.height;
     lattn_image_loader_params params = {
         .dataset = data,
-        .transform = transform,
+        .transform = cnn_transform(lattn_cnn_get_config(j->m.cnn), j->pictures ? NULL : &j->data),
         .batch_size = j->o.batch_size,
         .n_threads = j->o.threads,
     };

@@ -35,7 +35,8 @@ struct job {
     lattn_optim *optim;
     lattn_train_result result;
     lattn_metrics test_metrics;
-    char settings[1024];
+    char *settings;
+    bool told;  // the sentence on what is wrong has been printed
 };
 
 // ---- data -----------------------------------------------------------------------------------------
@@ -48,6 +49,7 @@ static lattn_status open_data(struct job *j)
     TRY(cnn_data_open(o->data, o->channels, NULL, 0, d));
     if (!d->train) {
         fprintf(stderr, "%s: %s has no training pictures\n", name, o->data);
+        j->told = true;
         return LATTN_ERR_FORMAT;
     }
     TRY(cnn_data_split(d, (double) o->val_split, (uint64_t) o->seed));
@@ -85,8 +87,11 @@ static lattn_status describe_data(struct job *j)
 static lattn_transform augmented(const struct job *j)
 {
     const struct options *o = &j->o;
-    lattn_transform t = cnn_transform(&j->config);
-    t.stretch = j->o.image_size || !j->data.height;
+    lattn_transform t = cnn_transform(&j->config, &j->data);
+    // A random part is resized by itself; crops out of a frame keep the ratio of the sides.
+    if (t.stretch && o->pad > 0)
+        t.resize = t.height > t.width ? t.height : t.width;
+    t.stretch = t.stretch && o->pad == 0 && !(o->min_area > 0);
     t.min_area = o->min_area;
     t.pad = o->pad;
     t.random_crop = o->pad > 0;
@@ -104,12 +109,10 @@ static lattn_transform augmented(const struct job *j)
 static lattn_status open_loader(struct job *j, const lattn_dataset *data, const lattn_rows *rows,
     bool is_train, lattn_loader **out)
 {
-    lattn_transform plain = cnn_transform(&j->config);
-    plain.stretch = j->o.image_size || !j->data.height;
     lattn_image_loader_params params = {
         .dataset = data,
         .rows = rows,
-        .transform = is_train ? augmented(j) : plain,
+        .transform = is_train ? augmented(j) : cnn_transform(&j->config, &j->data),
         .batch_size = is_train ? j->o.batch_size : j->o.eval_batch_size,
         .shuffle = is_train,
         // Batch norm cannot train on one picture, and one shape less is captured.
@@ -185,6 +188,7 @@ static lattn_status open_model(struct job *j)
     if (j->o.freeze) {
         TRY(lattn_module_set_requires_grad(lattn_cnn_module(j->m.cnn), false));
         TRY(lattn_module_set_requires_grad(lattn_cnn_head(j->m.cnn), true));
+        TRY(lattn_batch_norm_set_frozen(lattn_cnn_module(j->m.cnn), true));
     }
     j->m.label_smoothing = j->o.smoothing;
 
@@ -211,19 +215,27 @@ static lattn_status describe(struct job *j)
 // ---- training -------------------------------------------------------------------------------------
 
 // Everything that must be the same when a run is resumed.
-static void write_settings(struct job *j)
+static lattn_status write_settings(struct job *j)
 {
     const struct options *o = &j->o;
-    snprintf(j->settings, sizeof j->settings,
+    const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
+    const char *model = c->architecture ? c->architecture : c->layers;
+    size_t bytes = 1024 + strlen(model);
+    j->settings = malloc(bytes);
+    if (!j->settings)
+        return LATTN_ERR_HOST_MEMORY;
+    snprintf(j->settings, bytes,
         "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g, decay %.9g, clip %.9g, "
         "optimiser %d %.9g %d, schedule %d, smoothing %.9g, seed %lld, augmentation %d %.9g %.9g "
-        "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g",
+        "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, freeze %d, images %lld x %lld, model %s",
         o->batch_size, o->accumulation, (double) o->lr, (double) o->epochs,
         (long long) o->max_steps, (double) o->warmup, (double) o->weight_decay, (double) o->clip,
         o->optimizer, (double) o->momentum, o->nesterov, o->scheduler, (double) o->smoothing,
         (long long) o->seed, o->pad, (double) o->flip, (double) o->vertical_flip,
         (double) o->rotate, (double) o->brightness, (double) o->contrast, (double) o->saturation,
-        (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split);
+        (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split, o->freeze,
+        (long long) c->height, (long long) c->width, model);
+    return LATTN_OK;
 }
 
 static lattn_status create_optimiser(struct job *j)
@@ -245,7 +257,9 @@ static lattn_status create_optimiser(struct job *j)
 static lattn_status train(struct job *j)
 {
     const struct options *o = &j->o;
-    write_settings(j);
+    lattn_status st = write_settings(j);
+    if (st)
+        return st;
     int64_t n_validation = j->data.split        ? j->data.validation_rows.n
                            : j->data.validation ? lattn_dataset_count(j->data.validation)
                                                 : 0;
@@ -313,6 +327,7 @@ static void close_job(struct job *j)
     cnn_model_close(&j->m);
     cnn_data_close(&j->data);
     free(j->labels);
+    free(j->settings);
 }
 
 // ---- results --------------------------------------------------------------------------------------
@@ -350,7 +365,7 @@ static int finish(const struct job *j, lattn_status st)
         return 128 + run_signal();
     }
     if (st)
-        return cli_fail(name, st, j->m.ctx);
+        return j->told ? cli_exit_code(st) : cli_fail(name, st, j->m.ctx);
     print_results(j);
     return CLI_EXIT_OK;
 }

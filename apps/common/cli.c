@@ -48,9 +48,9 @@ int cli_exit_code(lattn_status status)
     case LATTN_ERR_SHAPE:
     case LATTN_ERR_DTYPE:
     case LATTN_ERR_FORMAT:
+    case LATTN_ERR_UNSUPPORTED:  // files of a kind that is not read; a device that lacks a lot is refused
         return CLI_EXIT_INPUT;
     case LATTN_ERR_NO_DEVICE:
-    case LATTN_ERR_UNSUPPORTED:
         return CLI_EXIT_NO_DEVICE;
     case LATTN_ERR_DEVICE_LOST:
         return CLI_EXIT_DEVICE_LOST;

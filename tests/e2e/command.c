@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "base/thread.h"
 #include "e2e/command.h"
 
 enum { MAX_OUTPUT = 1 << 24 };
@@ -23,6 +24,29 @@ char *lt_read_file(const char *path, size_t *bytes)
 void lt_write_file(const char *path, const char *text)
 {
     EXPECT_OK(lat_file_replace(path, text, strlen(text)));
+}
+
+bool lt_has_file(const char *dir, const char *name)
+{
+    size_t n = 0;
+    lat_free(lt_read_file(lt_path(dir, name), &n));
+    return n > 0;
+}
+
+bool lt_same_file(const char *a, const char *b)
+{
+    size_t n = 0, m = 0;
+    char *x = lt_read_file(a, &n), *y = lt_read_file(b, &m);
+    bool same = n > 0 && n == m && memcmp(x, y, n) == 0;
+    lat_free(x);
+    lat_free(y);
+    return same;
+}
+
+void lt_wait_for(const char *dir, const char *name)
+{
+    for (int i = 0; i < 1200 && !lt_has_file(dir, name); i++)
+        lat_sleep_ns(50000000);
 }
 
 const char *lt_path(const char *dir, const char *name)
@@ -73,6 +97,27 @@ int lt_command_wait(pid_t pid)
     if (waitpid(pid, &status, 0) < 0)
         return -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void lt_expect_sentence(const struct lt_command *c, const char *line, int code, const char *part)
+{
+    const char *last = c->err;
+    for (const char *p = c->err; *p; p++) {
+        if (*p == '\n' && p[1])
+            last = p + 1;
+    }
+    if (c->code != code)
+        lt_fail(
+            __FILE__, __LINE__, "%s: exit code %d, expected %d: %s", line, c->code, code, c->err);
+    if (!strstr(last, part) || strncmp(last, line, strcspn(line, " ")) != 0)
+        lt_fail(__FILE__, __LINE__, "%s: \"%s\" does not say \"%s\"", line, last, part);
+}
+
+void lt_expect_refusal(const char *env, const char *line, int code, const char *part)
+{
+    struct lt_command c = lt_command_run(env, line);
+    lt_expect_sentence(&c, line, code, part);
+    lt_command_free(&c);
 }
 
 void lt_command_free(struct lt_command *c)

@@ -9,40 +9,17 @@
 #include "e2e/command.h"
 #include "e2e/corpus.h"
 
-// One line that names the command; progress and descriptions may stand before it.
-static void expect_sentence(
-    const struct lt_command *c, int code, const char *part, const char *what)
-{
-    const char *last = c->err;
-    for (const char *p = c->err; *p; p++) {
-        if (*p == '\n' && p[1])
-            last = p + 1;
-    }
-    if (c->code != code)
-        lt_fail(
-            __FILE__, __LINE__, "%s: exit code %d, expected %d: %s", what, c->code, code, c->err);
-    if (!strstr(last, part) || strncmp(last, "lattn-bert", 10) != 0)
-        lt_fail(__FILE__, __LINE__, "%s: \"%s\" does not say \"%s\"", what, last, part);
-}
-
-static void expect_line(const char *env, const char *line, int code, const char *part)
-{
-    struct lt_command c = lt_command_run(env, line);
-    expect_sentence(&c, code, part, line);
-    lt_command_free(&c);
-}
-
 static void expect_finetune(const char *dir, const char *extra, int code, const char *part)
 {
     char output[4096];
     snprintf(output, sizeof output, "%s/out", dir);
-    expect_line(NULL, lt_finetune_line(dir, output, extra), code, part);
+    lt_expect_refusal(NULL, lt_finetune_line(dir, output, extra), code, part);
 }
 
 TEST(bad_input, options)
 {
     const char *dir = lt_corpus(lt_temp_dir());
-    expect_line(NULL, "lattn-bert finetune", 2, "--train_file is missing");
+    lt_expect_refusal(NULL, "lattn-bert finetune", 2, "--train_file is missing");
     expect_finetune(dir, "--learning_rate fast", 2, "learning_rate");
     expect_finetune(dir, "--learning-rate -1", 2, "learning_rate");
     expect_finetune(dir, "--per_device_train_batch_size 0", 2, "per_device_train_batch_size");
@@ -78,10 +55,10 @@ TEST(bad_input, no_driver_and_unknown_devices)
     const char *dir = lt_corpus(lt_temp_dir());
     char output[4096];
     snprintf(output, sizeof output, "%s/out", dir);
-    expect_line("VK_DRIVER_FILES=/nonexistent.json VK_ICD_FILENAMES=/nonexistent.json",
+    lt_expect_refusal("VK_DRIVER_FILES=/nonexistent.json VK_ICD_FILENAMES=/nonexistent.json",
         lt_finetune_line(dir, output, ""), 4, "Vulkan");
     expect_finetune(dir, "--device no-such-card", 2, "no-such-card");
-    expect_line("LATTN_DEVICE=999", lt_finetune_line(dir, output, ""), 2, "LATTN_DEVICE");
+    lt_expect_refusal("LATTN_DEVICE=999", lt_finetune_line(dir, output, ""), 2, "LATTN_DEVICE");
 }
 
 GPU_TEST(bad_input, output_folders)
@@ -115,7 +92,7 @@ static void expect_predict(const char *dir, int code, const char *part)
 {
     char line[8192];
     snprintf(line, sizeof line, "lattn-bert predict -m %s/out -f %s/dev.tsv", dir, dir);
-    expect_line(NULL, line, code, part);
+    lt_expect_refusal(NULL, line, code, part);
 }
 
 GPU_TEST(bad_input, damaged_models)

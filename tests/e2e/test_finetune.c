@@ -5,26 +5,8 @@
 
 #include <signal.h>
 #include "base/alloc.h"
-#include "base/thread.h"
 #include "e2e/command.h"
 #include "e2e/corpus.h"
-
-static bool same_file(const char *a, const char *b)
-{
-    size_t n = 0, m = 0;
-    char *x = lt_read_file(a, &n), *y = lt_read_file(b, &m);
-    bool same = n > 0 && n == m && memcmp(x, y, n) == 0;
-    lat_free(x);
-    lat_free(y);
-    return same;
-}
-
-static bool has_file(const char *dir, const char *name)
-{
-    size_t n = 0;
-    lat_free(lt_read_file(lt_path(dir, name), &n));
-    return n > 0;
-}
 
 // Runs finetune into dir/name and gives the output folder.
 static const char *finetune(const char *dir, const char *name, const char *extra)
@@ -60,7 +42,7 @@ GPU_TEST(finetune, a_tiny_model_learns_and_predicts)
         "tokenizer_config.json", "special_tokens_map.json", "metrics.jsonl", "curves.svg",
         "checkpoint-240/trainer_state.json", "checkpoint-240/optimizer.safetensors" };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (!has_file(model, files[i]))
+        if (!lt_has_file(model, files[i]))
             lt_fail(__FILE__, __LINE__, "%s was not written", files[i]);
     }
 
@@ -87,12 +69,12 @@ GPU_TEST(finetune, the_same_seed_gives_the_same_bits)
     const char *dir = lt_corpus(lt_temp_dir());
     finetune(dir, "one", "");
     finetune(dir, "two", "");
-    EXPECT(same_file(lt_path(dir, "one/checkpoint-24/model.safetensors"),
+    EXPECT(lt_same_file(lt_path(dir, "one/checkpoint-24/model.safetensors"),
         lt_path(dir, "two/checkpoint-24/model.safetensors")));
-    EXPECT(same_file(lt_path(dir, "one/checkpoint-24/optimizer.safetensors"),
+    EXPECT(lt_same_file(lt_path(dir, "one/checkpoint-24/optimizer.safetensors"),
         lt_path(dir, "two/checkpoint-24/optimizer.safetensors")));
     finetune(dir, "three", "--seed 8");
-    EXPECT(!same_file(lt_path(dir, "one/checkpoint-24/model.safetensors"),
+    EXPECT(!lt_same_file(lt_path(dir, "one/checkpoint-24/model.safetensors"),
         lt_path(dir, "three/checkpoint-24/model.safetensors")));
 }
 
@@ -120,12 +102,6 @@ GPU_TEST(finetune, accumulating_two_half_batches_is_close_to_one_batch)
     lattn_safetensors_close(&b);
 }
 
-static void wait_for(const char *dir, const char *file)
-{
-    for (int i = 0; i < 1200 && !has_file(dir, file); i++)
-        lat_sleep_ns(50000000);
-}
-
 static const char long_run[] = "--save_steps 5 --num_train_epochs 10";
 static const char long_run_again[] =
     "--save_steps 5 --num_train_epochs 10 --resume_from_checkpoint true";
@@ -139,15 +115,15 @@ static void disturb(int signal_number, int expected_code)
     snprintf(output, sizeof output, "%s/cut", dir);
     finetune(dir, "whole", long_run);
     pid_t pid = lt_command_start(dir, lt_finetune_line(dir, output, long_run));
-    wait_for(output, "checkpoint-5/manifest.json");
+    lt_wait_for(output, "checkpoint-5/manifest.json");
     kill(pid, signal_number);
     int code = lt_command_wait(pid);
     if (code != expected_code && code != 0)
         lt_fail(__FILE__, __LINE__, "exit code %d, expected %d", code, expected_code);
     finetune(dir, "cut", long_run_again);
-    EXPECT(same_file(lt_path(dir, "whole/checkpoint-60/model.safetensors"),
+    EXPECT(lt_same_file(lt_path(dir, "whole/checkpoint-60/model.safetensors"),
         lt_path(dir, "cut/checkpoint-60/model.safetensors")));
-    EXPECT(same_file(lt_path(dir, "whole/checkpoint-60/optimizer.safetensors"),
+    EXPECT(lt_same_file(lt_path(dir, "whole/checkpoint-60/optimizer.safetensors"),
         lt_path(dir, "cut/checkpoint-60/optimizer.safetensors")));
 }
 
