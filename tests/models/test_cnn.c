@@ -254,3 +254,67 @@ GPU_TEST(cnn, twenty_replayed_steps_of_resnet18_follow_pytorch)
     lattn_graph_destroy(&graph);
     close_job(&j);
 }
+
+// ---- layers from text -----------------------------------------------------------------------------
+
+GPU_TEST(cnn, layers_that_cannot_be_name_layer_and_reason)
+{
+    static const struct {
+        const char *layers, *sentence;
+    } cases[] = {
+        { "", "layer 1: there is no layer \"\"; there are conv, " },
+        { "conv 8 3, blur 3", "layer 2: there is no layer \"blur\"" },
+        { "conv 8", "layer 1: \"conv\" needs channels and a kernel" },
+        { "maxpool", "layer 1: \"maxpool\" needs a kernel" },
+        { "relu 3", "layer 1: it does not take \"3\"" },
+        { "conv 8 3 stride=0", "stride is \"0\", allowed are 1 to 255" },
+        { "relu, conv 8 9 pad=0", "layer 2: conv of kernel 9x9 does not fit 8x8" },
+        { "fc 4, conv 8 3", "layer 2: conv needs an image, here it is flat (4)" },
+        { "res(res(res(res(res(relu)))))", "parentheses are nested more than 4 deep" },
+        { "res(conv 8 3", "a ) is missing" },
+        { "relu)", "a comma is expected at \")\"" },
+        { "res(conv 8 3 pad=0)", "which no 1x1 shortcut does" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lattn_cnn_config config = {
+            .layers = cases[i].layers, .height = 8, .width = 8, .num_classes = 2
+        };
+        lattn_cnn *cnn = NULL;
+        EXPECT_STATUS(lattn_cnn_create(ctx, &config, &cnn), LATTN_ERR_FORMAT);
+        EXPECT_CONTAINS(lattn_error(NULL), cases[i].sentence);
+        EXPECT(cnn == NULL);
+    }
+}
+
+static void keep_last(void *user, const lattn_layer_info *layer)
+{
+    *(lattn_layer_info *) user = *layer;
+}
+
+GPU_TEST(cnn, summary_counts_parameters)
+{
+    static const struct {
+        const char *architecture, *layers;
+        int side, classes;
+        int64_t n_parameters;
+    } cases[] = {
+        { "resnet18", NULL, 64, 1000, 11689512 },
+        { "mobilenet_v2", NULL, 64, 1000, 3504872 },
+        // 3*8*9 + 8; body 8*16*9 + 16, shortcut 8*16 + 2*16; 16*4*4*2 + 2
+        { NULL, "conv 8 3, relu, res(conv 16 3 stride=2)", 8, 2, 224 + 1168 + 160 + 514 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lattn_cnn_config config = { .architecture = cases[i].architecture,
+            .layers = cases[i].layers,
+            .height = cases[i].side,
+            .width = cases[i].side,
+            .num_classes = cases[i].classes };
+        lattn_layer_info last = { 0 };
+        lattn_cnn *cnn = NULL;
+        REQUIRE(lattn_cnn_create(ctx, &config, &cnn) == LATTN_OK);
+        EXPECT_OK(lattn_cnn_summary(ctx, cnn, keep_last, &last));
+        EXPECT_EQ(last.n_parameters, cases[i].n_parameters);
+        EXPECT_EQ(last.dim[1], cases[i].classes);
+        lattn_cnn_destroy(&cnn);
+    }
+}
