@@ -318,3 +318,57 @@ GPU_TEST(cnn, summary_counts_parameters)
         lattn_cnn_destroy(&cnn);
     }
 }
+
+// ---- config.json ----------------------------------------------------------------------------------
+
+TEST(cnn, config_round_trip)
+{
+    const char *labels[] = { "cat", "dog" };
+    lattn_cnn_config c = { .layers = "conv 8 3, relu",
+        .channels = 1,
+        .height = 28,
+        .width = 30,
+        .num_classes = 2,
+        .labels = labels,
+        .has_normalisation = true,
+        .mean = { 0.1307f },
+        .std = { 0.3081f } };
+    lattn_cnn_config d = { 0 };
+    char path[1024];
+    snprintf(path, sizeof path, "%s/cnn_config.json", lt_temp_dir());
+    EXPECT_OK(lattn_cnn_config_save(&c, path));
+    REQUIRE(lattn_cnn_config_load(path, &d) == LATTN_OK);
+    EXPECT(d.architecture == NULL && d.has_normalisation);
+    EXPECT_STR(d.layers, c.layers);
+    EXPECT(d.channels == 1 && d.height == 28 && d.width == 30 && d.num_classes == 2);
+    EXPECT_STR(d.labels[1], "dog");
+    EXPECT(d.mean[0] == c.mean[0] && d.std[0] == c.std[0]);
+    lattn_cnn_config_free(&d);
+}
+
+TEST(cnn, bad_config_names_field_and_value)
+{
+    static const char sizes[] = "\"height\":8,\"width\":8,\"num_classes\":2";
+    static const struct {
+        const char *rest, *sentence;
+    } cases[] = {
+        { "\"layers\":\"relu\"", "\"channels\" is missing" },
+        { "\"layers\":\"relu\",\"channels\":5", "\"channels\" is 5, expected 1 to 4" },
+        { "\"channels\":1", "either architecture or layers" },
+        { "\"layers\":\"relu\",\"channels\":1,\"labels\":[\"a\"]", "num_classes = 2 names" },
+        { "\"layers\":\"relu\",\"channels\":1,\"labels\":[\"a\",1]", "labels[1] is no text" },
+        { "\"layers\":\"relu\",\"channels\":1,\"mean\":[0]", "std must be a list" },
+        { "\"layers\":\"relu\",\"channels\":1,\"mean\":[0],\"std\":[0]", "std positive" },
+    };
+    char path[1024];
+    snprintf(path, sizeof path, "%s/cnn_bad.json", lt_temp_dir());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lattn_cnn_config c;
+        FILE *f = fopen(path, "w");
+        REQUIRE(f != NULL);
+        fprintf(f, "{%s,%s}", cases[i].rest, sizes);
+        fclose(f);
+        EXPECT_STATUS(lattn_cnn_config_load(path, &c), LATTN_ERR_FORMAT);
+        EXPECT_CONTAINS(lattn_error(NULL), cases[i].sentence);
+    }
+}
