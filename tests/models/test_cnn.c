@@ -272,6 +272,7 @@ GPU_TEST(cnn, layers_that_cannot_be_name_layer_and_reason)
         { "fc 4, conv 8 3", "layer 2: conv needs an image, here it is flat (4)" },
         { "res(res(res(res(res(relu)))))", "parentheses are nested more than 4 deep" },
         { "res(conv 8 3", "a ) is missing" },
+        { "conv 8 3 groups=2", "layer 1: groups=2 do not divide 3 channels in and 8 out" },
         { "relu)", "a comma is expected at \")\"" },
         { "res(conv 8 3 pad=0)", "which no 1x1 shortcut does" },
     };
