@@ -114,7 +114,7 @@ job_modern() {
     [ -x "$stack_run" ] || skip_job "no unpacked stack (third_party/modern_stack.sh)"
     use_driver "$build/modern/lvp_icd.json"
     export LATTN_TEST_WRAPPER="$stack_run"
-    run_suite "$release" 'gpu|e2e' || return 1
+    run_suite "$release" 'gpu|golden|e2e' || return 1
     use_validation
     check_canaries && run_suite "$release" gpu
 }
@@ -216,7 +216,7 @@ job_install() {
 }
 
 job_device() {
-    run_suite "$release" gpu
+    run_suite "$release" 'gpu|golden'
 }
 
 # ---- running them -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 // an own step scope, a fresh random stream, no error left behind, no validation message.
 //
 // Beyond GoogleTest's own flags:
-//     --kind=unit|gpu|ops|e2e    only these: unit needs no device; ops and e2e are the tests in the
+//     --kind=unit|gpu|ops|golden|e2e    only these: unit needs no device; ops and e2e are the tests in the
 //                            folders of that name; gpu is the rest
 //     LATTN_TEST_COUNTS=file        a line "kind passed failed skipped" is appended at the end
 //     LATTN_TEST_NEED_DEVICE=1      no usable device fails instead of skipping (CI)
@@ -83,6 +83,9 @@ const char *kind_of(const struct lt_test *test)
 {
     if (strstr(test->file, "/tests/e2e/"))
         return "e2e";
+    // Whole networks: tens of seconds where kernels compile slowly.
+    if (strstr(test->file, "_golden.c") && strstr(test->file, "/tests/models/"))
+        return "golden";
     // Tests of the op table are defined where it is, in lib/ops/ops.def.
     if (test->gpu && strstr(test->file, "/ops/"))
         return "ops";
