@@ -27,21 +27,14 @@ done:
 
 // ---- the task -------------------------------------------------------------------------------------
 
-// Shares of several classes, as mixup makes them: -sum t log softmax(x), mean over the rows.
-static lattn_tensor *soft_loss(lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *targets)
-{
-    lattn_tensor *rows = lattn_mul(ctx, lattn_log_softmax(ctx, logits, 1), targets);
-    float n = logits ? (float) lattn_tensor_dim(logits, 0) : 1;
-    return lattn_scale(ctx, lattn_sum(ctx, rows, NULL, 0, false), -1 / n, 0);
-}
-
 static lattn_tensor *loss(lattn_ctx *ctx, void *user, lattn_tensor *const *fields)
 {
     struct cnn_model *m = user;
     lattn_tensor *logits = lattn_cnn_forward(ctx, m->cnn, fields[IMAGES]);
     lattn_cross_entropy_args args = { .label_smoothing = m->label_smoothing };
-    return fields[TARGETS] ? soft_loss(ctx, logits, fields[TARGETS])
-                           : lattn_cross_entropy(ctx, logits, fields[LABELS], &args);
+    if (fields[TARGETS])  // shares of several classes, as mixup makes them
+        return lattn_cross_entropy_soft(ctx, logits, fields[TARGETS], LATTN_REDUCTION_MEAN);
+    return lattn_cross_entropy(ctx, logits, fields[LABELS], &args);
 }
 
 static lattn_tensor *evaluate(

@@ -18,7 +18,8 @@ static double item(lattn_ctx *ctx, lattn_tensor *t)
 
 GPU_TEST(class_loss, hinge_of_equal_logits_is_the_margin_of_the_others)
 {
-    lattn_tensor *x = zeros(ctx, LATTN_DTYPE_F16, 3, 5),
+    bool half = lattn_ctx_device(ctx)->storage_f16;
+    lattn_tensor *x = zeros(ctx, half ? LATTN_DTYPE_F16 : LATTN_DTYPE_F32, 3, 5),
                  *labels = zeros(ctx, LATTN_DTYPE_I32, 3, 0);
     EXPECT_NEAR(item(ctx, lattn_hinge_loss(ctx, x, labels, 1, LATTN_REDUCTION_MEAN)), 4, 1e-6);
     EXPECT_NEAR(item(ctx, lattn_hinge_loss(ctx, x, labels, 2, LATTN_REDUCTION_SUM)), 24, 1e-5);
