@@ -81,19 +81,24 @@ static lattn_status give(struct builder *b, lattn_module *child)
     return lattn_module_add(b->seq, name, child);
 }
 
-static lattn_status does_not_fit(const struct builder *b, const struct lat_cnn_layer *layer)
+static lattn_status needs_image(const struct builder *b, const struct lat_cnn_layer *layer)
+{
+    return lat_err(LATTN_ERR_FORMAT, "layers: layer %d: %s needs an image, here it is flat (%lld)",
+        b->number, lat_cnn_word(layer->kind), (long long) b->shape->C);
+}
+
+static lattn_status does_not_fit(
+    const struct builder *b, const struct lat_cnn_layer *layer, const int64_t pad[2])
 {
     const struct lat_cnn_shape *s = b->shape;
-    if (s->flat)
-        return lat_err(LATTN_ERR_FORMAT,
-            "layers: layer %d: %s needs an image, here it is flat (%lld)", b->number,
-            lat_cnn_word(layer->kind), (long long) s->C);
+    int side = s->H - layer->kernel[0] + 2 * pad[0] < 0 ? 0 : 1;
     return lat_err(LATTN_ERR_FORMAT,
         "layers: layer %d: %s of kernel %lldx%lld does not fit %lldx%lld: (H1 - F + 2P)/S + 1 with "
-        "F = %lld, P = %lld, S = %lld is less than 1",
+        "H1 = %lld, F = %lld, P = %lld, S = %lld is less than 1",
         b->number, lat_cnn_word(layer->kind), (long long) layer->kernel[0],
         (long long) layer->kernel[1], (long long) s->H, (long long) s->W,
-        (long long) layer->kernel[0], (long long) layer->padding, (long long) layer->stride);
+        (long long) (side ? s->W : s->H), (long long) layer->kernel[side], (long long) pad[side],
+        (long long) layer->stride);
 }
 
 // What a window does to height and width.
@@ -102,8 +107,10 @@ static lattn_status slide(
 {
     struct lat_cnn_shape *s = b->shape;
     int64_t h = s->H - layer->kernel[0] + 2 * pad[0], w = s->W - layer->kernel[1] + 2 * pad[1];
-    if (s->flat || h < 0 || w < 0)
-        return does_not_fit(b, layer);
+    if (s->flat)
+        return needs_image(b, layer);
+    if (h < 0 || w < 0)
+        return does_not_fit(b, layer, pad);
     s->H = h / layer->stride + 1;
     s->W = w / layer->stride + 1;
     return LATTN_OK;
@@ -154,7 +161,7 @@ static lattn_status add_globalpool(struct builder *b, const struct lat_cnn_layer
 {
     lattn_module *m = NULL;
     if (b->shape->flat)
-        return does_not_fit(b, layer);
+        return needs_image(b, layer);
     b->shape->H = b->shape->W = 1;
     LAT_TRY(lattn_adaptive_avg_pool2d_create(b->ctx, 1, 1, &m));
     return give(b, m);
