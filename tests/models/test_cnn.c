@@ -53,7 +53,9 @@ GPU_TEST(cnn, summary_counts_parameters)
         // 3*8*9 + 8; body 8*16*9 + 16, shortcut 8*16 + 2*16; 16*4*4*2 + 2
         { NULL, "conv 8 3, relu, res(conv 16 3 stride=2)", 8, 2, 224 + 1168 + 160 + 514 },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    // A whole feature map or weight must fit into a binding.
+    bool small = lattn_ctx_device(ctx)->max_binding_bytes < 1 << 24;
+    for (size_t i = small ? 2 : 0; i < sizeof cases / sizeof *cases; i++) {
         lattn_cnn_config config = { .architecture = cases[i].architecture,
             .layers = cases[i].layers,
             .height = cases[i].side,

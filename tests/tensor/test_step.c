@@ -80,9 +80,30 @@ GPU_TEST(step, ending_a_step_returns_the_kept_error_and_still_ends)
     EXPECT_EQ(ctx->marks.n, marks);
 }
 
-// A loop of eager steps reaches a steady state: no device memory, no slices, no host memory.
+static void eager_step(lattn_ctx *ctx, lattn_tensor *p, lattn_dtype narrow)
+{
+    EXPECT_OK(lattn_step_begin(ctx));
+    lattn_tensor *y = lattn_contiguous(ctx, lattn_transpose(ctx, p, 0, 1));
+    y = lattn_cast(ctx, y, narrow);
+    lattn_backward_args args = { .grad_output = lattn_full(ctx, narrow, 2, DIMS(64, 64), 2) };
+    EXPECT_OK(lattn_backward(ctx, y, &args));
+    lattn_tensor_zero_grad(p);
+    EXPECT_OK(lattn_step_end(ctx));
+}
+
+static bool allocated_nothing(const lattn_stats *a, const lattn_stats *b)
+{
+    return a->device_allocations == b->device_allocations &&
+           a->slice_allocations == b->slice_allocations &&
+           a->pipelines_created == b->pipelines_created && a->waits == b->waits &&
+           a->host_allocations == b->host_allocations;
+}
+
+// A loop of eager steps reaches a steady state: no device memory, no slices, no host memory. How soon
+// depends on how many submissions a busy machine lets pile up, so there are several rounds.
 GPU_TEST(step, a_steady_loop_allocates_nothing)
 {
+    enum { ROUNDS = 8, STEPS = 4 };
     if (ctx->guards)
         return lt_skip("guard bands are memory of their own");
     lattn_tensor *p;
@@ -90,26 +111,16 @@ GPU_TEST(step, a_steady_loop_allocates_nothing)
     EXPECT_OK(lattn_tensor_set_requires_grad(p, true));
     EXPECT_OK(lattn_step_end(ctx));
     lattn_dtype narrow = lattn_ctx_device(ctx)->storage_f16 ? LATTN_DTYPE_F16 : LATTN_DTYPE_F32;
-    lattn_stats before = { 0 }, after;
-    for (int i = 0; i < 12; i++) {
-        if (i == 8) {  // as many submissions as were in flight before can be again
-            EXPECT_OK(lattn_sync(ctx));
-            before = lattn_ctx_stats(ctx);
-        }
-        EXPECT_OK(lattn_step_begin(ctx));
-        lattn_tensor *y = lattn_contiguous(ctx, lattn_transpose(ctx, p, 0, 1));
-        y = lattn_cast(ctx, y, narrow);
-        lattn_backward_args args = { .grad_output = lattn_full(ctx, narrow, 2, DIMS(64, 64), 2) };
-        EXPECT_OK(lattn_backward(ctx, y, &args));
-        lattn_tensor_zero_grad(p);
-        EXPECT_OK(lattn_step_end(ctx));
+    bool steady = false;
+    for (int round = 0; round < ROUNDS && !steady; round++) {
+        EXPECT_OK(lattn_sync(ctx));
+        lattn_stats before = lattn_ctx_stats(ctx);
+        for (int i = 0; i < STEPS; i++)
+            eager_step(ctx, p, narrow);
+        lattn_stats after = lattn_ctx_stats(ctx);
+        steady = allocated_nothing(&before, &after);
     }
-    after = lattn_ctx_stats(ctx);
-    EXPECT_EQ(after.device_allocations, before.device_allocations);
-    EXPECT_EQ(after.slice_allocations, before.slice_allocations);
-    EXPECT_EQ(after.pipelines_created, before.pipelines_created);
-    EXPECT_EQ(after.waits, before.waits);
-    EXPECT_EQ(after.host_allocations, before.host_allocations);
+    EXPECT(steady);
     EXPECT_OK(lattn_step_begin(ctx));
     lattn_tensor_release(&p);
 }
