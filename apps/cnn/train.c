@@ -106,6 +106,11 @@ static lattn_transform augmented(const struct job *j)
     return t;
 }
 
+static int64_t n_training(const struct job *j)
+{
+    return j->data.split ? j->data.train_rows.n : lattn_dataset_count(j->data.train);
+}
+
 static lattn_status open_loader(struct job *j, const lattn_dataset *data, const lattn_rows *rows,
     bool is_train, lattn_loader **out)
 {
@@ -115,8 +120,9 @@ static lattn_status open_loader(struct job *j, const lattn_dataset *data, const 
         .transform = is_train ? augmented(j) : cnn_transform(&j->config, &j->data),
         .batch_size = is_train ? j->o.batch_size : j->o.eval_batch_size,
         .shuffle = is_train,
-        // Batch norm cannot train on one picture, and one shape less is captured.
-        .drop_last = is_train,
+        // Batch norm cannot train on one picture, and one shape less is captured. A set smaller than
+        // a batch is one.
+        .drop_last = is_train && n_training(j) >= j->o.batch_size,
         .seed = (uint64_t) j->o.seed,
         .n_threads = j->o.threads,
     };
@@ -135,11 +141,6 @@ static lattn_status open_loaders(struct job *j)
 
 done:
     return st;
-}
-
-static int64_t n_training(const struct job *j)
-{
-    return j->data.split ? j->data.train_rows.n : lattn_dataset_count(j->data.train);
 }
 
 static lattn_source source_of(lattn_loader *loader, int64_t n)
