@@ -32,12 +32,11 @@ lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_ten
 lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *dy, const struct lat_conv_out *dw);
 
-// What both ops do besides. check_dtypes: in[0] is x, in[1] the weight, in[2] the bias. through_relu:
-// grad_out[0] where out[0] is above 0; NULL = error kept. grad_bias: of in[i], which has one element
-// per channel of g.
+// What both ops do besides. Inputs are x, weight, bias. backward: of a transposed convolution x takes the
+// place of y in cv.
 lattn_status lat_conv_check_dtypes(struct lat_call *c);
-lattn_tensor *lat_conv_through_relu(struct lat_call *c);
-lattn_status lat_conv_grad_bias(struct lat_call *c, lattn_tensor *g, int i);
+lattn_status lat_conv_backward(
+    struct lat_call *c, const struct lat_conv *cv, bool relu, bool transposed);
 
 // Arguments as given; lat_conv_defaults puts in what 0 stands for. False with ERR_ARG kept.
 struct lat_conv_numbers {

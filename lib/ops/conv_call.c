@@ -6,6 +6,8 @@
 #include "ops/pointwise.h"
 #include "pointwise/unary.abi.h"
 
+enum { X, WEIGHT, BIAS };  // inputs of both ops
+
 bool lat_conv_defaults(lattn_ctx *ctx, const char *op, struct lat_conv_numbers *n)
 {
     n->groups = n->groups ? n->groups : 1;
@@ -29,7 +31,7 @@ bool lat_conv_defaults(lattn_ctx *ctx, const char *op, struct lat_conv_numbers *
 
 lattn_status lat_conv_check_dtypes(struct lat_call *c)
 {
-    const lattn_tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
+    const lattn_tensor *x = c->in[X], *w = c->in[WEIGHT], *b = c->in[BIAS];
     LAT_TRY(lat_check_float(c, x));
     if (w->dtype == x->dtype && (!b || b->dtype == x->dtype))
         return LATTN_OK;
@@ -39,7 +41,8 @@ lattn_status lat_conv_check_dtypes(struct lat_call *c)
     return c->ctx->error;
 }
 
-lattn_tensor *lat_conv_through_relu(struct lat_call *c)
+// grad_out[0] where out[0] is above 0; NULL = error kept.
+static lattn_tensor *through_relu(struct lat_call *c)
 {
     const struct lat_unary_attr relu = { .kind = LAT_UNARY_RELU };
     lattn_tensor *y = c->out[0], *g = lat_tensor_new(c->ctx, y->dtype, y->rank, y->dim);
@@ -55,14 +58,37 @@ lattn_tensor *lat_conv_through_relu(struct lat_call *c)
     return lat_unary_backward(&through) ? NULL : g;
 }
 
-lattn_status lat_conv_grad_bias(struct lat_call *c, lattn_tensor *g, int i)
+static lattn_status grad_bias(struct lat_call *c, lattn_tensor *g)
 {
-    lattn_tensor *grad = c->grad_in[i];
+    lattn_tensor *grad = c->grad_in[BIAS];
     int64_t dims[] = { grad->dim[0], 1 };
     lattn_tensor *column = lat_view_reshape(grad, 2, dims);
     int64_t positions = g->dim[2] * g->dim[3];
     lattn_tensor *planes = lat_view_reshape(g, 3, (int64_t[]){ g->dim[0], g->dim[1], positions });
     if (!column || !planes)
         return c->ctx->error;
-    return lat_sum_to(c->ctx, planes, column, c->accumulate & 1u << i);
+    return lat_sum_to(c->ctx, planes, column, c->accumulate & 1u << BIAS);
+}
+
+lattn_status lat_conv_backward(
+    struct lat_call *c, const struct lat_conv *cv, bool relu, bool transposed)
+{
+    lattn_tensor *x = c->in[X], *weight = c->in[WEIGHT];
+    lattn_tensor *g = relu ? through_relu(c) : c->grad_out[0];
+    if (!g)
+        return c->ctx->error;
+    if (c->grad_in[BIAS])
+        LAT_TRY(grad_bias(c, g));
+    if (c->grad_in[X]) {
+        struct lat_conv_out dx = { .t = c->grad_in[X], .accumulate = c->accumulate & 1u << X };
+        LAT_TRY(transposed ? lat_conv_forward(c->ctx, cv, g, weight, &dx)
+                           : lat_conv_input(c->ctx, cv, g, weight, &dx));
+    }
+    if (!c->grad_in[WEIGHT])
+        return LATTN_OK;
+    struct lat_conv_out dw = {
+        .t = c->grad_in[WEIGHT],
+        .accumulate = c->accumulate & 1u << WEIGHT,
+    };
+    return lat_conv_weight(c->ctx, cv, transposed ? g : x, transposed ? x : g, &dw);
 }

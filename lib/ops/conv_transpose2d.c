@@ -106,24 +106,7 @@ static lattn_status forward(struct lat_call *c)
 static lattn_status backward(struct lat_call *c)
 {
     struct lat_conv cv = geometry(c);
-    const struct transpose_attr *a = c->attr;
-    lattn_tensor *g = a->relu ? lat_conv_through_relu(c) : c->grad_out[0];
-    if (!g)
-        return c->ctx->error;
-    if (c->grad_in[BIAS])
-        LAT_TRY(lat_conv_grad_bias(c, g, BIAS));
-    if (c->grad_in[X]) {
-        struct lat_conv_out dx = { .t = c->grad_in[X], .accumulate = c->accumulate & 1u << X };
-        LAT_TRY(lat_conv_forward(c->ctx, &cv, g, c->in[WEIGHT], &dx));
-    }
-    if (c->grad_in[WEIGHT]) {
-        struct lat_conv_out dw = {
-            .t = c->grad_in[WEIGHT],
-            .accumulate = c->accumulate & 1u << WEIGHT,
-        };
-        LAT_TRY(lat_conv_weight(c->ctx, &cv, g, c->in[X], &dw));
-    }
-    return LATTN_OK;
+    return lat_conv_backward(c, &cv, ((const struct transpose_attr *) c->attr)->relu, true);
 }
 
 // As in conv2d.c: what differs is what the tape keeps.

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // What the pooling kernels share: which element an invocation has, and which windows an element of x
-// lies in. Sizes of the window are constants of the pipeline, so that its loops unroll and divisions by
-// the stride cost nothing.
+// lies in.
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
-layout(constant_id = 1) const uint KERNEL_H = 2;
-layout(constant_id = 2) const uint KERNEL_W = 2;
-layout(constant_id = 3) const uint STRIDE_H = 2;
-layout(constant_id = 4) const uint STRIDE_W = 2;
-layout(constant_id = 5) const uint DILATION_H = 1;
-layout(constant_id = 6) const uint DILATION_W = 1;
-layout(constant_id = 7) const uint FLAGS = 0;
+#include "pool_window.glsl"
 
 #include "common/divide.glsl"
 #include "common/index.glsl"

@@ -6,13 +6,7 @@
 // result.
 
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
-layout(constant_id = 1) const uint KERNEL_H = 2;
-layout(constant_id = 2) const uint KERNEL_W = 2;
-layout(constant_id = 3) const uint STRIDE_H = 2;
-layout(constant_id = 4) const uint STRIDE_W = 2;
-layout(constant_id = 5) const uint DILATION_H = 1;
-layout(constant_id = 6) const uint DILATION_W = 1;
-layout(constant_id = 7) const uint FLAGS = 0;
+#include "pool_window.glsl"
 layout(constant_id = 8) const uint SG = 8;
 
 #include "common/index.glsl"
