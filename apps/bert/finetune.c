@@ -322,45 +322,18 @@ static void close_job(struct job *j)
 
 // ---- results --------------------------------------------------------------------------------------
 
-static void print_results(const struct job *j)
-{
-    const lattn_train_result *r = &j->result;
-    if (j->o.json) {
-        printf("{\"steps\": %lld, \"seconds\": %.3f, \"samples_per_second\": %.2f",
-            (long long) r->n_steps, r->seconds, r->samples_per_second);
-        if (isfinite(r->train_loss))
-            printf(", \"train_loss\": %.9g", r->train_loss);
-        if (r->best_step >= 0)
-            printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f, "
-                   "\"eval_loss\": %.9g",
-                (long long) r->best_step, r->best.accuracy, r->best.macro_f1, r->best.loss);
-        if (j->test)
-            printf(", \"test_accuracy\": %.6f, \"test_f1\": %.6f, \"test_loss\": %.9g",
-                j->test_metrics.accuracy, j->test_metrics.macro_f1, j->test_metrics.loss);
-        printf("}\n");
-        return;
-    }
-    if (r->best_step >= 0)
-        printf("validation accuracy %.2f %%, macro F1 %.2f %% (update %lld)\n",
-            100 * r->best.accuracy, 100 * r->best.macro_f1, (long long) r->best_step);
-    if (j->test)
-        printf("test accuracy %.2f %%, macro F1 %.2f %% on %lld rows\n",
-            100 * j->test_metrics.accuracy, 100 * j->test_metrics.macro_f1,
-            (long long) j->test_metrics.n);
-    printf("model: %s\n", j->o.output);
-}
-
 static int finish(const struct job *j, lattn_status st)
 {
-    if (st == LATTN_ERR_INTERRUPTED) {
-        fprintf(stderr, "%s: %s; call the same command with --resume_from_checkpoint to go on\n",
-            name, lattn_error(j->m.ctx));
-        return 128 + run_signal();
-    }
-    if (st)
-        return cli_fail(name, st, j->m.ctx);
-    print_results(j);
-    return CLI_EXIT_OK;
+    const struct run_results results = {
+        .command = name,
+        .output = j->o.output,
+        .rows = "rows",
+        .resume = "--resume_from_checkpoint",
+        .train = &j->result,
+        .test = j->test ? &j->test_metrics : NULL,
+        .json = j->o.json,
+    };
+    return run_finish(&results, st, j->m.ctx);
 }
 
 int bert_finetune(int argc, char **argv)

@@ -5,8 +5,6 @@
 // they can be compared with another program's.
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "bert/bert.h"
 #include "common/json.h"
 
@@ -23,46 +21,31 @@ struct job {
     lattn_dataset *data;
     lattn_loader *loader;
     int64_t row;
-    double *probability;
 };
 
-static const char *label_name(const struct job *j, int id, char *buffer, size_t bytes)
+static const char *label_name(const void *config, int id, char *buffer, size_t bytes)
 {
-    const lattn_bert_config *c = lattn_bert_get_config(j->m.bert);
+    const lattn_bert_config *c = config;
     if (c->labels)
         return c->labels[id];
     snprintf(buffer, bytes, "LABEL_%d", id);
     return buffer;
 }
 
-static void print_row(struct job *j, const float *logits, int n)
+static void print_row(const struct job *j, const float *logits, int n)
 {
-    char buffer[32];
-    int best = 0;
-    run_softmax(logits, n, j->probability);
-    for (int i = 1; i < n; i++)
-        best = logits[i] > logits[best] ? i : best;
-
-    printf("{\"text\": ");
     size_t bytes = 0;
     const char *text = lattn_dataset_text(j->data, j->row, &bytes);
+    printf("{\"text\": ");
     json_print_string(stdout, text, bytes);
     text = lattn_dataset_pair(j->data, j->row, &bytes);
     if (text) {
         printf(", \"text_pair\": ");
         json_print_string(stdout, text, bytes);
     }
-    printf(", \"label\": ");
-    const char *name = label_name(j, best, buffer, sizeof buffer);
-    json_print_string(stdout, name, strlen(name));
-    printf(", \"score\": %.6f, \"probabilities\": {", j->probability[best]);
-    for (int i = 0; i < n; i++) {
-        name = label_name(j, i, buffer, sizeof buffer);
-        printf("%s", i ? ", " : "");
-        json_print_string(stdout, name, strlen(name));
-        printf(": %.6f", j->probability[i]);
-    }
-    printf("}, \"logits\": [");
+    printf(", ");
+    run_print_prediction(logits, n, label_name, lattn_bert_get_config(j->m.bert));
+    printf(", \"logits\": [");
     for (int i = 0; i < n; i++)
         printf("%s%.9g", i ? ", " : "", (double) logits[i]);
     printf("]}\n");
@@ -99,8 +82,6 @@ static lattn_status open_job(struct job *j, bool labelled)
         .n_threads = j->o.threads,
     };
     TRY(lattn_loader_create(&loader, &j->loader));
-    j->probability = calloc((size_t) c->num_labels, sizeof *j->probability);
-    st = j->probability ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
 
 done:
     return st;
@@ -108,7 +89,6 @@ done:
 
 static void close_job(struct job *j)
 {
-    free(j->probability);
     lattn_loader_destroy(&j->loader);
     bert_model_close(&j->m);
     lattn_dataset_close(&j->data);

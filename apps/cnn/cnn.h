@@ -44,8 +44,8 @@ lattn_task cnn_task(struct cnn_model *m);
 // How pictures become what the model takes, without anything random: those of another size are
 // stretched. data: NULL = pictures of any size.
 lattn_transform cnn_transform(const lattn_cnn_config *c, const struct cnn_data *data);
-// The name of a class.
-const char *cnn_label(const lattn_cnn_config *c, int id, char *buffer, size_t bytes);
+// The name of a class; config is a lattn_cnn_config, as run_print_prediction hands it on.
+const char *cnn_label(const void *config, int id, char *buffer, size_t bytes);
 // Layers, shapes, parameters and FLOPs, as a table.
 lattn_status cnn_print_summary(struct cnn_model *m, FILE *to);
 

@@ -80,8 +80,9 @@ lattn_transform cnn_transform(const lattn_cnn_config *c, const struct cnn_data *
     };
 }
 
-const char *cnn_label(const lattn_cnn_config *c, int id, char *buffer, size_t bytes)
+const char *cnn_label(const void *config, int id, char *buffer, size_t bytes)
 {
+    const lattn_cnn_config *c = config;
     if (c->labels)
         return c->labels[id];
     snprintf(buffer, bytes, "%d", id);

@@ -4,8 +4,6 @@
 // file, the label, the probability of each label.
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "cnn/cnn.h"
 #include "common/json.h"
 
@@ -23,32 +21,17 @@ struct job {
     lattn_dataset *pictures;  // predict
     lattn_loader *loader;
     int64_t row;
-    double *probability;
 };
 
-static void print_row(struct job *j, const float *logits, int n)
+static void print_row(const struct job *j, const float *logits, int n)
 {
-    const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
-    char buffer[32];
-    int best = 0;
     size_t bytes = 0;
-    run_softmax(logits, n, j->probability);
-    for (int i = 1; i < n; i++)
-        best = logits[i] > logits[best] ? i : best;
-    printf("{\"file\": ");
     const char *file = lattn_dataset_text(j->pictures, j->row, &bytes);
+    printf("{\"file\": ");
     json_print_string(stdout, file, bytes);
-    printf(", \"label\": ");
-    const char *label = cnn_label(c, best, buffer, sizeof buffer);
-    json_print_string(stdout, label, strlen(label));
-    printf(", \"score\": %.6f, \"probabilities\": {", j->probability[best]);
-    for (int i = 0; i < n; i++) {
-        label = cnn_label(c, i, buffer, sizeof buffer);
-        printf("%s", i ? ", " : "");
-        json_print_string(stdout, label, strlen(label));
-        printf(": %.6f", j->probability[i]);
-    }
-    printf("}}\n");
+    printf(", ");
+    run_print_prediction(logits, n, cnn_label, lattn_cnn_get_config(j->m.cnn));
+    printf("}\n");
 }
 
 static lattn_status each(void *user, const lattn_fields *batch, const float *logits, int n)
@@ -84,7 +67,6 @@ done:
 
 static void close_job(struct job *j)
 {
-    free(j->probability);
     lattn_loader_destroy(&j->loader);
     lattn_dataset_close(&j->pictures);
     cnn_model_close(&j->m);
@@ -105,8 +87,6 @@ static lattn_status predict(struct job *j, char **files, int n)
     TRY(cnn_model_open(j->o.model, j->o.device, &j->m));
     const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
     lattn_image_params image = { .channels = (int32_t) c->channels };
-    j->probability = calloc((size_t) c->num_classes, sizeof *j->probability);
-    TRY(j->probability ? LATTN_OK : LATTN_ERR_HOST_MEMORY);
     TRY(lattn_pictures_open((const char *const *) files, n, &image, &j->pictures));
     TRY(evaluate(j, j->pictures, &metrics));
 

@@ -6,10 +6,8 @@
 //   pictures -> transforms -> batches
 //   network (new from a name or text, or a folder) -> lattn_train -> folder
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "cnn/cnn.h"
 
 static const char name[] = "lattn-cnn train";
@@ -104,6 +102,12 @@ static lattn_transform augmented(const struct job *j)
     t.cutout = o->cutout;
     t.mixup = o->mixup;
     return t;
+}
+
+static int64_t n_validation(const struct job *j)
+{
+    const struct cnn_data *d = &j->data;
+    return d->split ? d->validation_rows.n : d->validation ? lattn_dataset_count(d->validation) : 0;
 }
 
 static int64_t n_training(const struct job *j)
@@ -205,10 +209,7 @@ static lattn_status describe(struct job *j)
         return LATTN_OK;
     fprintf(stderr, "device: %s (%s)\n", device->name, device->driver);
     fprintf(stderr, "data: %lld training, %lld validation and %lld test pictures, %d classes\n",
-        (long long) n_training(j),
-        (long long) (j->data.split        ? j->data.validation_rows.n
-                     : j->data.validation ? lattn_dataset_count(j->data.validation)
-                                          : 0),
+        (long long) n_training(j), (long long) n_validation(j),
         (long long) (j->data.test ? lattn_dataset_count(j->data.test) : 0), j->config.num_classes);
     return cnn_print_summary(&j->m, stderr);
 }
@@ -261,13 +262,10 @@ static lattn_status train(struct job *j)
     lattn_status st = write_settings(j);
     if (st)
         return st;
-    int64_t n_validation = j->data.split        ? j->data.validation_rows.n
-                           : j->data.validation ? lattn_dataset_count(j->data.validation)
-                                                : 0;
     lattn_train_params params = {
         .task = cnn_task(&j->m),
         .train = source_of(j->train_loader, n_training(j)),
-        .validation = source_of(j->validation_loader, n_validation),
+        .validation = source_of(j->validation_loader, n_validation(j)),
         .optim = j->optim,
         .n_epochs = (double) o->epochs,
         .max_steps = o->max_steps,
@@ -333,42 +331,18 @@ static void close_job(struct job *j)
 
 // ---- results --------------------------------------------------------------------------------------
 
-static void print_results(const struct job *j)
-{
-    const lattn_train_result *r = &j->result;
-    if (j->o.json) {
-        printf("{\"steps\": %lld, \"seconds\": %.3f, \"samples_per_second\": %.2f",
-            (long long) r->n_steps, r->seconds, r->samples_per_second);
-        if (r->best_step >= 0)
-            printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f",
-                (long long) r->best_step, r->best.accuracy, r->best.macro_f1);
-        if (j->data.test)
-            printf(", \"test_accuracy\": %.6f, \"test_f1\": %.6f, \"test_loss\": %.9g",
-                j->test_metrics.accuracy, j->test_metrics.macro_f1, j->test_metrics.loss);
-        printf("}\n");
-        return;
-    }
-    if (r->best_step >= 0)
-        printf("validation accuracy %.2f %%, macro F1 %.2f %% (update %lld)\n",
-            100 * r->best.accuracy, 100 * r->best.macro_f1, (long long) r->best_step);
-    if (j->data.test)
-        printf("test accuracy %.2f %%, macro F1 %.2f %% on %lld pictures\n",
-            100 * j->test_metrics.accuracy, 100 * j->test_metrics.macro_f1,
-            (long long) j->test_metrics.n);
-    printf("model: %s\n", j->o.output);
-}
-
 static int finish(const struct job *j, lattn_status st)
 {
-    if (st == LATTN_ERR_INTERRUPTED) {
-        fprintf(stderr, "%s: %s; call the same command with --resume to go on\n", name,
-            lattn_error(j->m.ctx));
-        return 128 + run_signal();
-    }
-    if (st)
-        return j->told ? cli_exit_code(st) : cli_fail(name, st, j->m.ctx);
-    print_results(j);
-    return CLI_EXIT_OK;
+    const struct run_results results = {
+        .command = name,
+        .output = j->o.output,
+        .rows = "pictures",
+        .resume = "--resume",
+        .train = &j->result,
+        .test = j->data.test ? &j->test_metrics : NULL,
+        .json = j->o.json,
+    };
+    return run_finish(&results, st, j->m.ctx);
 }
 
 int cnn_train(int argc, char **argv)

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Signals that end a training after a checkpoint, and probabilities.
+// Signals that end a training after a checkpoint; results and predictions as they are printed.
 
 #include "common/run.h"
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/cli.h"
+#include "common/json.h"
 
 static volatile int stop;
 static volatile sig_atomic_t last_signal;
@@ -28,13 +32,83 @@ int run_signal(void)
     return last_signal;
 }
 
-void run_softmax(const float *logits, int n, double *out)
+// ---- results --------------------------------------------------------------------------------------
+
+static void print_json(const struct run_results *r)
 {
-    double max = -INFINITY, sum = 0;
+    const lattn_train_result *t = r->train;
+    printf("{\"steps\": %lld, \"seconds\": %.3f, \"samples_per_second\": %.2f",
+        (long long) t->n_steps, t->seconds, t->samples_per_second);
+    if (isfinite(t->train_loss))
+        printf(", \"train_loss\": %.9g", t->train_loss);
+    if (t->best_step >= 0)
+        printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f, "
+               "\"eval_loss\": %.9g",
+            (long long) t->best_step, t->best.accuracy, t->best.macro_f1, t->best.loss);
+    if (r->test)
+        printf(", \"test_accuracy\": %.6f, \"test_f1\": %.6f, \"test_loss\": %.9g",
+            r->test->accuracy, r->test->macro_f1, r->test->loss);
+    printf("}\n");
+}
+
+static void print_text(const struct run_results *r)
+{
+    const lattn_train_result *t = r->train;
+    if (t->best_step >= 0)
+        printf("validation accuracy %.2f %%, macro F1 %.2f %% (update %lld)\n",
+            100 * t->best.accuracy, 100 * t->best.macro_f1, (long long) t->best_step);
+    if (r->test)
+        printf("test accuracy %.2f %%, macro F1 %.2f %% on %lld %s\n", 100 * r->test->accuracy,
+            100 * r->test->macro_f1, (long long) r->test->n, r->rows);
+    printf("model: %s\n", r->output);
+}
+
+int run_finish(const struct run_results *r, lattn_status st, const lattn_ctx *ctx)
+{
+    if (st == LATTN_ERR_INTERRUPTED) {
+        fprintf(stderr, "%s: %s; call the same command with %s to go on\n", r->command,
+            lattn_error(ctx), r->resume);
+        return 128 + run_signal();
+    }
+    if (st)
+        return cli_fail(r->command, st, ctx);
+    if (r->json)
+        print_json(r);
+    else
+        print_text(r);
+    return CLI_EXIT_OK;
+}
+
+// ---- predictions ----------------------------------------------------------------------------------
+
+// Sum of exp(logit - max): a probability is a term of it divided by it.
+static double sum_of_exp(const float *logits, int n, double max)
+{
+    double sum = 0;
     for (int i = 0; i < n; i++)
-        max = fmax(max, (double) logits[i]);
-    for (int i = 0; i < n; i++)
-        sum += out[i] = exp((double) logits[i] - max);
-    for (int i = 0; i < n; i++)
-        out[i] /= sum;
+        sum += exp((double) logits[i] - max);
+    return sum;
+}
+
+static void print_name(const char *name)
+{
+    json_print_string(stdout, name, strlen(name));
+}
+
+void run_print_prediction(const float *logits, int n, run_label_fn name, const void *user)
+{
+    char buffer[32];
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        best = logits[i] > logits[best] ? i : best;
+    double max = (double) logits[best], sum = sum_of_exp(logits, n, max);
+    printf("\"label\": ");
+    print_name(name(user, best, buffer, sizeof buffer));
+    printf(", \"score\": %.6f, \"probabilities\": {", 1 / sum);
+    for (int i = 0; i < n; i++) {
+        printf("%s", i ? ", " : "");
+        print_name(name(user, i, buffer, sizeof buffer));
+        printf(": %.6f", exp((double) logits[i] - max) / sum);
+    }
+    printf("}");
 }

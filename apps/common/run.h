@@ -3,14 +3,27 @@
 // What commands that train or predict share.
 #ifndef LATTN_APPS_RUN_H
 #define LATTN_APPS_RUN_H
-#include "lattn/status.h"
+#include "lattn/train.h"
 
 // On: SIGINT and SIGTERM set the flag; a second signal ends the process.
 const volatile int *run_watch_signals(void);
 int run_signal(void);  // the signal that came, or 0
 
-// One row's probabilities from its logits.
-void run_softmax(const float *logits, int n, double *out);
+// What a training ended with.
+struct run_results {
+    const char *command, *output;  // for messages; folder of the model
+    const char *rows, *resume;     // what the data consists of; the option that goes on
+    const lattn_train_result *train;
+    const lattn_metrics *test;  // NULL without test data
+    bool json;
+};
+// Prints them on stdout, or the reason why there are none on stderr. Returns the exit code.
+int run_finish(const struct run_results *r, lattn_status st, const lattn_ctx *ctx);
+
+// `"label": ..., "score": ..., "probabilities": {...}` of a row, on stdout. name gives a class its name and
+// may use the buffer.
+typedef const char *(*run_label_fn)(const void *user, int id, char *buffer, size_t bytes);
+void run_print_prediction(const float *logits, int n, run_label_fn name, const void *user);
 
 // For functions with `lattn_status st` and a label done.
 #define TRY(expr)                                                                                  \

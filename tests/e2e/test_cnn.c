@@ -122,6 +122,16 @@ GPU_TEST(cnn, training_lowers_the_loss)
     lat_free(log);
 }
 
+GPU_TEST(cnn, a_set_smaller_than_a_batch_is_one_batch)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    struct lt_command c = train(dir, "idx", "out", "--epochs 2 --batch_size 500 --json");
+    EXPECT_EQ(number_of(&c, "steps"), 2);
+    lt_command_free(&c);
+}
+
 GPU_TEST(cnn, the_same_seed_gives_the_same_bits_with_one_and_two_workers)
 {
     (void) ctx;
