@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "cnn/cnn.h"
 
 static const char name[] = "lattn-cnn train";
