@@ -19,6 +19,7 @@ struct bert_model {
     lattn_ctx *ctx;
     lattn_tokenizer *tokenizer;
     lattn_bert *bert;
+    float label_smoothing;  // of the training loss
 };
 void bert_model_close(struct bert_model *m);
 

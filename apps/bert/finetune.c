@@ -21,7 +21,8 @@ struct options {
     int n_layers, n_heads;
     float hidden_dropout, attention_dropout, initializer_range, linear_range;
     int max_seq_length, batch_size, eval_batch_size, accumulation, threads;
-    float n_epochs, lr, weight_decay, max_grad_norm, warmup_ratio, beta1, beta2, epsilon;
+    float n_epochs, lr, weight_decay, max_grad_norm, warmup_ratio, beta1, beta2, epsilon,
+        label_smoothing;
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
     int scheduler, save_total_limit;
     bool eager, json, quiet, strict;
@@ -169,6 +170,7 @@ static lattn_status open_model(struct job *j)
 
     TRY(j->o.model ? lattn_tokenizer_load(j->o.model, &j->m.tokenizer) : build_vocabulary(j));
     TRY(lattn_ctx_create(&ctx, &j->m.ctx));
+    j->m.label_smoothing = j->o.label_smoothing;
     if (!j->o.model)
         return new_model(j);
     TRY(lattn_bert_load(
@@ -218,11 +220,11 @@ static void write_settings(struct job *j)
     snprintf(j->settings, sizeof j->settings,
         "batch %d x %d, length %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g/%lld, decay "
         "%.9g, "
-        "clip %.9g, betas %.9g %.9g, epsilon %.9g, seed %lld, schedule %d",
+        "clip %.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %d",
         o->batch_size, o->accumulation, o->max_seq_length, (double) o->lr, (double) o->n_epochs,
         (long long) o->max_steps, (double) o->warmup_ratio, (long long) o->warmup_steps,
         (double) o->weight_decay, (double) o->max_grad_norm, (double) o->beta1, (double) o->beta2,
-        (double) o->epsilon, (long long) o->seed, o->scheduler);
+        (double) o->epsilon, (double) o->label_smoothing, (long long) o->seed, o->scheduler);
 }
 
 static lattn_status create_optimiser(struct job *j)
@@ -411,6 +413,8 @@ int bert_finetune(int argc, char **argv)
         CLI_F32("adam_epsilon", 0, &o->epsilon, 1e-30, 1, "AdamW"),
         CLI_F32("max_grad_norm", 0, &o->max_grad_norm, 0, 1e30,
             "clip the gradients' norm; 0 = no clipping"),
+        CLI_F32("label_smoothing_factor", 0, &o->label_smoothing, 0, 0.99,
+            "of the training loss; evaluation has none"),
         CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order and dropout"),
         CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),
         CLI_I64("eval_steps", 0, &o->eval_steps, 0, 1e15, "updates between evaluations"),

@@ -50,22 +50,28 @@ static lattn_tensor *logits_of(lattn_ctx *ctx, void *user, lattn_tensor *const *
 }
 
 // Rows without a label have -1 and count as nothing.
-static lattn_tensor *loss_of(lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *labels)
+static lattn_tensor *loss_of(
+    lattn_ctx *ctx, lattn_tensor *logits, lattn_tensor *labels, float label_smoothing)
 {
-    lattn_cross_entropy_args args = { .ignore_index = -1, .has_ignore_index = true };
+    lattn_cross_entropy_args args = {
+        .ignore_index = -1,
+        .has_ignore_index = true,
+        .label_smoothing = label_smoothing,
+    };
     return lattn_cross_entropy(ctx, logits, labels, &args);
 }
 
 static lattn_tensor *loss(lattn_ctx *ctx, void *user, lattn_tensor *const *fields)
 {
-    return loss_of(ctx, logits_of(ctx, user, fields), fields[LABELS]);
+    const struct bert_model *m = user;
+    return loss_of(ctx, logits_of(ctx, user, fields), fields[LABELS], m->label_smoothing);
 }
 
 static lattn_tensor *evaluate(
     lattn_ctx *ctx, void *user, lattn_tensor *const *fields, lattn_tensor **logits)
 {
     *logits = logits_of(ctx, user, fields);
-    return loss_of(ctx, *logits, fields[LABELS]);
+    return loss_of(ctx, *logits, fields[LABELS], 0);
 }
 
 static lattn_status save(void *user, const char *dir)
