@@ -46,37 +46,6 @@ char *lat_path_join(const char *dir, const char *name)
     return s.items;
 }
 
-static lattn_status make_one(const char *path)
-{
-    if (mkdir(path, 0777) == 0)
-        return LATTN_OK;
-    if (errno == EEXIST) {
-        if (lat_path_is_dir(path))
-            return LATTN_OK;
-        return lat_err(LATTN_ERR_IO, "cannot create folder %s: a file of that name exists", path);
-    }
-    return lat_err_errno("create folder", path);
-}
-
-lattn_status lat_dir_create(const char *path)
-{
-    if (lat_path_is_dir(path))
-        return LATTN_OK;
-    char *part = lat_strdup(path);
-    if (!part)
-        return LATTN_ERR_HOST_MEMORY;
-    lattn_status st = LATTN_OK;
-    for (char *slash = strchr(part + (*part == '/'), '/'); slash && !st;
-         slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        if (*part && !lat_path_is_dir(part))
-            st = make_one(part);
-        *slash = '/';
-    }
-    lat_free(part);
-    return st ? st : make_one(path);
-}
-
 lattn_status lat_dir_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -108,6 +77,37 @@ lattn_status lat_dir_sync_parent(const char *path)
     memcpy(dir, path, n);
     dir[n] = 0;
     return lat_dir_sync(dir);
+}
+
+static lattn_status make_one(const char *path)
+{
+    if (mkdir(path, 0777) == 0)
+        return lat_dir_sync_parent(path);  // what is synced inside is lost if the name is
+    if (errno == EEXIST) {
+        if (lat_path_is_dir(path))
+            return LATTN_OK;
+        return lat_err(LATTN_ERR_IO, "cannot create folder %s: a file of that name exists", path);
+    }
+    return lat_err_errno("create folder", path);
+}
+
+lattn_status lat_dir_create(const char *path)
+{
+    if (lat_path_is_dir(path))
+        return LATTN_OK;
+    char *part = lat_strdup(path);
+    if (!part)
+        return LATTN_ERR_HOST_MEMORY;
+    lattn_status st = LATTN_OK;
+    for (char *slash = strchr(part + (*part == '/'), '/'); slash && !st;
+         slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (*part && !lat_path_is_dir(part))
+            st = make_one(part);
+        *slash = '/';
+    }
+    lat_free(part);
+    return st ? st : make_one(path);
 }
 
 lattn_status lat_rename(const char *from, const char *to)
