@@ -725,13 +725,19 @@ typedef struct lattn_attention_args {
     float scale;                // 0 = 1 / sqrt(D)
     float dropout;              // probability in [0, 1); ignored in eval mode; 0 = off
     bool causal;                // query t sees keys 0 .. t + (S - T)
+    bool alibi;                 // a step of distance costs 2^(-8 (h + 1) / H) in head h
+    int64_t window;             // only keys nearer than this to t + (S - T) are seen; 0 = all
 } lattn_attention_args;
 
 /**
  * Scaled dot-product attention, computed tile by tile: the [T, S] scores are never
  * stored, so memory grows with T + S and not with T * S.
  *
- *     out = dropout(softmax(scale * q k^T + mask)) v
+ *     out = dropout(softmax(scale * q k^T + mask - slope |distance|)) v
+ *
+ * Query t stands at key t + (S - T), the last query at the last key, and distance is from there
+ * (alibi; H that is no power of two as in the paper's code). A window of 1 is the key itself; blocks of
+ * keys that no query of a block sees are skipped, so work grows with the window.
  *
  * Shapes   q   [B, H,  T, D]     B batch, H query heads, T queries, D head size
  *          k   [B, Hk, S, D]     Hk key/value heads, S keys
@@ -747,11 +753,14 @@ typedef struct lattn_attention_args {
  *          what causal hides; a query that sees nothing gets zeros, and its gradients
  *          are zero. A padded key's values are not read. NaN in what a query sees
  *          makes its row NaN
- * Grad     q, k, v; not mask. Keeps q, k, v, out and one f32 per query (the logarithm of
- *          its sum of exponentials). No atomics: the same bits in every run
- * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1);
+ * Grad     q, k, v, mask (a learnt bias; summed along what it is broadcast to, without a [B, H, T, S]
+ *          tensor). Keeps q, k, v, out and one f32 per query (the logarithm of its sum of
+ *          exponentials). No atomics: the same bits in every run
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1) or window negative;
  *          ERR_UNSUPPORTED if D > 256
- * Source   Dao 2023, "FlashAttention-2", arXiv:2307.08691, Algorithms 1 and 2
+ * Source   Dao 2023, "FlashAttention-2", arXiv:2307.08691, Algorithms 1 and 2; Press et al. 2021,
+ *          "Train Short, Test Long", arXiv:2108.12409 (alibi); Beltagy et al. 2020, "Longformer",
+ *          arXiv:2004.05150 (window)
  */
 LATTN_API lattn_tensor *lattn_attention(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k,
     lattn_tensor *v, const lattn_attention_args *args);
@@ -765,7 +774,7 @@ LATTN_API lattn_tensor *lattn_attention(lattn_ctx *ctx, lattn_tensor *q, lattn_t
  * Args     weights  receives what v was multiplied with, dropout included; NULL = not
  *          wanted
  * Edge     as lattn_attention; here a masked key's values are read and weighted with 0
- * Grad     q, k, v. Keeps the weights, before and after dropout
+ * Grad     q, k, v, mask. Keeps the weights, before and after dropout
  * Owner    weights belong to the step
  * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1)
  */

@@ -17,14 +17,20 @@ enum { OUT, LSE };
 
 struct attention_attr {
     float scale, dropout;
-    uint32_t op;
-    bool causal;
+    uint32_t op, window;
+    bool causal, alibi;
 };
 
 float lat_attention_scale(const lattn_tensor *q, const lattn_attention_args *args)
 {
     int64_t d = lat_dim(q, -1);
     return args->scale != 0 ? args->scale : d ? (float) (1 / sqrt((double) d)) : 1;
+}
+
+uint32_t lat_attention_window(
+    const lattn_tensor *q, const lattn_tensor *k, const lattn_attention_args *args)
+{
+    return args->window < lat_dim(q, 2) + lat_dim(k, 2) ? (uint32_t) args->window : 0;
 }
 
 // ---- checks -----------------------------------------------------------------------------------------
@@ -104,6 +110,11 @@ bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tens
             ctx, LATTN_ERR_ARG, "attention: dropout %g is outside [0, 1)", (double) args->dropout);
         return false;
     }
+    if (args->window < 0) {
+        lat_fail(
+            ctx, LATTN_ERR_ARG, "attention: window %lld is negative", (long long) args->window);
+        return false;
+    }
     return (!args->mask || check_mask(ctx, q, k, args->mask)) &&
            (!args->key_lengths || check_lengths(ctx, q, args->key_lengths));
 }
@@ -141,7 +152,9 @@ static struct lat_attention of_call(const struct lat_call *c)
         .scale = attr->scale,
         .dropout = attr->dropout,
         .op = attr->op,
+        .window = attr->window,
         .causal = attr->causal,
+        .alibi = attr->alibi,
     };
     return a;
 }
@@ -152,7 +165,7 @@ static lattn_status forward(struct lat_call *c)
     return lat_attention_forward(&a);
 }
 
-// The kernels write all three gradients, as [B, T, H, D] like out: what the layers before attention
+// The kernels write the gradients of q, k and v, all three, as [B, T, H, D] like out: what the layers before attention
 // take without a copy.
 static lattn_tensor *grad_for(const struct lat_call *c, int i)
 {
@@ -173,6 +186,7 @@ static lattn_status backward(struct lat_call *c)
     a.dv = grad_for(c, V);
     if (!a.g || !a.dq || !a.dk || !a.dv)
         return c->ctx->error;
+    a.dmask = c->grad_in[MASK];
     lattn_tensor *made[] = { a.dq, a.dk, a.dv };
     for (int i = 0; i < 3; i++)
         if (c->grad_in[i])
@@ -189,7 +203,7 @@ const struct lat_op lat_op_attention = {
     .keep_out = 1u << OUT | 1u << LSE,
     .strided_in = 1u << Q | 1u << K | 1u << V | 1u << MASK,
     .strided_grad_out = 1u << OUT,
-    .no_grad_in = 1u << MASK | 1u << LENGTHS | 1u << RANDOM,
+    .no_grad_in = 1u << LENGTHS | 1u << RANDOM,
     .infer = infer,
     .forward = forward,
     .backward = backward,
@@ -222,7 +236,9 @@ lattn_tensor *lattn_attention(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k, 
     struct attention_attr attr = {
         .scale = lat_attention_scale(q, args),
         .dropout = lattn_is_training(ctx) ? args->dropout : 0,
+        .window = lat_attention_window(q, k, args),
         .causal = args->causal,
+        .alibi = args->alibi,
     };
     lattn_tensor *random = attr.dropout > 0 ? lat_rng_tensor(ctx, &attr.op) : NULL;
     if (attr.dropout > 0 && !random)

@@ -18,10 +18,12 @@ struct lat_attention {
     lattn_tensor *stats;  // f32 [B, H, T, 2], backward only
     lattn_tensor *g;      // gradient of out; the head size is contiguous
     lattn_tensor *dq, *dk, *dv;
+    lattn_tensor *dmask;  // contiguous, or NULL
     float scale, dropout;
     uint32_t op;      // of the random stream
     uint32_t batch0;  // of the whole call, when this is a part of its batches
-    bool causal;
+    uint32_t window;  // 0 = all keys
+    bool causal, alibi;
 };
 
 lattn_status lat_attention_forward(const struct lat_attention *a);
@@ -46,6 +48,9 @@ struct lat_attention_form lat_attention_select(
 // Shapes, dtypes and options, shared with the unfused form. False: kept in ctx.
 bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tensor *k,
     const lattn_tensor *v, const lattn_attention_args *args);
+// The window as kernels take it: 0 where it hides nothing.
+uint32_t lat_attention_window(
+    const lattn_tensor *q, const lattn_tensor *k, const lattn_attention_args *args);
 float lat_attention_scale(const lattn_tensor *q, const lattn_attention_args *args);
 
 #endif

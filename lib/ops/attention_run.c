@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // The dispatches of fused attention: one forward, two backward (queries first: that kernel leaves
-// what the one for keys and values needs per query).
+// what the others need per query), and a third where the mask is learnt.
 //
 // Head size, number of heads and options are specialisation constants, because registers are laid
 // out by them; lengths and strides are pushed, so sentences of any length share a pipeline. Where a
 // tensor is longer than the device lets a binding be, the call is made for fewer batches at a time.
 
 #include "ops/attention.h"
+#include <math.h>
 #include "attention/attention.abi.h"
 #include "lat_shaders.h"
 
@@ -43,7 +44,8 @@ static struct attention_push push_of(const struct lat_attention *a)
 static uint32_t options_of(const struct lat_attention *a)
 {
     return (a->mask ? LAT_ATTENTION_MASK : 0) | (a->lengths ? LAT_ATTENTION_LENGTHS : 0) |
-           (a->causal ? LAT_ATTENTION_CAUSAL : 0) | (a->dropout > 0 ? LAT_ATTENTION_DROPOUT : 0);
+           (a->causal ? LAT_ATTENTION_CAUSAL : 0) | (a->dropout > 0 ? LAT_ATTENTION_DROPOUT : 0) |
+           (a->alibi ? LAT_ATTENTION_ALIBI : 0);
 }
 
 // Fills in what the three kernels share; bindings 0 to 2 are mask, lengths and random state, 3 to 5
@@ -54,7 +56,7 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     struct attention_push push = push_of(a);
     uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
         (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,
-        form->block };
+        form->block, a->window };
     kernel->shader = form->shader;
     kernel->t = (int) a->q->dtype;
     kernel->u = LAT_NO_DTYPE;
@@ -100,7 +102,10 @@ static lattn_tensor *memory_of(lattn_tensor *t)
 // Of one product of scores with a matrix.
 static double product_flops(const struct lat_attention *a)
 {
-    return 2.0 * (double) lat_numel(a->q) * (double) a->k->dim[2] / (a->causal ? 2 : 1);
+    double keys = (double) a->k->dim[2] / (a->causal ? 2 : 1);
+    if (a->window)
+        keys = fmin(keys, (double) a->window * (a->causal ? 1 : 2));
+    return 2.0 * (double) lat_numel(a->q) * keys;
 }
 
 static lattn_status forward(const struct lat_attention *a)
@@ -147,6 +152,42 @@ static lattn_status backward_kv(const struct lat_attention *a)
     return ready ? run(a, &form, &kernel, a->k) : a->ctx->error;
 }
 
+// Bits of SHARED_BY: along what the mask is broadcast, or has one element anyway.
+static uint32_t sharing_of(const lattn_tensor *dmask)
+{
+    return (dmask->dim[0] == 1 ? 1u : 0) | (dmask->dim[1] == 1 ? 2u : 0) |
+           (dmask->dim[2] == 1 ? 4u : 0);
+}
+
+static lattn_status backward_mask(const struct lat_attention *a)
+{
+    enum { WG = 64, ROWS = 8 };  // of attention_bwd_mask.comp
+    struct attention_push push = push_of(a);
+    const int64_t *mask = a->dmask->dim;
+    uint32_t options = options_of(a) | (a->batch0 && mask[0] == 1 ? LAT_ATTENTION_ADD : 0);
+    uint32_t spec[] = { WG, options, (uint32_t) a->q->dim[3], (uint32_t) a->q->dim[1],
+        (uint32_t) (a->q->dim[1] / a->k->dim[1]), 0, 1, a->window, sharing_of(a->dmask) };
+    int64_t blocks = mask[2] == 1 ? 1 : (mask[2] + ROWS - 1) / ROWS;
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_attention_bwd_mask,
+        .t = (int) a->q->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { a->mask, a->lengths, a->random, a->q, a->k, a->v, a->g, a->stats },
+        .n_read = 8,
+        .write = { a->dmask },
+        .n_write = 1,
+        .push = &push,
+        .push_bytes = sizeof push,
+        .push_offset = { PUSH(mask_offset), [3] = PUSH(q_offset), PUSH(k_offset), PUSH(v_offset),
+            PUSH(g_offset) },
+        .spec = spec,
+        .n_spec = sizeof spec / sizeof spec[0],
+        .groups = (uint64_t) (mask[0] * mask[1] * blocks * ((mask[3] + WG - 1) / WG)),
+        .flops = 2 * product_flops(a),
+    };
+    return lat_kernel_run(a->ctx, &kernel);
+}
+
 // ---- parts of the batch ------------------------------------------------------------------------------
 
 static lattn_tensor *some(lattn_tensor *t, int64_t start, int64_t count)
@@ -158,7 +199,7 @@ static struct lat_attention part_of(const struct lat_attention *a, int64_t start
 {
     struct lat_attention part = *a;
     lattn_tensor **batched[] = { &part.q, &part.k, &part.v, &part.mask, &part.lengths, &part.out,
-        &part.lse, &part.stats, &part.g, &part.dq, &part.dk, &part.dv };
+        &part.lse, &part.stats, &part.g, &part.dq, &part.dk, &part.dv, &part.dmask };
     for (size_t i = 0; i < sizeof batched / sizeof batched[0]; i++)
         *batched[i] = some(*batched[i], start, count);
     part.batch0 = (uint32_t) start;
@@ -212,6 +253,8 @@ lattn_status lat_attention_backward(const struct lat_attention *a)
     if (lat_numel(a->q) == 0 || lat_numel(a->k) == 0) {
         LAT_TRY(lat_prim_fill(a->dq, 0));
         LAT_TRY(lat_prim_fill(a->dk, 0));
+        if (a->dmask)
+            LAT_TRY(lat_prim_fill(a->dmask, 0));
         return lat_prim_fill(a->dv, 0);
     }
     with.stats = lat_tensor_new(
@@ -219,5 +262,7 @@ lattn_status lat_attention_backward(const struct lat_attention *a)
     if (!with.stats)
         return a->ctx->error;
     LAT_TRY(in_parts(&with, backward_q));
+    if (a->dmask)
+        LAT_TRY(in_parts(&with, backward_mask));
     return in_parts(&with, backward_kv);
 }

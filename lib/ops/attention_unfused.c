@@ -16,10 +16,18 @@ static int64_t either(bool wanted, int64_t size)
     return wanted ? size : 1;
 }
 
-// [B|1, H|1, T|1, S] with -inf where a key is not seen, in the dtype of the scores.
+static bool is_learnt(const lattn_tensor *mask)
+{
+    return mask && mask->requires_grad;
+}
+
+// [B|1, H|1, T|1, S] with -inf where a key is not seen, in the dtype of the scores. Without the values
+// of a mask that has a gradient.
 static lattn_tensor *joined_mask(
     lattn_ctx *ctx, const lattn_tensor *q, const lattn_tensor *k, const lattn_attention_args *args)
 {
+    uint32_t window = lat_attention_window(q, k, args);
+    bool by_row = args->causal || args->alibi || window;
     lattn_tensor *added = args->mask;
     if (added && added->dim[3] > 1 && added->stride[3] != 1)
         added = lat_prim_contiguous(added);
@@ -27,8 +35,8 @@ static lattn_tensor *joined_mask(
         return NULL;
     int64_t dims[] = {
         either(args->key_lengths || (added && added->dim[0] > 1), q->dim[0]),
-        either(added && added->dim[1] > 1, q->dim[1]),
-        either(args->causal || (added && added->dim[2] > 1), q->dim[2]),
+        either(args->alibi || (added && added->dim[1] > 1), q->dim[1]),
+        either(by_row || (added && added->dim[2] > 1), q->dim[2]),
         k->dim[2],
     };
     lattn_tensor *mask = lat_tensor_new(ctx, q->dtype, 4, dims);
@@ -39,11 +47,15 @@ static lattn_tensor *joined_mask(
         .n = (uint32_t) lat_numel(mask),
         .what = (added ? LAT_ATTENTION_MASK_ADDED : 0) |
                 (args->key_lengths ? LAT_ATTENTION_MASK_LENGTHS : 0) |
-                (args->causal ? LAT_ATTENTION_MASK_CAUSAL : 0),
+                (args->causal ? LAT_ATTENTION_MASK_CAUSAL : 0) |
+                (window ? LAT_ATTENTION_MASK_WINDOW : 0) |
+                (args->alibi ? LAT_ATTENTION_MASK_ALIBI : 0) |
+                (is_learnt(args->mask) ? LAT_ATTENTION_MASK_HIDES : 0),
         .n_heads = (uint32_t) dims[1],
         .n_rows = (uint32_t) dims[2],
         .n_keys = (uint32_t) dims[3],
         .shift = (uint32_t) (k->dim[2] - q->dim[2]),
+        .window = window,
     };
     for (int d = 0; d < 3; d++)
         push.mask_stride[d] = added && added->dim[d] > 1 ? (uint32_t) added->stride[d] : 0;
@@ -99,7 +111,9 @@ lattn_tensor *lattn_attention_unfused(lattn_ctx *ctx, lattn_tensor *q, lattn_ten
 
     lattn_tensor *scaled = lattn_scale(ctx, q, lat_attention_scale(q, args), 0);
     lattn_tensor *scores = product(ctx, scaled, lattn_transpose(ctx, k, 2, 3));
-    if (args->mask || args->key_lengths || args->causal)
+    if (is_learnt(args->mask))
+        scores = lattn_add(ctx, scores, lattn_cast(ctx, args->mask, q->dtype));
+    if (args->mask || args->key_lengths || args->causal || args->alibi || args->window)
         scores = lattn_add(ctx, scores, joined_mask(ctx, q, k, args));
     lattn_tensor *w = lattn_dropout(ctx, lattn_softmax(ctx, scores, -1), args->dropout);
     if (weights)

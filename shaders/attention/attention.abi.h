@@ -8,6 +8,8 @@
 #define LAT_ATTENTION_LENGTHS 2u  // key_lengths
 #define LAT_ATTENTION_CAUSAL 4u
 #define LAT_ATTENTION_DROPOUT 8u
+#define LAT_ATTENTION_ALIBI 16u   // distances cost
+#define LAT_ATTENTION_ADD 32u     // to the gradient of the mask, in calls after the first
 
 LAT_PUSH_BEGIN(attention_push)
     LAT_U32 t;            // queries

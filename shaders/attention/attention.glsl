@@ -12,12 +12,14 @@
 #include "common/index.glsl"
 #include "common/rng.glsl"
 #include "attention.abi.h"
+#include "alibi.glsl"
 #include "attention_masked.glsl"
 
 layout(constant_id = 1) const uint OPTIONS = 0;
 layout(constant_id = 2) const uint D = 16;       // head size
 layout(constant_id = 3) const uint HEADS = 1;    // of queries
 layout(constant_id = 4) const uint SHARING = 1;  // query heads that share a key head
+layout(constant_id = 7) const uint WINDOW = 0;   // how near a key must be to be seen; 0 = any
 
 const uint KEY_HEADS = HEADS / SHARING;
 
@@ -25,6 +27,7 @@ const bool HAS_MASK = (OPTIONS & LAT_ATTENTION_MASK) != 0;
 const bool HAS_LENGTHS = (OPTIONS & LAT_ATTENTION_LENGTHS) != 0;
 const bool CAUSAL = (OPTIONS & LAT_ATTENTION_CAUSAL) != 0;
 const bool DROPOUT = (OPTIONS & LAT_ATTENTION_DROPOUT) != 0;
+const bool ALIBI = (OPTIONS & LAT_ATTENTION_ALIBI) != 0;
 
 layout(binding = 0) readonly buffer Mask { float mask[]; };
 layout(binding = 1) readonly buffer Lengths { int key_lengths[]; };
@@ -42,16 +45,39 @@ uint keys_of(uint batch)
     return HAS_LENGTHS ? min(uint(max(key_lengths[batch], 0)), p.s) : p.s;
 }
 
-// First key that queries before t_end do not see, with keys as the end otherwise.
-uint causal_end(uint t_end, uint keys)
+// Which key query t stands at: the last query at the last key.
+int place_of(uint t)
 {
-    return CAUSAL ? uint(clamp(int(t_end + p.s) - int(p.t), 0, int(keys))) : keys;
+    return int(t + p.s) - int(p.t);
 }
 
-// First query that sees key s.
-uint causal_begin(uint s)
+// The keys that queries t_begin .. t_end - 1 see lie in key_begin(t_begin) .. key_end(t_end) - 1.
+uint key_begin(uint t_begin)
 {
-    return CAUSAL ? uint(max(int(s + p.t) - int(p.s), 0)) : 0;
+    return WINDOW > 0 ? uint(clamp(place_of(t_begin) - int(WINDOW) + 1, 0, int(p.s))) : 0;
+}
+
+uint key_end(uint t_end, uint keys)
+{
+    if (!CAUSAL && WINDOW == 0)
+        return keys;
+    return uint(clamp(place_of(t_end) + (CAUSAL ? 0 : int(WINDOW) - 1), 0, int(keys)));
+}
+
+// The queries that see any of the keys s_begin .. s_end - 1 lie between these.
+uint query_begin(uint s_begin)
+{
+    if (!CAUSAL && WINDOW == 0)
+        return 0;
+    int t = int(s_begin + p.t) - int(p.s) - (CAUSAL ? 0 : int(WINDOW) - 1);
+    return uint(clamp(t, 0, int(p.t)));
+}
+
+uint query_end(uint s_end)
+{
+    if (WINDOW == 0)
+        return p.t;
+    return uint(clamp(int(s_end + p.t) - int(p.s) + int(WINDOW) - 1, 0, int(p.t)));
 }
 
 // The score of query t and key s after scale and mask; keys is keys_of(batch). t is below p.t; s may
@@ -62,7 +88,10 @@ float score_of(float dot_qk, uint batch, uint head, uint t, uint s, uint keys)
     if (HAS_MASK)
         v += mask[p.mask_offset + batch * p.mask_stride[0] + head * p.mask_stride[1]
             + t * p.mask_stride[2] + min(s, p.s - 1)];
-    bool hidden = s >= keys || (CAUSAL && s + p.t > t + p.s);
+    int distance = place_of(t) - int(s);
+    if (ALIBI)
+        v -= alibi_slope(head, HEADS) * float(abs(distance));
+    bool hidden = s >= keys || (CAUSAL && distance < 0) || (WINDOW > 0 && abs(distance) >= int(WINDOW));
     // The comparison is false for NaN: a broken score stays visible.
     return hidden || v <= LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
 }

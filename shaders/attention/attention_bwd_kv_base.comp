@@ -117,12 +117,12 @@ void main()
     }
 
     uint keys = keys_of(batch);
-    uint end = s0 < keys ? p.t : 0;  // a block of padding only: zeros
+    uint end = s0 < keys ? query_end(min(s0 + ROWS, keys)) : 0;  // a block of padding only: zeros
     for (uint shared_by = 0; shared_by < SHARING; shared_by++) {
         uint head = key_head * SHARING + shared_by;
         uint q_base = p.q_offset + batch * p.q_stride[0] + head * p.q_stride[1];
         uint g_base = p.g_offset + batch * p.g_stride[0] + head * p.g_stride[1];
-        for (uint t0 = causal_begin(s0) / COLS * COLS; t0 < end; t0 += COLS) {
+        for (uint t0 = query_begin(s0) / COLS * COLS; t0 < end; t0 += COLS) {
             float score[4] = { 0.0, 0.0, 0.0, 0.0 };
             float gv[4] = { 0.0, 0.0, 0.0, 0.0 };
             for (uint d0 = 0; d0 < D; d0 += SLICE) {

@@ -71,13 +71,13 @@ void main()
     }
 
     uint keys = keys_of(batch);
-    uint end = s0 < keys ? p.t : 0;  // padding only: zeros
+    uint end = s0 < keys ? query_end(min(s0 + SG, keys)) : 0;  // padding only: zeros
     uint shared_by = 0;
     for (;;) {
         uint head = key_head * SHARING + shared_by;
         uint q_base = p.q_offset + batch * p.q_stride[0] + head * p.q_stride[1];
         uint g_base = p.g_offset + batch * p.g_stride[0] + head * p.g_stride[1];
-        uint t = causal_begin(s0);
+        uint t = query_begin(s0);
         if (BLOCK > 1 && t + BLOCK <= end)
             for (;;) {
                 ADD_QUERIES(BLOCK, t)

@@ -136,8 +136,8 @@ void main()
         acc[i] = 0.0;
 
     uint keys = keys_of(batch);
-    uint end = causal_end(min(t0 + ROWS, p.t), keys);
-    for (uint s0 = 0; s0 < end; s0 += COLS) {
+    uint end = key_end(min(t0 + ROWS, p.t), keys);
+    for (uint s0 = key_begin(t0) / COLS * COLS; s0 < end; s0 += COLS) {
         float score[4] = { 0.0, 0.0, 0.0, 0.0 };
         float gv[4] = { 0.0, 0.0, 0.0, 0.0 };
         for (uint d0 = 0; d0 < D; d0 += SLICE) {

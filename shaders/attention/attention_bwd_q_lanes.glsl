@@ -80,9 +80,9 @@ void main()
     float row_lse = lse[matrix * p.t + t];
 
     uint keys = keys_of(batch);
-    uint end = causal_end(min(t0 + SG, p.t), keys);
-    uint s = 0;
-    if (BLOCK > 1 && BLOCK <= end)
+    uint end = key_end(min(t0 + SG, p.t), keys);
+    uint s = key_begin(t0) / 4 * 4;  // four keys share their random words
+    if (BLOCK > 1 && s + BLOCK <= end)
         for (;;) {
             ADD_KEYS(BLOCK, s)
             s += BLOCK;

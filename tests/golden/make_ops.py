@@ -242,6 +242,13 @@ def attention():
         (torch.arange(s)[None, :] >= lengths[:, None])[:, None, None, :], -math.inf)
     f.case("attention_lengths", lambda q, k, v: attend(q, k, v, padding), q, k, v)
     f.tensors["attention_lengths/lengths"] = array(lengths)
+    bias = f.normal(1, 4, 5, 9)
+    f.case("attention_bias", lambda q, k, v, bias: attend(q, k, v, bias), q, k, v, bias)
+    distance = (torch.arange(t)[:, None] + (s - t) - torch.arange(s)[None, :]).abs()
+    slopes = 2.0 ** -torch.arange(2, 10, 2, dtype=torch.float64)[:, None, None]  # 4 heads
+    f.case("attention_alibi", lambda q, k, v: attend(q, k, v, -slopes * distance), q, k, v)
+    near = torch.zeros(t, s, dtype=torch.float64).masked_fill(distance >= 3, -math.inf)
+    f.case("attention_window", lambda q, k, v: attend(q, k, v, near), q, k, v)
     return f
 
 

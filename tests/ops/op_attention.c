@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // attention: reference, cases, tolerances. Inputs q, k, v, mask, key_lengths; case parameters:
-//     i[0] causal    f[0] scale, 0 = default    f[1] dropout
+//     i[0] causal    i[1] window    i[2] alibi    f[0] scale, 0 = default    f[1] dropout
 //
 // The reference draws dropout's numbers itself, so masks are compared and not only their mean.
 //
@@ -25,6 +25,8 @@ static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct
         .scale = (float) c->f[0],
         .dropout = (float) c->f[1],
         .causal = c->i[0] != 0,
+        .window = c->i[1],
+        .alibi = c->i[2] != 0,
     };
     return lattn_attention(ctx, in[Q], in[K], in[V], &args);
 }
@@ -57,13 +59,26 @@ static double scale_of(const struct query *x)
     return x->c->f[0] != 0 ? x->c->f[0] : 1 / sqrt((double) x->size);
 }
 
+// What a step of distance costs: the geometric sequence of the paper for n heads, n a power of two.
+static double slope_of(int64_t head, int64_t n_heads)
+{
+    int64_t n = 1;
+    while (n * 2 <= n_heads)
+        n *= 2;
+    double first = pow(2, -8.0 / (double) n), half = pow(2, -4.0 / (double) n);
+    return head < n ? pow(first, (double) head + 1) : pow(half, 2 * (double) (head - n) + 1);
+}
+
 // -INFINITY where the query does not see key s.
 static double score(const struct query *x, int64_t s)
 {
     const struct ot_array *mask = &x->in[MASK], *lengths = &x->in[LENGTHS];
     if (lengths->v && s >= lengths->v[x->batch])
         return -INFINITY;
-    if (x->c->i[0] && s > x->t + x->n_keys - x->n_queries)
+    int64_t distance = x->t + x->n_keys - x->n_queries - s;
+    if (x->c->i[0] && distance < 0)
+        return -INFINITY;
+    if (x->c->i[1] && llabs(distance) >= x->c->i[1])
         return -INFINITY;
     double sum = 0;
     for (int64_t d = 0; d < x->size; d++) {
@@ -71,6 +86,8 @@ static double score(const struct query *x, int64_t s)
         sum += fabs(term) >= 0x1p128 ? copysign(INFINITY, term) : term;  // as in f32
     }
     sum *= scale_of(x);
+    if (x->c->i[2])
+        sum -= slope_of(x->head, x->in[Q].dim[1]) * (double) llabs(distance);
     if (mask->v) {
         int64_t b = mask->dim[0] > 1 ? x->batch : 0, h = mask->dim[1] > 1 ? x->head : 0;
         int64_t t = mask->dim[2] > 1 ? x->t : 0;
@@ -146,7 +163,10 @@ static double units_of(const struct query *x, const double *w)
             magnitude += fabs(x->q[d] * x->k[s * x->size + d]);
         score_max = fmax(score_max, magnitude * fabs(scale_of(x)));
     }
-    return units + score_max * ((double) x->size + 8);
+    // A slope is off by the 3 + 2 |x| units that Vulkan allows for exp2(x), x down to -8.
+    double farthest = (double) (x->n_keys + x->n_queries);
+    double alibi = x->c->i[2] ? 22 * farthest * slope_of(x->head, x->in[Q].dim[1]) : 0;
+    return units + score_max * ((double) x->size + 8) + alibi;
 }
 
 static void bound_row(const struct query *x, const double *w, double *y)
@@ -172,7 +192,10 @@ static void bound(const struct ot_case *c, const struct ot_array *in, struct ot_
 
 static double flops(const struct ot_case *c)
 {
-    return 4 * ot_numel(&c->in[Q]) * (double) c->in[K].dim[2] / (c->i[0] ? 2 : 1);
+    double keys = (double) c->in[K].dim[2] / (c->i[0] ? 2 : 1);
+    if (c->i[1])
+        keys = fmin(keys, (double) c->i[1] * (c->i[0] ? 1 : 2));
+    return 4 * ot_numel(&c->in[Q]) * keys;
 }
 
 static double bytes(const struct ot_case *c, size_t element)
@@ -186,7 +209,7 @@ static double bytes(const struct ot_case *c, size_t element)
 #define NO_LENGTHS { .absent = true }
 #define QKV(b, h, hk, t, s, d) { OT_DIMS(b, h, t, d) }, { OT_DIMS(b, hk, s, d) }, { OT_DIMS(b, hk, s, d) }
 #define ADDED(b, h, t, s) { OT_DIMS(b, h, t, s), .fill = OT_MASK, .f32 = true, .no_grad = true }
-#define BIAS(b, h, t, s) { OT_DIMS(b, h, t, s), .f32 = true, .no_grad = true }
+#define BIAS(b, h, t, s) { OT_DIMS(b, h, t, s), .f32 = true }
 #define PADDED(b, s) { OT_DIMS(b), .fill = OT_LENGTHS, .limit = s }
 #define CAUSAL 1
 // Heads seen through [B, T, H, D] memory are checked in test_attention.c. Every head size and every
@@ -225,7 +248,21 @@ static const struct ot_case cases[] = {
     { "causal_fewer_keys", { QKV(1, 2, 2, 40, 9, 8), NO_MASK, NO_LENGTHS }, .i = { CAUSAL }, .flags = OT_ONLY_F32 },
     { "mask", { QKV(2, 2, 2, 9, 13, 8), ADDED(2, 2, 9, 13), NO_LENGTHS }, .flags = OT_ONLY_F32 },
     { "mask_of_keys", { QKV(2, 2, 2, 9, 13, 8), ADDED(2, 1, 1, 13), NO_LENGTHS }, .flags = OT_ONLY_F32 },
-    { "mask_of_heads", { QKV(2, 2, 2, 9, 13, 8), BIAS(1, 2, 9, 13), NO_LENGTHS }, .flags = OT_ONLY_F32 },
+    { "bias", { QKV(2, 2, 2, 9, 13, 8), BIAS(2, 2, 9, 13), NO_LENGTHS } },
+    { "bias_of_heads", { QKV(2, 2, 2, 9, 13, 8), BIAS(1, 2, 9, 13), NO_LENGTHS }, .flags = OT_ONLY_F32 },
+    { "bias_of_batches", { QKV(2, 2, 2, 9, 13, 8), BIAS(2, 1, 9, 13), NO_LENGTHS }, .flags = OT_ONLY_F32 },
+    { "bias_of_keys", { QKV(2, 2, 2, 9, 13, 8), BIAS(1, 1, 1, 13), NO_LENGTHS }, .flags = OT_ONLY_F32 },
+    { "bias_of_places", { QKV(3, 2, 1, 33, 70, 11), BIAS(1, 1, 33, 70), PADDED(3, 70) },
+      .i = { CAUSAL, 20 }, .f = { 0, 0.2 }, .flags = OT_ONLY_F32 },
+    { "window", { QKV(1, 2, 2, 40, 40, 8), NO_MASK, NO_LENGTHS }, .i = { 0, 7 }, .flags = OT_ONLY_F32 },
+    { "window_of_itself", { QKV(1, 2, 2, 9, 9, 8), NO_MASK, NO_LENGTHS }, .i = { 0, 1 }, .flags = OT_ONLY_F32 },
+    { "window_causal", { QKV(2, 2, 2, 70, 75, 8), NO_MASK, PADDED(2, 75) }, .i = { CAUSAL, 33 }, .flags = OT_ONLY_F32 },
+    { "window_more_keys", { QKV(1, 2, 2, 5, 90, 8), NO_MASK, NO_LENGTHS }, .i = { CAUSAL, 33 }, .flags = OT_ONLY_F32 },
+    { "window_fewer_keys", { QKV(1, 2, 2, 90, 5, 8), NO_MASK, NO_LENGTHS }, .i = { 0, 7 }, .flags = OT_ONLY_F32 },
+    { "window_dropout", { QKV(1, 2, 2, 45, 70, 8), NO_MASK, NO_LENGTHS }, .i = { CAUSAL, 7 }, .f = { 0, 0.3 },
+      .flags = OT_ONLY_F32 },
+    { "alibi", { QKV(1, 4, 2, 9, 13, 8), NO_MASK, NO_LENGTHS }, .i = { 0, 0, 1 } },
+    { "alibi_causal", { QKV(1, 3, 3, 33, 40, 8), NO_MASK, NO_LENGTHS }, .i = { CAUSAL, 0, 1 }, .flags = OT_ONLY_F32 },
     { "padding", { QKV(4, 2, 2, 9, 40, 8), NO_MASK, PADDED(4, 40) }, .flags = OT_ONLY_F32 },
     { "padding_of_all", { QKV(4, 2, 2, 9, 40, 8), NO_MASK, PADDED(4, 40) }, .i = { [7] = 1 }, .flags = OT_ONLY_F32 },
     { "dropout", { QKV(2, 2, 2, 9, 13, 8), NO_MASK, NO_LENGTHS }, .f = { 0, 0.3 }, .flags = OT_ONLY_F32 },

@@ -65,6 +65,8 @@ GPU_TEST(attention, agrees_with_the_unfused_form)
         .mask = normal(ctx, 1, H, T, S),
         .key_lengths = lattn_from_i32(ctx, 1, (int64_t[]){ B }, (int32_t[]){ 17, 0 }),
         .causal = true,
+        .alibi = true,
+        .window = 9,
     };
     static struct outcome fused, unfused;
     apply(ctx, qkv, &args, true, &fused);

@@ -349,13 +349,20 @@ BUILD(build_attention_grouped, ATTENTION(.scale = 0))
 BUILD(build_attention_causal, ATTENTION(.causal = true))
 BUILD(build_attention_mask, ATTENTION(.mask = load(g, "mask")))
 BUILD(build_attention_lengths, ATTENTION(.key_lengths = load(g, "lengths")))
+BUILD(build_attention_bias, ATTENTION(.mask = in[3]))
+BUILD(build_attention_alibi, ATTENTION(.alibi = true))
+BUILD(build_attention_window, ATTENTION(.window = 3))
 FAMILY(attention, ROW(attention), ROW(attention_grouped), ROW(attention_causal),
-    ROW(attention_mask), ROW(attention_lengths))
+    ROW(attention_mask), ROW(attention_lengths), ROW(attention_bias), ROW(attention_alibi),
+    ROW(attention_window))
 
 BUILD(unfused, UNFUSED(.scale = 0))
 BUILD(unfused_causal, UNFUSED(.causal = true))
 BUILD(unfused_mask, UNFUSED(.mask = load(g, "mask")))
 BUILD(unfused_lengths, UNFUSED(.key_lengths = load(g, "lengths")))
+BUILD(unfused_bias, UNFUSED(.mask = in[3]))
+BUILD(unfused_alibi, UNFUSED(.alibi = true))
+BUILD(unfused_window, UNFUSED(.window = 3))
 // clang-format on
 
 GPU_TEST(golden, attention_unfused)
@@ -366,6 +373,9 @@ GPU_TEST(golden, attention_unfused)
         { "attention_causal", unfused_causal },
         { "attention_mask", unfused_mask },
         { "attention_lengths", unfused_lengths },
+        { "attention_bias", unfused_bias },
+        { "attention_alibi", unfused_alibi },
+        { "attention_window", unfused_window },
     };
     run_family(ctx, "attention", rows, sizeof rows / sizeof rows[0]);
 }
