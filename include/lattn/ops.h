@@ -10,6 +10,7 @@
 #define LATTN_OPS_H
 #include "lattn/autograd.h"
 #include "lattn/ops_image.h"
+#include "lattn/ops_position.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -252,6 +252,50 @@ def attention():
     return f
 
 
+def t5_buckets(t, s, causal, buckets=32, farthest=128):
+    """The code of T5, as transformers has it."""
+    distance = torch.arange(s)[None, :] - (torch.arange(t)[:, None] + s - t)
+    result = torch.zeros_like(distance)
+    if not causal:
+        buckets //= 2
+        result += (distance > 0).long() * buckets
+        distance = distance.abs()
+    else:
+        distance = -torch.minimum(distance, torch.zeros_like(distance))
+    exact = buckets // 2
+    far = exact + (torch.log(distance.float() / exact) / math.log(farthest / exact)
+                   * (buckets - exact)).long()
+    return result + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+
+def position():
+    f = Family(14)
+    x = f.normal(2, 5, 3, 8)
+
+    def table(dim, base=10000.0):
+        angle = torch.arange(9).double()[:, None] / base ** (torch.arange(0, dim, 2).double() / dim)
+        return angle.cos()[:, None], angle.sin()[:, None]
+
+    def halves(x):  # as transformers' Llama
+        c, s = (torch.cat((v, v), -1)[:5] for v in table(8))
+        return x * c + torch.cat((-x[..., 4:], x[..., :4]), -1) * s
+
+    def neighbours(x):  # as RoFormer: complex numbers
+        c, s = table(6)
+        z = torch.view_as_complex(x[..., :6].reshape(2, 5, 3, 3, 2)) * torch.complex(c, s)[[7, 0, 3, 3, 8]]
+        return torch.cat((torch.view_as_real(z).reshape(2, 5, 3, 6), x[..., 6:]), -1)
+    f.case("rotary", halves, x)
+    f.case("rotary_interleaved", neighbours, x)
+
+    def waves(x):
+        y = x[..., None] * math.pi * 2.0 ** torch.arange(4).double()
+        return torch.stack((y.sin(), y.cos()), -1).reshape(6, 24)
+    f.case("fourier_features", waves, f.normal(6, 3))
+    f.tensors["buckets/out"] = array(t5_buckets(150, 170, False))
+    f.tensors["buckets_causal/out"] = array(t5_buckets(170, 170, True))
+    return f
+
+
 def pool():
     f = Family(8)
     x = f.normal(2, 3, 9, 11)
@@ -336,7 +380,7 @@ def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops")
     os.makedirs(folder, exist_ok=True)
     for family in (pointwise, reduce, norm, matmul, conv, index, loss, attention, pool, activation,
-                   channel_norm, class_loss, resize):
+                   channel_norm, class_loss, resize, position):
         save_safetensors(os.path.join(folder, family.__name__ + ".safetensors"), family().tensors)
 
 

@@ -1,5 +1,5 @@
 # awk -f docs.awk HEADER...: every LATTN_API declaration follows a /** block; declarations without a
-# blank line between them share one. In ops.h and ops_image.h a block has the fields Shapes and Errors.
+# blank line between them share one. In ops.h, ops_image.h and the like a block has the fields Shapes and Errors.
 
 FNR == 1 { block = ""; in_block = 0; fresh = 0 }
 
@@ -26,7 +26,7 @@ in_block {
     } else if (block !~ /[a-zA-Z].*[.:]/) {
         print where ": the comment has no sentence"
         bad++
-    } else if (FILENAME ~ /\/ops(_image)?\.h$/) {
+    } else if (FILENAME ~ /\/ops(_[a-z]+)?\.h$/) {
         if (block !~ /\n \* Shapes/) { print where ": no Shapes field"; bad++ }
         if (block !~ /\n \* Errors/) { print where ": no Errors field"; bad++ }
     }

@@ -356,6 +356,27 @@ FAMILY(attention, ROW(attention), ROW(attention_grouped), ROW(attention_causal),
     ROW(attention_mask), ROW(attention_lengths), ROW(attention_bias), ROW(attention_alibi),
     ROW(attention_window))
 
+static lattn_tensor *turned(lattn_ctx *ctx, lattn_tensor *x, int64_t dim, bool interleaved)
+{
+    lattn_rotary_params params = { .n_positions = 9, .dim = dim };
+    lattn_tensor *places = lattn_from_i32(ctx, 1, (int64_t[]){ 5 }, (int32_t[]){ 7, 0, 3, 3, 8 });
+    return lattn_rotary(
+        ctx, x, lattn_rotary_table(ctx, &params), interleaved ? places : NULL, interleaved);
+}
+BUILD(build_rotary, turned(ctx, in[0], 8, false))
+BUILD(build_rotary_interleaved, turned(ctx, in[0], 6, true))
+BUILD(build_fourier_features, lattn_fourier_features(ctx, in[0], 4))
+static lattn_tensor *build_buckets(const struct golden *g)
+{
+    return lattn_relative_buckets(g->ctx, 150, 170, NULL);
+}
+static lattn_tensor *build_buckets_causal(const struct golden *g)
+{
+    return lattn_relative_buckets(g->ctx, 170, 170, &(lattn_bucket_params){ .causal = true });
+}
+FAMILY(position, ROW(rotary), ROW(rotary_interleaved), ROW(fourier_features), ROW(buckets),
+    ROW(buckets_causal))
+
 BUILD(unfused, UNFUSED(.scale = 0))
 BUILD(unfused_causal, UNFUSED(.causal = true))
 BUILD(unfused_mask, UNFUSED(.mask = load(g, "mask")))

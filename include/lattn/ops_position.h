@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// Telling a sequence model where its tokens are. A part of lattn/ops.h, which includes it, with the same
+// rules. Learnt positions are lattn_embedding; distances that cost (alibi), windows and learnt biases are
+// arguments of lattn_attention.
+#ifndef LATTN_OPS_POSITION_H
+#define LATTN_OPS_POSITION_H
+#include "lattn/autograd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * The fixed encoding of the Transformer, computed in double precision.
+ *
+ *     out[p, 2 i]     = sin(p / 10000^(2 i / dim))
+ *     out[p, 2 i + 1] = cos(p / 10000^(2 i / dim))
+ *
+ * Shapes   out [n, dim], f32
+ * Edge     an odd dim ends with a sine
+ * Errors   ERR_ARG for n or dim below 1; ERR_STATE while a step is captured
+ * Source   Vaswani et al. 2017, arXiv:1706.03762, section 3.5
+ */
+LATTN_API lattn_tensor *lattn_sinusoidal_positions(lattn_ctx *ctx, int64_t n, int64_t dim);
+
+/**
+ * Sines and cosines of coordinates at doubling frequencies, for coordinates of any number of dimensions.
+ *
+ *     out[..., 2 k] = sin(2^k pi x)      out[..., 2 k + 1] = cos(2^k pi x)      k = 0 .. n_waves - 1
+ *
+ * Shapes   x [..., d]  ->  [..., d * 2 * n_waves]: all waves of the first coordinate, then of the next
+ * Dtypes   f32, f16, bf16
+ * Args     n_waves  1 to 64
+ * Edge     accurate however large 2^k x is, as far as x itself is; infinite or NaN coordinates give NaN
+ * Grad     x. Keeps x
+ * Errors   ERR_DTYPE, ERR_ARG (n_waves), ERR_SHAPE for a scalar
+ * Source   Mildenhall et al. 2020, "NeRF", arXiv:2003.08934, equation 4; Tancik et al. 2020, "Fourier
+ *          features", arXiv:2006.10739
+ */
+LATTN_API lattn_tensor *lattn_fourier_features(lattn_ctx *ctx, lattn_tensor *x, int n_waves);
+
+// How the angles of a rotary table are stretched for texts longer than those of the training.
+typedef enum lattn_rotary_scaling {
+    LATTN_ROTARY_NONE,
+    LATTN_ROTARY_LINEAR,  // every angle / factor: positional interpolation
+    LATTN_ROTARY_NTK,  // base * factor^(dim / (dim - 2)): slow waves are stretched, fast ones stay
+} lattn_rotary_scaling;
+
+typedef struct lattn_rotary_params {
+    int64_t n_positions;
+    int64_t dim;  // elements of a head that turn; even
+    double base;  // 0 = 10000
+    lattn_rotary_scaling scaling;
+    double factor;  // of scaling, >= 1; 0 = 1
+} lattn_rotary_params;
+
+/**
+ * Cosines and sines for lattn_rotary, computed in double precision.
+ *
+ *     angle[p, i] = p / base^(2 i / dim)        out[p] = (cos angle[p, :], sin angle[p, :])
+ *
+ * Shapes   out [n_positions, dim], f32
+ * Errors   ERR_ARG (sizes below 1, an odd dim, a base or factor out of range); ERR_STATE while a step is
+ *          captured
+ * Source   Su et al. 2021, "RoFormer", arXiv:2104.09864, equation 15; Chen et al. 2023, "Extending
+ *          context window of large language models via positional interpolation", arXiv:2306.15595
+ */
+LATTN_API lattn_tensor *lattn_rotary_table(lattn_ctx *ctx, const lattn_rotary_params *params);
+
+/**
+ * Rotary position embedding: turns pairs of elements of queries or keys by an angle that grows with the
+ * position, so that their products depend on distances only.
+ *
+ *     y_a = x_a cos - x_b sin        y_b = x_a sin + x_b cos
+ *
+ * Shapes   x [B, T, H, D], as a projection lies in memory; table [P, R] with R <= D; positions [T] or
+ *          [B, T]  ->  [B, T, H, D]
+ * Dtypes   x f32, f16, bf16; table f32; positions i32
+ * Args     positions    NULL = 0 .. T - 1 in every sequence
+ *          interleaved  pairs are (2 i, 2 i + 1), as in RoFormer and GPT-J; otherwise (i, i + R / 2), as
+ *                       in GPT-NeoX and Llama. Elements from R on stay
+ * Edge     a position outside [0, P) makes what turns of its token NaN
+ * Grad     x: turned back. Keeps table and positions
+ * Errors   ERR_SHAPE, ERR_DTYPE
+ * Source   Su et al. 2021, arXiv:2104.09864, equation 34
+ */
+LATTN_API lattn_tensor *lattn_rotary(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *table,
+    lattn_tensor *positions, bool interleaved);
+
+typedef struct lattn_bucket_params {
+    int n_buckets;         // 0 = 32
+    int64_t max_distance;  // 0 = 128; what is farther shares the last bucket
+    bool causal;           // all buckets for what lies before; otherwise half of them on each side
+} lattn_bucket_params;
+
+/**
+ * Buckets of distances: near ones have their own, far ones share them by their logarithm. An embedding
+ * of them, [buckets, heads], is T5's bias of attention.
+ *
+ * Shapes   out [T, S], i32, of query t and key s; the last query stands at the last key
+ * Errors   ERR_ARG (sizes below 1, fewer than 2 buckets, or 4 where they are halved; max_distance not
+ *          above what has buckets of its own); ERR_STATE while a step is captured
+ * Source   Raffel et al. 2019, "T5", arXiv:1910.10683, section 2.1 and its code
+ */
+LATTN_API lattn_tensor *lattn_relative_buckets(
+    lattn_ctx *ctx, int64_t n_queries, int64_t n_keys, const lattn_bucket_params *params);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
