@@ -114,7 +114,8 @@ job_modern() {
     [ -x "$stack_run" ] || skip_job "no unpacked stack (third_party/modern_stack.sh)"
     use_driver "$build/modern/lvp_icd.json"
     export LATTN_TEST_WRAPPER="$stack_run"
-    run_suite "$release" 'gpu|golden|e2e' || return 1
+    # Here, where kernels compile in a tenth of the time.
+    LATTN_TEST_ALL_TYPES=1 run_suite "$release" 'gpu|golden|e2e' || return 1
     use_validation
     check_canaries && run_suite "$release" gpu
 }
@@ -216,6 +217,7 @@ job_install() {
 }
 
 job_device() {
+    export LATTN_TEST_ALL_TYPES=1
     run_suite "$release" 'gpu|golden'
 }
 

@@ -68,6 +68,7 @@ static int run_op(const struct ot_op *op, void *user)
         .strategy = bench_strategy(&r->o),
         .case_name = r->o.case_name,
         .full = r->o.full,
+        .all_types = r->o.full,
         .done = done,
         .user = r,
     };

@@ -171,8 +171,8 @@ int ot_run_op(lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op, const s
     for (int k = 0; k < op->n_cases; k++) {
         const struct ot_case *c = &op->cases[k];
         for (size_t d = 0; d < LAT_COUNT(dtypes) && wanted(op, c, o, mode); d++) {
-            bool only_f32 =
-                op->only_f32 || (c->flags & OT_ONLY_F32) || ((c->flags & OT_GEOMETRY) && !o->full);
+            bool only_f32 = op->only_f32 || (c->flags & OT_ONLY_F32) ||
+                            ((c->flags & OT_GEOMETRY) && !o->all_types);
             if ((o->dtype >= 0 && (int) dtypes[d] != o->dtype) ||
                 !device_stores(ctx, op, c, dtypes[d]) || (only_f32 && dtypes[d] != LATTN_DTYPE_F32))
                 continue;

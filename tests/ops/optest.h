@@ -63,7 +63,8 @@ enum ot_case_flags {
     OT_NO_GRAD = 4,  // forward only (NaN inputs, kinks, big shapes)
     OT_ONLY_F32 = 8,
     OT_EXACT = 16,  // integers: must be bitwise equal to the reference rounded to the dtype
-    // About sizes and strides alone: f16 and bf16, which differ in load and store, with --full only.
+    // About sizes, strides and options alone, which f16 and bf16 share with f32 but for load and store: those
+    // two with all_types only.
     OT_GEOMETRY = 32,
 };
 
@@ -157,6 +158,7 @@ struct ot_options {
     int strategy;           // lat_strategy_kind; -1 = every one
     const char *case_name;  // NULL = every one
     bool full;              // OT_FULL cases too
+    bool all_types;         // OT_GEOMETRY cases in f16 and bf16 too
     void (*done)(void *user, const struct ot_result *result);
     void *user;
 };

@@ -18,7 +18,13 @@ static void done(void *user, const struct ot_result *result)
 static void run(lattn_ctx *ctx, enum ot_mode mode, const struct ot_op *op)
 {
     int skipped = 0;
-    struct ot_options options = { .dtype = -1, .strategy = -1, .done = done, .user = &skipped };
+    struct ot_options options = {
+        .dtype = -1,
+        .strategy = -1,
+        .all_types = getenv("LATTN_TEST_ALL_TYPES") != NULL,
+        .done = done,
+        .user = &skipped,
+    };
     ot_run_op(ctx, mode, op, &options);
     // Only a device with clamped limits, or one that does not store small types, may refuse a case.
     const lattn_device_info *device = lattn_ctx_device(ctx);
