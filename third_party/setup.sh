@@ -5,7 +5,7 @@
 #
 # Installs what is missing of the packages that packages.txt lists for these groups. As root or with
 # sudo it installs; otherwise it prints the exact command and fails. When nothing is missing it does
-# nothing and says nothing.
+# nothing and says nothing. Exit code 3: a package that this system's repositories do not have.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || { echo "usage: $0 build|run|demo|test|format ..." >&2; exit 2; }
@@ -71,6 +71,11 @@ install() {
 if ! install; then
     $as_root apt-get update >>"$log" 2>&1 || true
     if ! install; then
+        for name in $missing; do
+            apt-cache show "$name" >/dev/null 2>&1 && continue
+            echo "setup: this system's repositories have no $name" >&2
+            exit 3
+        done
         tail -n 20 "$log" >&2
         echo "setup: failed: $command" >&2
         exit 1
