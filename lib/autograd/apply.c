@@ -26,8 +26,12 @@ static lattn_status run(struct lat_call *c, const struct lat_op *op, lattn_tenso
     LAT_TRY(op->infer(c));
     if (c->ctx->error)
         return c->ctx->error;
-    if (op->forward && lat_numel(c->out[0]) > 0)
-        LAT_TRY(op->forward(c));
+    if (op->forward && lat_numel(c->out[0]) > 0) {
+        lat_sched_op(c->ctx->sched, op->name, false);
+        lattn_status st = op->forward(c);
+        lat_sched_op(c->ctx->sched, NULL, false);
+        LAT_TRY(st);
+    }
     return c->grad_wanted ? lat_tape_record(c, op, in) : LATTN_OK;
 }
 

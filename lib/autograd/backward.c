@@ -320,7 +320,10 @@ static lattn_status compute(
     for (int i = 0; i < node->n_inputs; i++)
         if (left >> i & 1)
             LAT_TRY(choose_memory(k, node->op, c, i, &node->in[i]));
-    LAT_TRY(node->op->backward(c));
+    lat_sched_op(k->ctx->sched, node->op->name, true);
+    lattn_status st = node->op->backward(c);
+    lat_sched_op(k->ctx->sched, NULL, false);
+    LAT_TRY(st);
     if (k->ctx->error)
         return k->ctx->error;
     for (int i = 0; i < node->n_inputs; i++)

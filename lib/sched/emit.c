@@ -200,7 +200,14 @@ static lattn_status emit_command(struct lat_sched *s, const struct lat_list *lis
         emit_transfer(s, list, c, seg->cmd);
     if (labelled)
         s->dev->vk.CmdEndDebugUtilsLabelEXT(seg->cmd);
-    struct lat_trace_event event = { lat_command_name(c), c->path, c->bytes, c->flops };
+    struct lat_trace_event event = {
+        .kernel = lat_command_name(c),
+        .op = c->op,
+        .path = c->path,
+        .backward = c->backward,
+        .bytes = c->bytes,
+        .flops = c->flops,
+    };
     return lat_segment_event(s, seg, &event);
 }
 

@@ -29,7 +29,9 @@ struct lat_command {
     uint32_t word;              // of a fill
     uint32_t groups[3];
     struct lat_pipeline *pipeline;
-    const char *label, *path;  // op name; module path or NULL
+    const char *label;      // kernel
+    const char *op, *path;  // op and module it is part of, or NULL
+    bool backward;
     double bytes, flops;
 };
 

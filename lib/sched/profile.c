@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // LATTN_TRACE=file.json: one event per command in Chrome's trace format (chrome://tracing,
-// Perfetto), with op name, module path, device time, bytes and flops.
+// Perfetto), with op, pass, kernel, module path, device time, bytes and flops.
 //
 // A timestamp is written behind every command, at the bottom of the pipe, and an event lasts
 // from the timestamp before it to its own. So events never overlap and add up to the time of
@@ -68,21 +68,28 @@ static uint64_t since_start(struct lat_trace *t, uint64_t ns)
     return t->total;
 }
 
+static void add_member(struct lat_str *text, const char *name, const char *value)
+{
+    lat_str_addf(text, "\"%s\":", name);
+    lat_json_add_escaped(text, value, strlen(value));
+    lat_str_add(text, ",");
+}
+
 static void add_event(
     struct lat_str *text, const struct lat_trace_event *e, uint64_t begin_ns, uint64_t end_ns)
 {
-    lat_str_add(text, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":");
-    lat_json_add_escaped(text, e->name, strlen(e->name));
+    lat_str_add(text, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":1,");
+    add_member(text, "name", e->op ? e->op : e->kernel);
+    if (e->op)
+        add_member(text, "cat", e->backward ? "backward" : "forward");
     // Whole nanoseconds, so that no locale can put a comma where JSON wants a point.
     uint64_t span = end_ns - begin_ns;
-    lat_str_addf(text, ",\"ts\":%llu.%03u,\"dur\":%llu.%03u,\"args\":{",
+    lat_str_addf(text, "\"ts\":%llu.%03u,\"dur\":%llu.%03u,\"args\":{",
         (unsigned long long) (begin_ns / 1000), (unsigned) (begin_ns % 1000),
         (unsigned long long) (span / 1000), (unsigned) (span % 1000));
-    if (e->path) {
-        lat_str_add(text, "\"path\":");
-        lat_json_add_escaped(text, e->path, strlen(e->path));
-        lat_str_add(text, ",");
-    }
+    add_member(text, "kernel", e->kernel);
+    if (e->path)
+        add_member(text, "path", e->path);
     lat_str_addf(text, "\"bytes\":%llu,\"flops\":%llu}}", (unsigned long long) e->bytes,
         (unsigned long long) e->flops);
 }

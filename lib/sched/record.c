@@ -62,6 +62,8 @@ static struct lat_command command_at_end(
         .first_use = (uint32_t) s->list.uses.n,
         .first_patch = (uint32_t) s->list.patches.n,
         .label = label,
+        .op = s->op,
+        .backward = s->op_backward,
         .path = s->path,
     };
 }
@@ -180,6 +182,12 @@ const char *lat_command_name(const struct lat_command *c)
     if (c->label)
         return c->label;
     return c->pipeline && c->pipeline->key.name ? c->pipeline->key.name : "dispatch";
+}
+
+void lat_sched_op(struct lat_sched *s, const char *name, bool backward)
+{
+    s->op = name;
+    s->op_backward = backward;
 }
 
 // Module paths come from a small set of strings, so each is copied once and then shared by all

@@ -68,7 +68,7 @@ struct lat_dispatch {
     uint32_t groups[3];
 
     // For traces, statistics and the estimate of its time.
-    const char *label;  // static or interned text: the op's name
+    const char *label;  // static text: the kernel's name
     double bytes, flops;
 };
 
@@ -90,8 +90,9 @@ lattn_status lat_sched_flush(struct lat_sched *s);      // submit what is record
 lattn_status lat_sched_wait(struct lat_sched *s);       // flush and wait for everything
 uint64_t lat_sched_pending(const struct lat_sched *s);  // commands recorded, not yet flushed
 
-// Text shown in traces for what is recorded next: the module path. NULL = none. Copied.
+// Texts shown in traces for what is recorded next; NULL = none. The module path, copied; the op, static.
 void lat_sched_label(struct lat_sched *s, const char *text);
+void lat_sched_op(struct lat_sched *s, const char *name, bool backward);
 
 // ---- capture and replay ---------------------------------------------------------------------
 

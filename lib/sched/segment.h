@@ -10,7 +10,8 @@
 
 // What the trace says about the time between two timestamps.
 struct lat_trace_event {
-    const char *name, *path;
+    const char *kernel, *op, *path;
+    bool backward;
     double bytes, flops;
 };
 

@@ -112,6 +112,8 @@ struct lat_sched {
         size_t n, capacity;
     } paths;
     const char *path;
+    const char *op;  // what is recorded now is part of; NULL = none
+    bool op_backward;
 
     // For tests, which break the scheduler on purpose.
     struct {

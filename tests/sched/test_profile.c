@@ -10,7 +10,9 @@ static void record(struct fixture *f, struct lat_block *a, struct lat_block *b)
     lat_sched_label(f->s, "encoder.layer.0");
     EXPECT_OK(lat_sched_fill(f->s, whole(a), 1));
     struct mix m = { .z = whole(b), .x = whole(a), .y = whole(a), .label = "a \"quoted\" name" };
+    lat_sched_op(f->s, "gelu", true);
     EXPECT_OK(mix(f, &m));
+    lat_sched_op(f->s, NULL, false);
     lat_sched_label(f->s, NULL);
     EXPECT_OK(lat_sched_copy(f->s, whole(a), whole(b)));
 }
@@ -48,8 +50,11 @@ static void check_trace(struct fixture *f, const char *path, size_t n_events)
         const char *path_text = json_string_value(json_object_get(args, "path"));
         if (n % 3 == 0)
             EXPECT_STR(name, "fill");
-        if (n % 3 == 1)
-            EXPECT_STR(name, "a \"quoted\" name");
+        if (n % 3 == 1) {
+            EXPECT_STR(name, "gelu");
+            EXPECT_STR(json_string_value(json_object_get(e, "cat")), "backward");
+            EXPECT_STR(json_string_value(json_object_get(args, "kernel")), "a \"quoted\" name");
+        }
         if (n % 3 == 2)
             EXPECT(path_text == NULL);
         else
