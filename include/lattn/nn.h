@@ -245,6 +245,22 @@ LATTN_API lattn_tensor *lattn_layer_norm_forward(lattn_ctx *ctx, lattn_module *m
 LATTN_API lattn_tensor *lattn_layer_norm_residual_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual, float p);
 
+typedef struct lattn_rms_norm_params {
+    int64_t size;
+    float eps;  // 0 = 1e-6
+    lattn_dtype dtype;
+} lattn_rms_norm_params;
+
+/**
+ * Divides the last dimension by its root mean square. Parameter weight (ones), [size].
+ *
+ * Errors   ERR_ARG for a size below 1 or a negative eps
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_rms_norm_create(
+    lattn_ctx *ctx, const lattn_rms_norm_params *params, lattn_module **out);
+/** x [..., size] -> same shape. */
+LATTN_API lattn_tensor *lattn_rms_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
 // ---- batch norm ---------------------------------------------------------------------------
 
 typedef struct lattn_batch_norm_params {
@@ -350,10 +366,50 @@ typedef struct lattn_attention_params {
     bool has_init;
 } lattn_attention_params;
 
+// ---- keys and values of what was seen ------------------------------------------------------
+
+// Keys and values of earlier tokens, so that a decoder that writes token by token computes each once.
+typedef struct lattn_kv_cache lattn_kv_cache;
+
+typedef struct lattn_kv_cache_params {
+    int n_layers;
+    int64_t batch;
+    int n_kv_heads;
+    int64_t head_dim;
+    int64_t capacity;  // tokens it can hold
+    lattn_dtype dtype;
+} lattn_kv_cache_params;
+
+/**
+ * An empty cache.
+ *
+ * Owner    the caller; lattn_kv_cache_destroy, before the context
+ * Errors   ERR_ARG (a size below 1), ERR_GPU_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_kv_cache_create(
+    lattn_ctx *ctx, const lattn_kv_cache_params *params, lattn_kv_cache **out);
+/** Frees it and sets the pointer to NULL; NULL is fine. */
+LATTN_API void lattn_kv_cache_destroy(lattn_kv_cache **cache);
+/** Tokens it holds. */
+LATTN_API int64_t lattn_kv_cache_length(const lattn_kv_cache *cache);
+/**
+ * Forgets all but the first length tokens; 0 empties it, and forgets the memory of cross-attention too.
+ *
+ * Errors   ERR_ARG for a length that is negative or more than it holds
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_kv_cache_truncate(
+    lattn_kv_cache *cache, int64_t length);
+
 typedef struct lattn_attention_inputs {
     lattn_tensor *key_lengths;  // i32 [B] or NULL
-    lattn_tensor *mask;         // added to the scores, [B|1, H|1, T|1, S], or NULL
+    lattn_tensor *mask;         // added to the scores, [B|1, H|1, T|1, S], or NULL; may be learnt
     bool causal;
+    bool alibi;            // as in lattn_attention_args
+    int64_t window;        // as in lattn_attention_args; 0 = all keys
+    lattn_tensor *rotary;  // lattn_rotary_table: turns queries and keys of self-attention
+    bool rotary_interleaved;
+    lattn_kv_cache
+        *cache;  // with no gradients: the T tokens of x follow those it holds, which are seen too
     lattn_tensor **weights;  // not NULL: receives [B, H, T, S], by the unfused path
 } lattn_attention_inputs;
 
@@ -365,20 +421,43 @@ typedef struct lattn_attention_inputs {
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_multihead_attention_create(
     lattn_ctx *ctx, const lattn_attention_params *params, lattn_module **out);
-/** query [B, T, C], key_value [B, S, C] (NULL = query) -> [B, T, C]. inputs may be NULL. */
+/**
+ * query [B, T, C], key_value [B, S, C] (NULL = query) -> [B, T, C]. inputs may be NULL.
+ *
+ * With a cache, keys and values of key_value are computed in the first call and kept; those of query are
+ * added to the cache, in which stacks count up the layers and, at their end, the tokens.
+ *
+ * Errors   ERR_SHAPE, ERR_STATE for a cache where gradients are recorded, ERR_ARG for a full cache or one
+ *          made for other sizes
+ */
 LATTN_API lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs);
 
+// f(x) between the two linear layers of a block.
+typedef enum lattn_feed_forward {
+    LATTN_FEED_FORWARD_GELU,       // erf form
+    LATTN_FEED_FORWARD_GELU_TANH,  // tanh form, as GPT-2
+    LATTN_FEED_FORWARD_RELU,
+    LATTN_FEED_FORWARD_SILU,
+    LATTN_FEED_FORWARD_SWIGLU,  // silu(gate(x)) * linear1(x), with one more linear layer
+    LATTN_FEED_FORWARD_GEGLU,   // gelu(gate(x)) * linear1(x)
+} lattn_feed_forward;
+
+// Of the layers and stacks of encoders and decoders.
 typedef struct lattn_encoder_params {
     int n_layers;  // of a stack; ignored for one layer
     int64_t embed_dim;
     int n_heads;
+    int n_kv_heads;  // 0 = n_heads
     int64_t feedforward_dim;
     float dropout;            // after each sublayer
     float attention_dropout;  // of the probabilities
-    float layer_norm_eps;     // 0 = 1e-5
+    float layer_norm_eps;     // 0 = 1e-5 (RMS norm: 1e-6)
     bool norm_first;          // pre-norm instead of post-norm
-    bool gelu_tanh;           // tanh form of GELU
+    bool final_norm;  // the stack ends with a norm: "norm" or, with BERT's names, "LayerNorm"
+    bool rms_norm;    // instead of layer norm
+    bool no_bias;     // in linear layers
+    lattn_feed_forward feed_forward;
     lattn_names names;
     lattn_dtype dtype;
     lattn_init init;  // of all weights, when has_init
@@ -396,6 +475,33 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_layer_create(
 /** x [B, T, C] -> [B, T, C]. */
 LATTN_API lattn_tensor *lattn_encoder_layer_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs);
+
+/**
+ * One decoder layer: self-attention, attention to a memory, feed-forward, each with dropout, residual and
+ * norm as in an encoder layer. A layer that has no memory is an encoder layer with causal inputs.
+ *
+ * Children as in an encoder layer; the attention to memory is multihead_attn with norm2 (the last norm is
+ * then norm3), with BERT's names crossattention.
+ * Errors   as lattn_encoder_layer_create
+ * Source   Vaswani et al. 2017, arXiv:1706.03762, section 3.1
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_decoder_layer_create(
+    lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
+/** x [B, T, C], memory [B, S, C] -> [B, T, C]. self is made causal; self and cross may be NULL. */
+LATTN_API lattn_tensor *lattn_decoder_layer_forward(lattn_ctx *ctx, lattn_module *m,
+    lattn_tensor *x, lattn_tensor *memory, const lattn_attention_inputs *self,
+    const lattn_attention_inputs *cross);
+
+/**
+ * A stack of decoder layers, named as an encoder's.
+ *
+ * Errors   as lattn_encoder_create
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_decoder_create(
+    lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
+/** x [B, T, C], memory [B, S, C] -> [B, T, C]; as lattn_decoder_layer_forward. */
+LATTN_API lattn_tensor *lattn_decoder_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
+    lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross);
 
 /** A stack of n_layers, named layer.0, layer.1, ... (layers.0 with LATTN_NAMES_TORCH). */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_create(

@@ -91,7 +91,7 @@ static lattn_status add_encoder(lattn_bert *b, lattn_ctx *ctx)
         .dropout = (float) c->hidden_dropout_prob,
         .attention_dropout = (float) c->attention_probs_dropout_prob,
         .layer_norm_eps = (float) c->layer_norm_eps,
-        .gelu_tanh = c->gelu_tanh,
+        .feed_forward = c->gelu_tanh ? LATTN_FEED_FORWARD_GELU_TANH : LATTN_FEED_FORWARD_GELU,
         .names = LATTN_NAMES_BERT,
         .init = linear_init(b),
         .has_init = true,

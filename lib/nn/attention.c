@@ -3,10 +3,12 @@
 // Multi-head attention: three projections, the fused attention op, the output projection.
 //
 //   q, k, v  [B, T, C] -> views [B, H, T, D], read in place by the op (strided)
+//   k, v     with a cache: behind those of earlier tokens
 //   out      [B, H, T, D] -> [B, T, C]
 //
 // Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
 
+#include "nn/kv_cache.h"
 #include "nn/module.h"
 #include "tensor/tensor.h"
 
@@ -78,13 +80,13 @@ lattn_status lattn_multihead_attention_create(
     return st;
 }
 
-// [B, T, H * D] -> [B, H, T, D], a view.
+// [B, T, H * D] -> [B, T, H, D], a view.
 static lattn_tensor *split_heads(lattn_ctx *ctx, lattn_tensor *x, int n_heads)
 {
     if (!x)
         return NULL;
     int64_t dims[] = { lat_dim(x, 0), lat_dim(x, 1), n_heads, lat_dim(x, 2) / n_heads };
-    return lattn_transpose(ctx, lattn_reshape(ctx, x, 4, dims), 1, 2);
+    return lattn_reshape(ctx, x, 4, dims);
 }
 
 // [B, H, T, D] -> [B, T, H * D].
@@ -106,6 +108,45 @@ static bool check_input(lattn_ctx *ctx, const lattn_tensor *x, const struct atte
     return false;
 }
 
+// One of the three projections of x as heads, turned to its places where these are rotary: [B, H, T, D].
+static lattn_tensor *project(lattn_ctx *ctx, const struct attention *a, int which, lattn_tensor *x,
+    lattn_tensor *rotary, bool interleaved)
+{
+    int n_heads = which == QUERY ? a->n_heads : a->n_kv_heads;
+    lattn_tensor *y = lattn_linear_forward(ctx, a->projection[which], x, LATTN_EPILOGUE_NONE);
+    y = split_heads(ctx, y, n_heads);
+    if (rotary)
+        y = lattn_rotary(ctx, y, rotary, NULL, interleaved);
+    return lattn_transpose(ctx, y, 1, 2);
+}
+
+// The table from the place of the first token on.
+static lattn_tensor *rotary_from(lattn_ctx *ctx, const lattn_attention_inputs *inputs)
+{
+    int64_t held = inputs->cache ? lattn_kv_cache_length(inputs->cache) : 0;
+    if (!inputs->rotary || held == 0)
+        return inputs->rotary;
+    if (held >= lat_dim(inputs->rotary, 0))
+        return lat_fail(ctx, LATTN_ERR_ARG, "attention: token %lld is past the rotary table %s",
+            (long long) held, LAT_SHAPE(inputs->rotary));
+    return lattn_slice(ctx, inputs->rotary, 0, held, INT64_MAX, 1);
+}
+
+// Keys and values, with those that the cache holds. False: error kept in ctx.
+static bool keys_and_values(lattn_ctx *ctx, const struct attention *a, lattn_tensor *from,
+    bool is_memory, const lattn_attention_inputs *inputs, lattn_tensor *rotary, lattn_tensor **k,
+    lattn_tensor **v)
+{
+    if (is_memory && lat_kv_cache_memory(inputs->cache, k, v))
+        return true;
+    *k = project(ctx, a, KEY, from, rotary, inputs->rotary_interleaved);
+    *v = project(ctx, a, VALUE, from, NULL, false);
+    if (!inputs->cache)
+        return *k && *v;
+    return is_memory ? lat_kv_cache_keep_memory(ctx, inputs->cache, *k, *v)
+                     : lat_kv_cache_append(ctx, inputs->cache, k, v);
+}
+
 lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs)
 {
@@ -113,26 +154,27 @@ lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     const struct attention *a = lat_module_data(ctx, m, kind);
     if (!a || !query)
         return NULL;
-    if (!key_value)
+    bool is_memory = key_value && key_value != query;
+    if (!is_memory)
         key_value = query;
     if (!inputs)
         inputs = &none;
     if (!check_input(ctx, query, a) || !check_input(ctx, key_value, a))
         return NULL;
 
-    lattn_tensor *q = lattn_linear_forward(ctx, a->projection[QUERY], query, LATTN_EPILOGUE_NONE);
-    lattn_tensor *k = lattn_linear_forward(ctx, a->projection[KEY], key_value, LATTN_EPILOGUE_NONE);
-    lattn_tensor *v =
-        lattn_linear_forward(ctx, a->projection[VALUE], key_value, LATTN_EPILOGUE_NONE);
-    q = split_heads(ctx, q, a->n_heads);
-    k = split_heads(ctx, k, a->n_kv_heads);
-    v = split_heads(ctx, v, a->n_kv_heads);
-
+    lattn_tensor *rotary = rotary_from(ctx, inputs), *k = NULL, *v = NULL;
+    if (inputs->rotary && !rotary)
+        return NULL;
+    lattn_tensor *q = project(ctx, a, QUERY, query, rotary, inputs->rotary_interleaved);
+    if (!keys_and_values(ctx, a, key_value, is_memory, inputs, rotary, &k, &v))
+        return NULL;
     lattn_attention_args args = {
         .mask = inputs->mask,
         .key_lengths = inputs->key_lengths,
         .dropout = a->dropout,
         .causal = inputs->causal,
+        .alibi = inputs->alibi,
+        .window = inputs->window,
     };
     lattn_tensor *y = inputs->weights
                           ? lattn_attention_unfused(ctx, q, k, v, &args, inputs->weights)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Layer norm, alone and fused with the dropout and the residual in front of it.
+// Layer norm, alone and fused with the dropout and the residual in front of it; RMS norm.
 
 #include "nn/module.h"
+#include "nn/transformer.h"
 
 static const char kind[] = "layer_norm";
 
@@ -57,4 +58,43 @@ lattn_tensor *lattn_layer_norm_residual_forward(
 {
     const struct norm *n = lat_module_data(ctx, m, kind);
     return n ? lattn_dropout_add_layer_norm(ctx, x, residual, n->weight, n->bias, p, n->eps) : NULL;
+}
+
+bool lat_is_layer_norm(const lattn_module *m)
+{
+    return m->kind == kind;
+}
+
+// ---- RMS norm -------------------------------------------------------------------------------------
+
+static const char rms_kind[] = "rms_norm";
+
+lattn_status lattn_rms_norm_create(
+    lattn_ctx *ctx, const lattn_rms_norm_params *params, lattn_module **out)
+{
+    *out = NULL;
+    if (params->size < 1 || !(params->eps >= 0))
+        return lat_err(LATTN_ERR_ARG, "rms_norm: size %lld must be >= 1 and eps %g >= 0",
+            (long long) params->size, (double) params->eps);
+    LAT_TRY(lat_module_new(ctx, rms_kind, sizeof(struct norm), out));
+    struct norm *n = (*out)->data;
+    (*out)->forward = lattn_rms_norm_forward;
+    n->eps = params->eps > 0 ? params->eps : 1e-6f;
+    lattn_parameter_params param = {
+        .dtype = params->dtype,
+        .rank = 1,
+        .dims = &params->size,
+        .init = { LATTN_INIT_ONES, 0 },
+        .no_decay = true,
+    };
+    lattn_status st = lattn_module_add_parameter(*out, "weight", &param, &n->weight);
+    if (st)
+        lattn_module_destroy(out);
+    return st;
+}
+
+lattn_tensor *lattn_rms_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
+{
+    const struct norm *n = lat_module_data(ctx, m, rms_kind);
+    return n ? lattn_rms_norm(ctx, x, n->weight, n->eps) : NULL;
 }

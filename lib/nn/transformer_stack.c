@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//
+// Stacks of transformer layers: encoder.layer.0, .1, ..., and a norm at the end where they ask for one.
+
+#include <stdio.h>
+#include <string.h>
+#include "nn/kv_cache.h"
+#include "nn/module.h"
+#include "nn/transformer.h"
+#include "tensor/tensor.h"
+
+static const char encoder_kind[] = "encoder", decoder_kind[] = "decoder";
+
+struct stack {
+    int n_layers;
+    lattn_module *norm;  // NULL = none
+};
+
+static lattn_status build(lattn_module *m, const lattn_encoder_params *p)
+{
+    struct stack *s = m->data;
+    bool bert = p->names == LATTN_NAMES_BERT, cross = m->kind == decoder_kind;
+    s->n_layers = p->n_layers;
+    for (int i = 0; i < p->n_layers; i++) {
+        char name[32];
+        snprintf(name, sizeof name, bert ? "layer.%d" : "layers.%d", i);
+        lattn_module *layer = NULL;
+        LAT_ADOPT(m, name,
+            cross ? lattn_decoder_layer_create(m->ctx, p, &layer)
+                  : lattn_encoder_layer_create(m->ctx, p, &layer),
+            layer);
+    }
+    if (p->final_norm)
+        LAT_ADOPT(
+            m, bert ? "LayerNorm" : "norm", lat_transformer_norm(m->ctx, p, &s->norm), s->norm);
+    return LATTN_OK;
+}
+
+static lattn_status create(
+    lattn_ctx *ctx, const char *kind, const lattn_encoder_params *params, lattn_module **out)
+{
+    *out = NULL;
+    if (params->n_layers < 0)
+        return lat_err(LATTN_ERR_ARG, "%s: n_layers %d must be >= 0", kind, params->n_layers);
+    LAT_TRY(lat_module_new(ctx, kind, sizeof(struct stack), out));
+    lattn_status st = build(*out, params);
+    if (st)
+        lattn_module_destroy(out);
+    return st;
+}
+
+lattn_status lattn_encoder_create(
+    lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out)
+{
+    return create(ctx, encoder_kind, params, out);
+}
+
+lattn_status lattn_decoder_create(
+    lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out)
+{
+    return create(ctx, decoder_kind, params, out);
+}
+
+// memory is NULL in encoders. A cache may be in self, and the same one in cross.
+static lattn_tensor *run(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *memory,
+    const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
+{
+    const struct stack *s = m->data;
+    lattn_kv_cache *cache = self ? self->cache : NULL;
+    int64_t n_tokens = x ? lat_dim(x, 1) : 0;
+    size_t outer = lat_path_push(ctx, m->kind);
+    for (int i = 0; i < s->n_layers && x; i++) {
+        lattn_module *layer = m->children.items[i];
+        size_t inner = lat_path_push(ctx, layer->name);
+        lat_kv_cache_layer(cache, i);
+        x = memory ? lattn_decoder_layer_forward(ctx, layer, x, memory, self, cross)
+                   : lattn_encoder_layer_forward(ctx, layer, x, self);
+        lat_path_pop(ctx, inner);
+    }
+    if (s->norm)
+        x = lattn_module_forward(ctx, s->norm, x);
+    if (x)
+        lat_kv_cache_advance(cache, n_tokens);
+    lat_path_pop(ctx, outer);
+    return x;
+}
+
+static bool is_kind(lattn_ctx *ctx, const lattn_module *m, const char *kind)
+{
+    if (m && m->kind == kind)
+        return true;
+    lat_fail(ctx, LATTN_ERR_ARG, "%s: the module is %s", kind, m ? m->kind : "NULL");
+    return false;
+}
+
+lattn_tensor *lattn_encoder_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs)
+{
+    return is_kind(ctx, m, encoder_kind) ? run(ctx, m, x, NULL, inputs, NULL) : NULL;
+}
+
+lattn_tensor *lattn_decoder_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
+    lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
+{
+    return memory && is_kind(ctx, m, decoder_kind) ? run(ctx, m, x, memory, self, cross) : NULL;
+}
