@@ -4,6 +4,7 @@
 #ifndef LATTN_MODELS_H
 #define LATTN_MODELS_H
 #include "lattn/io.h"
+#include "lattn/models_sequence.h"
 #include "lattn/nn.h"
 
 #ifdef __cplusplus

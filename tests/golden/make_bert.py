@@ -143,4 +143,5 @@ def main():
           f"gradient norm {norms[0]:.4f} -> {norms[-1]:.4f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
