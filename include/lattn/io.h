@@ -190,6 +190,16 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_checkpoint_clean(const char *dir);
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_checkpoint_prune(
     const char *dir, int keep_last, int64_t keep_step);
 
+/**
+ * Removes the checkpoints of all steps above one, the highest first: what a run that begins again there
+ * will write anew.
+ *
+ * Args     step  -1 = all of them
+ * Errors   ERR_IO, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_checkpoint_remove_after(
+    const char *dir, int64_t step);
+
 #ifdef __cplusplus
 }
 #endif

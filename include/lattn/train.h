@@ -28,6 +28,7 @@ typedef struct lattn_fields {
     lattn_field field[LATTN_MAX_FIELDS];
     int n_fields;
     int64_t n_samples;
+    int64_t n_cut;          // of these, texts that were longer than the token limit
     const int32_t *labels;  // [n_samples] for the metrics of evaluation, or NULL
 } lattn_fields;
 
@@ -72,6 +73,7 @@ typedef struct lattn_metrics {
     double loss;
     double accuracy;
     double macro_f1;  // mean over the classes that occur, in the labels or the predictions
+    int64_t n_cut;    // texts that were longer than the token limit, with or without a label
 } lattn_metrics;
 
 typedef struct lattn_train_params {
@@ -95,8 +97,11 @@ typedef struct lattn_train_params {
     const char *metric_for_best;  // "accuracy" (NULL), "macro_f1" or "loss"
 
     const char *output_dir;
-    const char *resume;        // NULL = start anew; "true" = newest checkpoint in output_dir, if
-                               // any; else a checkpoint folder
+    const char *resume;  // NULL = start anew; "true" = newest checkpoint in output_dir, if
+                         // any; else a checkpoint folder
+    // A new run may begin in a folder that is not empty: the checkpoints of an older run are removed, its
+    // model is replaced by the first better one.
+    bool overwrite_output_dir;
     uint64_t data_hash;        // of the training data: a changed one cannot be resumed
     const char *fingerprint;   // of all settings that must be the same on resume; NULL = ""
     const volatile int *stop;  // becomes non-zero: finish the step, save, ERR_INTERRUPTED
@@ -120,9 +125,14 @@ typedef struct lattn_train_result {
  *
  * Owner    everything in params is lent for the call
  * Waits    all the time
- * Errors   ERR_IO (output folder not writable, or in use by another process), ERR_INTERRUPTED after
- *          a checkpoint, ERR_NOT_FINITE naming step, loss and parameter, ERR_FORMAT (a checkpoint
- *          of other settings or data), ERR_DEVICE_LOST, ERR_GPU_MEMORY. What was saved before stays.
+ * Edge     a save that fails on the way (the disk is full) is a warning in the log, and training goes on
+ *          with the checkpoints and the model that were saved before; the last one must succeed. Files
+ *          for people (metrics.jsonl, events, curves) are never a reason to stop
+ * Errors   ERR_IO (output folder not writable, or in use by another process; the last save failed),
+ *          ERR_ARG (the output folder is not empty and neither resumed nor to be overwritten; it has
+ *          checkpoints behind the one to resume from), ERR_INTERRUPTED after a checkpoint,
+ *          ERR_NOT_FINITE naming step, loss and parameter, ERR_FORMAT (a checkpoint of other settings
+ *          or data), ERR_DEVICE_LOST, ERR_GPU_MEMORY. What was saved before stays.
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_train(
     lattn_ctx *ctx, const lattn_train_params *params, lattn_train_result *result);

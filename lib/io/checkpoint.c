@@ -54,6 +54,16 @@ static int64_t step_of(const char *name)
     return strcmp(text, name + n) ? -1 : step;
 }
 
+// Cleaning up behind an error, whose sentence stays; the next lattn_checkpoint_clean tries again.
+static void drop_folder(const lattn_checkpoint *c)
+{
+    char why[1024];
+    snprintf(why, sizeof why, "%s", lat_err_text());
+    if (lat_dir_remove_all(c->tmp))
+        lat_log(LATTN_LOG_WARN, "%s", lat_err_text());
+    (void) lat_err(LATTN_OK, "%s", why);
+}
+
 static void free_checkpoint(lattn_checkpoint **c)
 {
     lat_free((*c)->dir);
@@ -77,8 +87,11 @@ lattn_status lattn_checkpoint_begin(const char *dir, int64_t step, lattn_checkpo
     lattn_status st = c->dir && c->tmp ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
     if (!st)
         st = lat_dir_remove_all(c->tmp);
-    if (!st)
+    if (!st) {
         st = lat_dir_create(c->tmp);
+        if (st)
+            drop_folder(c);  // it may be there all the same: its name could not be synced
+    }
     if (st)
         free_checkpoint(&c);
     *out = c;
@@ -131,18 +144,15 @@ lattn_status lattn_checkpoint_commit(lattn_checkpoint **c)
         free_checkpoint(c);
         return LATTN_OK;
     }
-    char why[1024];  // cleaning up may fail too, and that is not the error to tell
-    snprintf(why, sizeof why, "%s", lat_err_text());
     lattn_checkpoint_abort(c);
-    return lat_err(st, "%s", why);
+    return st;
 }
 
 void lattn_checkpoint_abort(lattn_checkpoint **c)
 {
     if (!*c)
         return;
-    if (lat_dir_remove_all((*c)->tmp))  // the next lattn_checkpoint_clean tries again
-        lat_log(LATTN_LOG_WARN, "%s", lat_err_text());
+    drop_folder(*c);
     free_checkpoint(c);
 }
 
@@ -306,6 +316,16 @@ lattn_status lattn_checkpoint_prune(const char *dir, int keep_last, int64_t keep
     for (size_t i = (size_t) keep_last; i < steps.n && !st; i++)
         if (steps.items[i] != keep_step)
             st = remove_step(dir, steps.items[i]);
+    lat_free(steps.items);
+    return st;
+}
+
+lattn_status lattn_checkpoint_remove_after(const char *dir, int64_t step)
+{
+    struct steps steps = { 0 };
+    lattn_status st = list_steps(dir, &steps);
+    for (size_t i = 0; i < steps.n && !st && steps.items[i] > step; i++)
+        st = remove_step(dir, steps.items[i]);
     lat_free(steps.items);
     return st;
 }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/alloc.h"
+#include "base/log.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"
 
@@ -22,6 +23,7 @@ struct evaluation {
     lattn_logits_fn each;
     void *user;
     struct lat_counts counts;
+    int64_t n_cut;
     float *logits;
     size_t capacity;
 };
@@ -74,6 +76,7 @@ static lattn_status run_all(struct evaluation *e, const lattn_source *source, st
         LAT_TRY(source->next(source->user, &batch));
         if (!batch.n_samples)
             return collect(e, &kept[turn ^ 1]);
+        e->n_cut += batch.n_cut;
         LAT_TRY(keep(&kept[turn], &batch));
         LAT_TRY(lat_steps_run(e->steps, LAT_STEP_EVAL, &batch, 0, 1, &kept[turn].pending));
         LAT_TRY(collect(e, &kept[turn ^ 1]));
@@ -89,6 +92,7 @@ lattn_status lat_evaluate(struct lat_steps *steps, const lattn_task *task,
     LAT_GO(lat_counts_create(task->n_classes, &e.counts));
     LAT_GO(run_all(&e, source, kept));
     *out = lat_counts_metrics(&e.counts);
+    out->n_cut = e.n_cut;
 
 done:
     lat_counts_free(&e.counts);
@@ -98,6 +102,12 @@ done:
     return st;
 }
 
+void lat_tell_cut(int64_t n_cut, int64_t n)
+{
+    lat_log(LATTN_LOG_WARN, "%lld of %lld texts are longer than the token limit and were cut",
+        (long long) n_cut, (long long) n);
+}
+
 lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task, const lattn_source *source,
     lattn_logits_fn each, void *user, lattn_metrics *out)
 {
@@ -105,6 +115,8 @@ lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task, const lattn_
     lattn_status st;
     LAT_GO(lat_steps_create(ctx, task, NULL, false, &steps));
     LAT_GO(lat_evaluate(steps, task, source, each, user, out));
+    if (out->n_cut)
+        lat_tell_cut(out->n_cut, source->n_samples);
 
 done:
     lat_steps_destroy(&steps);

@@ -26,7 +26,7 @@ void lat_progress_begin(struct lat_progress *p, bool quiet, int64_t total, int64
     };
 }
 
-static void erase(struct lat_progress *p)
+void lat_progress_clear(struct lat_progress *p)
 {
     if (p->width)
         fprintf(stderr, "\r%*s\r", p->width, "");
@@ -59,16 +59,17 @@ void lat_progress_step(
         snprintf(loss_text, sizeof loss_text, "%.4f", loss);
     if (here > 0)
         duration_text(left, sizeof left, elapsed / (double) here * (double) (p->total - done));
-    char line[256], bar[BAR + 1];
-    memset(bar, '.', BAR);
-    memset(bar, '#', (size_t) (share * BAR));
-    bar[BAR] = 0;
+    char line[256];
     int n = snprintf(line, sizeof line,
-        "[%s] %3.0f%%  update %lld/%lld  epoch %.2f  loss %s  %.0f samples/s  %s left", bar,
-        100 * share, (long long) done, (long long) p->total, epoch, loss_text, samples_per_second,
-        left);
+        "%3.0f%%  update %lld/%lld  epoch %.2f  loss %s  %.0f samples/s  %s left", 100 * share,
+        (long long) done, (long long) p->total, epoch, loss_text, samples_per_second, left);
     if (p->terminal) {
-        fprintf(stderr, "\r%s%*s", line, p->width > n ? p->width - n : 0, "");
+        char bar[BAR + 1];
+        memset(bar, '.', BAR);
+        memset(bar, '#', (size_t) (share * BAR));
+        bar[BAR] = 0;
+        n += fprintf(stderr, "\r[%s] ", bar) - 1;
+        fprintf(stderr, "%s%*s", line, p->width > n ? p->width - n : 0, "");
         p->width = n;
     } else {
         fprintf(stderr, "%s\n", line);
@@ -80,7 +81,7 @@ void lat_progress_line(struct lat_progress *p, const char *fmt, ...)
 {
     if (p->quiet)
         return;
-    erase(p);
+    lat_progress_clear(p);
     va_list args;
     va_start(args, fmt);
     vfprintf(stderr, fmt, args);

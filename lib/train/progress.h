@@ -18,6 +18,8 @@ void lat_progress_begin(struct lat_progress *p, bool quiet, int64_t total, int64
 // Cheap: draws ten times a second on a terminal, else every 15 s.
 void lat_progress_step(
     struct lat_progress *p, int64_t done, double epoch, double loss, double samples_per_second);
+// Takes the bar away before something else is printed; the next step draws it again.
+void lat_progress_clear(struct lat_progress *p);
 // A line of its own above the bar.
 void lat_progress_line(struct lat_progress *p, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -36,6 +36,9 @@ struct lat_run {
     double grad_norm, samples_per_second, train_loss;
     uint64_t busy_ns;  // spent on training steps in this call
     int64_t samples;   // trained in this call
+    int64_t n_cut;     // of these, shortened to fit
+    bool cut_told;
+    bool log_behind;  // metrics.jsonl lacks entries that could not be written
 };
 
 // ---- resume.c -------------------------------------------------------------------------------------
@@ -44,6 +47,9 @@ struct lat_run {
 lattn_status lat_run_save(struct lat_run *r);
 // Finds what params->resume asks for. *dir is "" when there is nothing to resume from.
 lattn_status lat_run_find(struct lat_run *r, char *dir, size_t bytes);
+// Before anything is written: what is in the output folder must belong to the run that r->step begins or
+// goes on, or be given up by overwrite_output_dir.
+lattn_status lat_run_claim_output(struct lat_run *r, bool resumed);
 // Restores everything from a checkpoint folder; nothing has been changed on failure before
 // the weights are read.
 lattn_status lat_run_restore(struct lat_run *r, const char *dir);

@@ -50,6 +50,7 @@ static lattn_status next(void *user, lattn_fields *out)
     else
         texts(b, out);
     out->n_samples = b->n;
+    out->n_cut = b->n_cut;
     out->labels = b->labels;
     return LATTN_OK;
 }

@@ -38,6 +38,17 @@ static lattn_status plan_run(struct lat_run *r)
     return LATTN_OK;
 }
 
+// A file that could not be written is a warning as long as the run can still be saved later.
+static lattn_status tolerate(struct lat_run *r, lattn_status st)
+{
+    if (st != LATTN_ERR_IO)
+        return st;
+    lat_progress_clear(&r->progress);
+    lat_log(LATTN_LOG_WARN, "%s%s", lat_err_text(),
+        r->step < r->schedule.n_steps ? "; training goes on" : "");
+    return LATTN_OK;
+}
+
 static lattn_status open_output(struct lat_run *r, bool resumed)
 {
     const char *dir = r->params->output_dir;
@@ -61,6 +72,7 @@ static lattn_status begin(struct lat_run *r, bool *resumed)
     *resumed = dir[0] != 0;
     if (*resumed)
         LAT_TRY(lat_run_restore(r, dir));
+    LAT_TRY(lat_run_claim_output(r, *resumed));
     lat_progress_begin(&r->progress, !p->show_progress, r->schedule.n_steps, r->step);
     LAT_TRY(open_output(r, *resumed));
     LAT_TRY(p->train.seek(p->train.user, r->epoch, r->batch));
@@ -103,9 +115,34 @@ static double epoch_of(const struct lat_run *r)
     return (double) r->step / (double) r->updates_per_epoch;
 }
 
-static lattn_status log_training(struct lat_run *r)
+// Keeps an entry and writes it to metrics.jsonl. After a failure the whole file is written anew, until
+// that succeeds.
+static lattn_status add_entry(struct lat_run *r, const struct lat_entry *entry)
 {
     const char *dir = r->params->output_dir;
+    LAT_TRY(lat_history_add(&r->history, entry));
+    lattn_status st =
+        r->log_behind ? lat_history_write(&r->history, dir) : lat_history_append(entry, dir);
+    bool told = r->log_behind;
+    r->log_behind = st == LATTN_ERR_IO;
+    return r->log_behind && told ? LATTN_OK : tolerate(r, st);
+}
+
+// A record that was cut would hide all that follow it, so the first failure ends the file.
+static lattn_status add_event(struct lat_run *r, const char *tag, double value)
+{
+    lattn_status st =
+        r->events ? lat_events_scalar(r->events, tag, r->step, (float) value) : LATTN_OK;
+    if (st != LATTN_ERR_IO)
+        return st;
+    LAT_TRY(tolerate(r, st));
+    if (lat_events_close(&r->events))
+        lat_log(LATTN_LOG_DEBUG, "%s", lat_err_text());
+    return LATTN_OK;
+}
+
+static lattn_status log_training(struct lat_run *r)
+{
     r->train_loss = r->loss_sum / (double) LAT_MAX(r->loss_count, 1);
     struct lat_entry entry = {
         .step = r->step,
@@ -118,11 +155,10 @@ static lattn_status log_training(struct lat_run *r)
     r->logged_step = r->step;
     r->loss_sum = 0;
     r->loss_count = 0;
-    LAT_TRY(lat_history_add(&r->history, &entry));
-    LAT_TRY(lat_history_append(&entry, dir));
-    LAT_TRY(lat_events_scalar(r->events, "train/loss", r->step, (float) entry.loss));
-    LAT_TRY(lat_events_scalar(r->events, "train/learning_rate", r->step, (float) entry.lr));
-    return lat_events_scalar(r->events, "train/grad_norm", r->step, (float) entry.grad_norm);
+    LAT_TRY(add_entry(r, &entry));
+    LAT_TRY(add_event(r, "train/loss", entry.loss));
+    LAT_TRY(add_event(r, "train/learning_rate", entry.lr));
+    return add_event(r, "train/grad_norm", entry.grad_norm);
 }
 
 // ---- evaluation -----------------------------------------------------------------------------------
@@ -146,15 +182,28 @@ static lattn_status log_evaluation(struct lat_run *r)
         .accuracy = r->last.accuracy,
         .macro_f1 = r->last.macro_f1,
     };
-    LAT_TRY(lat_history_add(&r->history, &entry));
-    LAT_TRY(lat_history_append(&entry, r->params->output_dir));
-    LAT_TRY(lat_history_draw(&r->history, r->params->output_dir));
-    LAT_TRY(lat_events_scalar(r->events, "eval/loss", r->step, (float) entry.loss));
-    LAT_TRY(lat_events_scalar(r->events, "eval/accuracy", r->step, (float) entry.accuracy));
-    return lat_events_scalar(r->events, "eval/f1", r->step, (float) entry.macro_f1);
+    LAT_TRY(add_entry(r, &entry));
+    LAT_TRY(tolerate(r, lat_history_draw(&r->history, r->params->output_dir)));
+    LAT_TRY(add_event(r, "eval/loss", entry.loss));
+    LAT_TRY(add_event(r, "eval/accuracy", entry.accuracy));
+    return add_event(r, "eval/f1", entry.macro_f1);
 }
 
-static lattn_status evaluate(struct lat_run *r)
+// The best model is one that is saved: when that fails, the next one that is better than the saved one
+// counts. At the end there is no next one.
+static lattn_status keep_best(struct lat_run *r, double value, bool last)
+{
+    const lattn_train_params *p = r->params;
+    lattn_status st = p->task.save(p->task.user, p->output_dir);
+    if (st)
+        return last ? st : tolerate(r, st);
+    r->best_step = r->step;
+    r->best_value = value;
+    r->best = r->last;
+    return LATTN_OK;
+}
+
+static lattn_status evaluate(struct lat_run *r, bool last)
 {
     const lattn_train_params *p = r->params;
     if (!p->validation.n_samples)
@@ -166,12 +215,7 @@ static lattn_status evaluate(struct lat_run *r)
     lat_progress_line(&r->progress,
         "epoch %.2f  validation loss %.4f  accuracy %.4f  macro F1 %.4f%s", epoch_of(r),
         r->last.loss, r->last.accuracy, r->last.macro_f1, better ? "  (best so far)" : "");
-    if (!better)
-        return LATTN_OK;
-    r->best_step = r->step;
-    r->best_value = value;
-    r->best = r->last;
-    return p->task.save(p->task.user, p->output_dir);
+    return better ? keep_best(r, value, last) : LATTN_OK;
 }
 
 // ---- the loop -------------------------------------------------------------------------------------
@@ -195,14 +239,25 @@ static lattn_status after_update(struct lat_run *r, int64_t *saved_step)
     }
     if (last || due(r->step, p->eval_steps, r->updates_per_epoch)) {
         LAT_TRY(collect(r, &r->pending));
-        LAT_TRY(evaluate(r));
+        LAT_TRY(evaluate(r, last));
     }
     if (last || stop || due(r->step, p->save_steps, r->updates_per_epoch)) {
         LAT_TRY(collect(r, &r->pending));
-        LAT_TRY(lat_run_save(r));
-        *saved_step = r->step;
+        lattn_status st = lat_run_save(r);
+        *saved_step = st ? *saved_step : r->step;
+        LAT_TRY(last || stop ? st : tolerate(r, st));
     }
     return LATTN_OK;
+}
+
+// Once, when every sample has been seen.
+static void tell_cut(struct lat_run *r)
+{
+    if (r->n_cut && !r->cut_told) {
+        lat_progress_clear(&r->progress);
+        lat_tell_cut(r->n_cut, r->samples);
+    }
+    r->cut_told = true;
 }
 
 // The next batch; goes on to the next epoch when one is over.
@@ -214,6 +269,7 @@ static lattn_status next_batch(struct lat_run *r, lattn_fields *batch)
         r->batch++;
         return LATTN_OK;
     }
+    tell_cut(r);
     r->epoch++;
     r->batch = 1;
     LAT_TRY(source->next(source->user, batch));
@@ -241,6 +297,7 @@ static lattn_status train_batch(struct lat_run *r, bool *updated)
     r->pending.update = r->step + 1;
     r->step += *updated;
     r->samples += batch.n_samples;
+    r->n_cut += batch.n_cut;
     return collect(r, &before);
 }
 
@@ -273,7 +330,10 @@ static lattn_status finish(struct lat_run *r)
     const lattn_train_params *p = r->params;
     if (r->best_step < 0)
         LAT_TRY(p->task.save(p->task.user, p->output_dir));
-    return lat_history_draw(&r->history, p->output_dir);
+    tell_cut(r);
+    if (r->log_behind)
+        LAT_TRY(tolerate(r, lat_history_write(&r->history, p->output_dir)));
+    return tolerate(r, lat_history_draw(&r->history, p->output_dir));
 }
 
 lattn_status lattn_train(
@@ -302,8 +362,9 @@ done:
             .resumed = resumed,
         };
     lat_steps_destroy(&r.steps);
-    lattn_status closed = lat_events_close(&r.events);
+    if (lat_events_close(&r.events) && !st)
+        (void) tolerate(&r, LATTN_ERR_IO);
     lat_history_free(&r.history);
     lat_dir_unlock(&r.lock);
-    return st ? st : closed;
+    return st;
 }

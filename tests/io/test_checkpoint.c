@@ -316,3 +316,18 @@ TEST(checkpoint, every_failed_allocation_keeps_the_old_one)
         EXPECT(st == LATTN_ERR_HOST_MEMORY || step == 1);
     }
 }
+
+TEST(checkpoint, those_after_a_step_are_removed)
+{
+    begin_test();
+    for (int64_t step = 1; step <= 12; step += 3)
+        EXPECT_OK(save(step, "x"));
+    EXPECT_OK(lattn_checkpoint_remove_after(root, 10));
+    EXPECT_EQ(newest(), 10);
+    EXPECT_OK(lattn_checkpoint_remove_after(root, 4));
+    EXPECT_EQ(newest(), 4);
+    EXPECT(lat_path_exists(in("checkpoint-1")) && !lat_path_exists(in("checkpoint-7")));
+    EXPECT_OK(lattn_checkpoint_remove_after(root, -1));
+    EXPECT_EQ(newest(), -1);
+    EXPECT_OK(lattn_checkpoint_remove_after("/nowhere", -1));
+}
