@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/json.h"
+#include "base/log.h"
 #include "lattn/models.h"
 #include "models/bert_config.h"
 
@@ -84,6 +85,62 @@ lattn_status lat_bert_config_check(const char *what, const lattn_bert_config *c)
     return LATTN_OK;
 }
 
+// ---- fields that are numbers ----------------------------------------------------------------------
+
+enum { N_SIZES = 8, N_REALS = 5 };
+
+struct fields {
+    struct {
+        const char *name;
+        int64_t value;
+    } sizes[N_SIZES];
+    struct {
+        const char *name;
+        double value;
+    } reals[N_REALS];
+};
+
+static struct fields fields_of(const lattn_bert_config *c)
+{
+    return (struct fields){
+        .sizes = {
+            { "vocab_size", c->vocab_size },
+            { "hidden_size", c->hidden_size },
+            { "num_hidden_layers", c->num_hidden_layers },
+            { "num_attention_heads", c->num_attention_heads },
+            { "intermediate_size", c->intermediate_size },
+            { "max_position_embeddings", c->max_position_embeddings },
+            { "type_vocab_size", c->type_vocab_size },
+            { "pad_token_id", c->pad_token_id },
+        },
+        .reals = {
+            { "initializer_range", c->initializer_range },
+            { "layer_norm_eps", c->layer_norm_eps },
+            { "hidden_dropout_prob", c->hidden_dropout_prob },
+            { "attention_probs_dropout_prob", c->attention_probs_dropout_prob },
+            { "classifier_dropout", c->classifier_dropout },
+        },
+    };
+}
+
+// Which values the file left to us.
+static void tell_defaults(const char *path, const json_t *j, const lattn_bert_config *c)
+{
+    struct fields f = fields_of(c);
+    struct lat_str text = { 0 };
+    for (int i = 0; i < N_SIZES; i++)
+        if (!json_object_get(j, f.sizes[i].name))
+            lat_str_addf(&text, "%s%s %lld", text.n ? ", " : "", f.sizes[i].name,
+                (long long) f.sizes[i].value);
+    for (int i = 0; i < N_REALS; i++)
+        if (!json_object_get(j, f.reals[i].name))
+            lat_str_addf(&text, "%s%s %g", text.n ? ", " : "", f.reals[i].name, f.reals[i].value);
+    if (text.n && !text.status)
+        lat_log(
+            LATTN_LOG_INFO, "%s does not say, taken as of bert-base-uncased: %s", path, text.items);
+    lat_str_free(&text);
+}
+
 // ---- reading ------------------------------------------------------------------------------------
 
 static lattn_status read_int(
@@ -121,6 +178,27 @@ static lattn_status read_reals(const char *path, const json_t *j, lattn_bert_con
     return lat_json_f64(path, j, "classifier_dropout", false, 0, 1, &c->classifier_dropout);
 }
 
+// What a classifier of single labels on an encoder is not.
+static lattn_status read_uses(const char *path, const json_t *j)
+{
+    static const char *const switches[] = { "is_decoder", "add_cross_attention",
+        "is_encoder_decoder" };
+    const char *problem = "single_label_classification";
+    for (size_t i = 0; i < LAT_COUNT(switches); i++) {
+        bool on = false;
+        LAT_TRY(lat_json_bool(path, j, switches[i], false, &on));
+        if (on)
+            return lat_err(
+                LATTN_ERR_UNSUPPORTED, "%s: %s is true, supported are encoders", path, switches[i]);
+    }
+    if (!json_is_null(json_object_get(j, "problem_type")))
+        LAT_TRY(lat_json_str(path, j, "problem_type", false, &problem));
+    if (strcmp(problem, "single_label_classification") != 0)
+        return lat_err(LATTN_ERR_UNSUPPORTED,
+            "%s: problem_type is \"%s\", supported is single_label_classification", path, problem);
+    return LATTN_OK;
+}
+
 static lattn_status read_kinds(const char *path, const json_t *j, lattn_bert_config *c)
 {
     const char *type = "bert", *act = "gelu", *position = "absolute";
@@ -141,6 +219,30 @@ static lattn_status read_kinds(const char *path, const json_t *j, lattn_bert_con
     return LATTN_OK;
 }
 
+// The names for ids 0 to n - 1; each is one class's alone.
+static lattn_status read_names(const char *path, const json_t *map, char **names, size_t n)
+{
+    json_t *seen = json_object();
+    lattn_status st = seen ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
+    for (size_t i = 0; i < n && !st; i++) {
+        char key[24];
+        const char *name = NULL;
+        snprintf(key, sizeof key, "%zu", i);
+        st = lat_json_str(path, map, key, true, &name);
+        if (st) {
+            lat_err_prefix("id2label: ");
+        } else if (json_object_get(seen, name)) {
+            st = lat_err(LATTN_ERR_FORMAT, "%s: id2label has \"%s\" twice", path, name);
+        } else {
+            names[i] = lat_strdup(name);
+            if (!names[i] || json_object_set_new(seen, name, json_true()))
+                st = LATTN_ERR_HOST_MEMORY;
+        }
+    }
+    json_decref(seen);
+    return st;
+}
+
 // id2label: { "0": "name", ... } with every id from 0 to n - 1.
 static lattn_status read_labels(const char *path, const json_t *j, lattn_bert_config *c)
 {
@@ -156,29 +258,19 @@ static lattn_status read_labels(const char *path, const json_t *j, lattn_bert_co
         return LATTN_ERR_HOST_MEMORY;
     c->labels = (const char *const *) labels;
     c->num_labels = (int) n;
-    for (size_t i = 0; i < n; i++) {
-        char key[24];
-        snprintf(key, sizeof key, "%zu", i);
-        const char *name = NULL;
-        lattn_status st = lat_json_str(path, map, key, true, &name);
-        if (st) {
-            lat_err_prefix("id2label: ");
-            return st;
-        }
-        labels[i] = lat_strdup(name);
-        if (!labels[i])
-            return LATTN_ERR_HOST_MEMORY;
-    }
-    return LATTN_OK;
+    return read_names(path, map, labels, n);
 }
 
 static lattn_status read_config(const char *path, const json_t *j, lattn_bert_config *c)
 {
     LAT_TRY(read_kinds(path, j, c));
+    LAT_TRY(read_uses(path, j));
     LAT_TRY(read_sizes(path, j, c));
     LAT_TRY(read_reals(path, j, c));
     LAT_TRY(read_labels(path, j, c));
-    return lat_bert_config_check(path, c);
+    LAT_TRY(lat_bert_config_check(path, c));
+    tell_defaults(path, j, c);
+    return LATTN_OK;
 }
 
 lattn_status lattn_bert_config_load(const char *path, lattn_bert_config *out)
@@ -251,33 +343,11 @@ lattn_status lattn_bert_config_save(const lattn_bert_config *c, const char *path
         "single_label_classification", "torch_dtype", "float32");
     if (!j)
         return lat_err(LATTN_ERR_HOST_MEMORY, "%s: out of host memory", path);
-    const struct {
-        const char *name;
-        int64_t value;
-    } sizes[] = {
-        { "vocab_size", c->vocab_size },
-        { "hidden_size", c->hidden_size },
-        { "num_hidden_layers", c->num_hidden_layers },
-        { "num_attention_heads", c->num_attention_heads },
-        { "intermediate_size", c->intermediate_size },
-        { "max_position_embeddings", c->max_position_embeddings },
-        { "type_vocab_size", c->type_vocab_size },
-        { "pad_token_id", c->pad_token_id },
-    };
-    const struct {
-        const char *name;
-        double value;
-    } reals[] = {
-        { "initializer_range", c->initializer_range },
-        { "layer_norm_eps", c->layer_norm_eps },
-        { "hidden_dropout_prob", c->hidden_dropout_prob },
-        { "attention_probs_dropout_prob", c->attention_probs_dropout_prob },
-        { "classifier_dropout", c->classifier_dropout },
-    };
-    for (size_t i = 0; i < LAT_COUNT(sizes); i++)
-        json_object_set_new(j, sizes[i].name, json_integer(sizes[i].value));
-    for (size_t i = 0; i < LAT_COUNT(reals); i++)
-        json_object_set_new(j, reals[i].name, json_real(reals[i].value));
+    struct fields f = fields_of(c);
+    for (int i = 0; i < N_SIZES; i++)
+        json_object_set_new(j, f.sizes[i].name, json_integer(f.sizes[i].value));
+    for (int i = 0; i < N_REALS; i++)
+        json_object_set_new(j, f.reals[i].name, json_real(f.reals[i].value));
     add_labels(j, c);
     lattn_status st = lat_json_save(path, j);
     json_decref(j);

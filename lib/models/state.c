@@ -66,6 +66,15 @@ static void note(char *list, size_t bytes, const char *name)
         strcpy(list + used, " ...");
 }
 
+static lattn_status missing(const lattn_safetensors *file, int n, const lattn_load_report *report)
+{
+    lattn_safetensors_entry first = { .path = "the file, which has no tensors" };
+    if (lattn_safetensors_count(file))
+        LAT_TRY(lattn_safetensors_get(file, 0, &first));
+    return lat_err(
+        LATTN_ERR_FORMAT, "%d parameters are not in %s: %s", n, first.path, report->missing);
+}
+
 static lattn_status match(const struct listing *l, lattn_safetensors *file,
     const lattn_load_params *params, int64_t *index, lattn_load_report *report)
 {
@@ -84,10 +93,7 @@ static lattn_status match(const struct listing *l, lattn_safetensors *file,
         bool may_lack = skip || l->items[p].optional;
         n_required += !may_lack && !(params->optional && params->optional(params->user, name));
     }
-    if (n_required)
-        return lat_err(
-            LATTN_ERR_FORMAT, "%d parameters are not in the file: %s", n_required, report->missing);
-    return LATTN_OK;
+    return n_required ? missing(file, n_required, report) : LATTN_OK;
 }
 
 static lattn_status report_unused(lattn_safetensors *file, const lattn_load_params *params,
