@@ -23,8 +23,13 @@ struct bert_model {
 };
 void bert_model_close(struct bert_model *m);
 
-// A folder that finetune wrote, or any BERT folder of Hugging Face.
-lattn_status bert_model_open(const char *dir, const char *device, struct bert_model *m);
+// A folder that finetune wrote, or any BERT folder of Hugging Face. strict: NaN in its weights is an error.
+lattn_status bert_model_open(
+    const char *dir, const char *device, bool strict, struct bert_model *m);
+// ERR_FORMAT naming the first tensor with NaN or infinity.
+lattn_status bert_check_finite(const char *dir);
+// What a load found, on stderr.
+void bert_tell_load(const char *dir, const lattn_load_report *report);
 
 // The model as the library's trainer sees it. Fields: input_ids, token_type_ids, lengths, labels.
 lattn_task bert_task(struct bert_model *m);

@@ -14,6 +14,11 @@
 
 static const char name[] = "lattn-bert finetune";
 
+// The first four are lattn_schedule_kind's; transformers' constant has no warm-up.
+static const char *const schedulers[] = { "linear", "cosine", "constant_with_warmup", "polynomial",
+    "constant", NULL };
+enum { SCHEDULER_CONSTANT = 4 };
+
 struct options {
     const char *model, *config, *train, *validation, *test, *output, *device, *resume, *metric;
     const char *text_column, *label_column;
@@ -25,7 +30,7 @@ struct options {
         label_smoothing;
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
     int scheduler, save_total_limit;
-    bool eager, json, quiet, strict;
+    bool do_train, do_eval, do_predict, overwrite, eager, json, quiet, strict;
 };
 
 struct job {
@@ -37,8 +42,22 @@ struct job {
     const char **labels;
     lattn_train_result result;
     lattn_metrics test_metrics;
-    char settings[1024];
+    char settings[2048];
 };
+
+// The trainer's name of a metric, as run_glue.py also names them; NULL = there is no such metric.
+static const char *metric_of(const char *asked)
+{
+    static const char *const names[][2] = { { "accuracy", "accuracy" }, { "macro_f1", "macro_f1" },
+        { "f1", "macro_f1" }, { "loss", "loss" } };
+    if (!asked)
+        return "accuracy";
+    asked += strncmp(asked, "eval_", 5) == 0 ? 5 : 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i][0], asked) == 0)
+            return names[i][1];
+    return NULL;
+}
 
 // ---- data -----------------------------------------------------------------------------------------
 
@@ -52,14 +71,7 @@ static lattn_status open_text(
         .n_labels = is_train ? 0 : lattn_dataset_n_labels(j->train),
         .strict = j->o.strict,
     };
-    lattn_status st = lattn_text_open(path, &params, out);
-    if (st)
-        return st;
-    lattn_data_stats stats = lattn_dataset_stats(*out);
-    if (stats.n_replaced)
-        fprintf(stderr, "%s: %lld invalid UTF-8 sequences read as U+FFFD\n", path,
-            (long long) stats.n_replaced);
-    return LATTN_OK;
+    return lattn_text_open(path, &params, out);
 }
 
 static lattn_status open_data(struct job *j)
@@ -72,8 +84,6 @@ static lattn_status open_data(struct job *j)
         return LATTN_ERR_HOST_MEMORY;
     for (int i = 0; i < n; i++)
         j->labels[i] = lattn_dataset_label_name(j->train, i);
-    if (n == 1)
-        fprintf(stderr, "%s: warning: every row has the label \"%s\"\n", j->o.train, j->labels[0]);
     if (j->o.validation)
         TRY(open_text(j, j->o.validation, false, &j->validation));
     if (j->o.test)
@@ -83,10 +93,10 @@ done:
     return st;
 }
 
-static lattn_status build_vocabulary(struct job *j)
+static lattn_status build_vocabulary(struct job *j, int64_t size)
 {
     lattn_vocab *vocab = NULL;
-    lattn_vocab_params params = { .size = (int32_t) j->o.vocab_size };
+    lattn_vocab_params params = { .size = (int32_t) size };
     lattn_status st;
     TRY(lattn_vocab_create(&params, &vocab));
     for (int64_t i = 0; i < lattn_dataset_count(j->train); i++) {
@@ -127,60 +137,77 @@ static lattn_source source_of(lattn_loader *loader, const lattn_dataset *data)
 
 // ---- model ----------------------------------------------------------------------------------------
 
-static lattn_status new_model(struct job *j)
+// The sizes and rates that the options give.
+static lattn_bert_config config_of_options(const struct options *o)
 {
-    lattn_bert_config file = { 0 };
-    lattn_status st = LATTN_OK;
-    if (j->o.config)
-        TRY(lattn_bert_config_load(j->o.config, &file));
-    lattn_bert_config c = file;
+    return (lattn_bert_config){
+        .vocab_size = o->vocab_size,
+        .hidden_size = o->hidden_size,
+        .num_hidden_layers = o->n_layers,
+        .num_attention_heads = o->n_heads,
+        .intermediate_size = o->intermediate_size ? o->intermediate_size : 4 * o->hidden_size,
+        .max_position_embeddings = o->max_position,
+        .has_dropout = true,
+        .hidden_dropout_prob = (double) o->hidden_dropout,
+        .classifier_dropout = (double) o->hidden_dropout,
+        .attention_probs_dropout_prob = (double) o->attention_dropout,
+        .initializer_range = (double) o->initializer_range,
+    };
+}
+
+// A vocabulary of at most the configuration's size, and a model for it. A file's vocab_size is kept as it
+// is; of the option, what the vocabulary uses of it.
+static lattn_status new_model(struct job *j, const lattn_bert_config *wanted)
+{
+    lattn_bert_config c = *wanted;
+    lattn_status st;
+    TRY(build_vocabulary(j, c.vocab_size));
     c.labels = j->labels;
     c.num_labels = lattn_dataset_n_labels(j->train);
-    c.vocab_size = lattn_tokenizer_size(j->m.tokenizer);
+    if (!j->o.config)
+        c.vocab_size = lattn_tokenizer_size(j->m.tokenizer);
     c.pad_token_id = lattn_tokenizer_special(j->m.tokenizer).pad;
-    if (!j->o.config) {
-        c.hidden_size = j->o.hidden_size;
-        c.num_hidden_layers = j->o.n_layers;
-        c.num_attention_heads = j->o.n_heads;
-        c.intermediate_size =
-            j->o.intermediate_size ? j->o.intermediate_size : 4 * j->o.hidden_size;
-        c.max_position_embeddings = j->o.max_position;
-        c.has_dropout = true;
-        c.hidden_dropout_prob = (double) j->o.hidden_dropout;
-        c.classifier_dropout = (double) j->o.hidden_dropout;
-        c.attention_probs_dropout_prob = (double) j->o.attention_dropout;
-        c.initializer_range = (double) j->o.initializer_range;
-        // BERT's 0.02 is made for its 768; linear layers that are narrower would shrink what they get.
-        c.linear_initializer_range =
-            j->o.linear_range > 0 ? (double) j->o.linear_range
-                                  : c.initializer_range * sqrt(768.0 / (double) c.hidden_size);
-    }
+    // BERT's 0.02 is made for its 768; linear layers that are narrower would shrink what they get.
+    c.linear_initializer_range = j->o.linear_range > 0
+                                     ? (double) j->o.linear_range
+                                     : c.initializer_range * sqrt(768.0 / (double) c.hidden_size);
     TRY(lattn_bert_create(j->m.ctx, &c, &j->m.bert));
 
 done:
-    lattn_bert_config_free(&file);
+    return st;
+}
+
+static lattn_status load_model(struct job *j)
+{
+    lattn_load_report report = { 0 };
+    lattn_status st;
+    if (j->o.strict)
+        TRY(bert_check_finite(j->o.model));
+    TRY(lattn_tokenizer_load(j->o.model, &j->m.tokenizer));
+    TRY(lattn_bert_load(
+        j->m.ctx, j->o.model, lattn_dataset_n_labels(j->train), j->labels, &report, &j->m.bert));
+    bert_tell_load(j->o.model, &report);
+
+done:
     return st;
 }
 
 static lattn_status open_model(struct job *j)
 {
     lattn_ctx_params ctx = { .device = j->o.device, .seed = (uint64_t) j->o.seed };
-    lattn_load_report report = { 0 };
+    lattn_bert_config config = config_of_options(&j->o), file = { 0 };
     lattn_status st;
 
-    TRY(j->o.model ? lattn_tokenizer_load(j->o.model, &j->m.tokenizer) : build_vocabulary(j));
+    if (j->o.config) {
+        TRY(lattn_bert_config_load(j->o.config, &file));
+        config = file;
+    }
     TRY(lattn_ctx_create(&ctx, &j->m.ctx));
     j->m.label_smoothing = j->o.label_smoothing;
-    if (!j->o.model)
-        return new_model(j);
-    TRY(lattn_bert_load(
-        j->m.ctx, j->o.model, lattn_dataset_n_labels(j->train), j->labels, &report, &j->m.bert));
-    if (report.n_missing)
-        fprintf(stderr, "%s: newly initialised: %s\n", j->o.model, report.missing);
-    if (report.n_unused)
-        fprintf(stderr, "%s: not used: %s\n", j->o.model, report.unused);
+    TRY(j->o.model ? load_model(j) : new_model(j, &config));
 
 done:
+    lattn_bert_config_free(&file);
     return st;
 }
 
@@ -213,18 +240,31 @@ static void describe(const struct job *j)
         (long long) lattn_dataset_count(j->train), lattn_dataset_n_labels(j->train));
 }
 
-// Everything that must be the same when a run is resumed.
+// Everything that must be the same when a run is resumed: the training, the model, and what decides which
+// model is the best.
 static void write_settings(struct job *j)
 {
     const struct options *o = &j->o;
-    snprintf(j->settings, sizeof j->settings,
+    const lattn_bert_config *c = lattn_bert_get_config(j->m.bert);
+    int n = snprintf(j->settings, sizeof j->settings,
         "batch %d x %d, length %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g/%lld, decay "
-        "%.9g, "
-        "clip %.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %d",
+        "%.9g, clip %.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %s, "
+        "best by %s, ",
         o->batch_size, o->accumulation, o->max_seq_length, (double) o->lr, (double) o->n_epochs,
         (long long) o->max_steps, (double) o->warmup_ratio, (long long) o->warmup_steps,
         (double) o->weight_decay, (double) o->max_grad_norm, (double) o->beta1, (double) o->beta2,
-        (double) o->epsilon, (double) o->label_smoothing, (long long) o->seed, o->scheduler);
+        (double) o->epsilon, (double) o->label_smoothing, (long long) o->seed,
+        schedulers[o->scheduler], metric_of(o->metric));
+    snprintf(j->settings + n, sizeof j->settings - (size_t) n,
+        "model %d x %lld, heads %d, feed-forward %lld, vocabulary %lld, positions %lld, types "
+        "%lld, "
+        "labels %d, dropout %.9g %.9g %.9g, init %.9g %.9g, epsilon %.9g%s",
+        c->num_hidden_layers, (long long) c->hidden_size, c->num_attention_heads,
+        (long long) c->intermediate_size, (long long) c->vocab_size,
+        (long long) c->max_position_embeddings, (long long) c->type_vocab_size, c->num_labels,
+        c->hidden_dropout_prob, c->attention_probs_dropout_prob, c->classifier_dropout,
+        c->initializer_range, c->linear_initializer_range, c->layer_norm_eps,
+        c->gelu_tanh ? ", tanh GELU" : "");
 }
 
 static lattn_status create_optimiser(struct job *j)
@@ -237,6 +277,7 @@ static lattn_status create_optimiser(struct job *j)
         },
         .beta1 = j->o.beta1,
         .beta2 = j->o.beta2,
+        .has_betas = true,
         .eps = j->o.epsilon,
     };
     return lattn_adamw_create(j->m.ctx, lattn_bert_module(j->m.bert), &params, &j->optim);
@@ -255,15 +296,17 @@ static lattn_status train(struct job *j)
         .max_steps = o->max_steps,
         .accumulation_steps = o->accumulation,
         .lr = o->lr,
-        .schedule = (lattn_schedule_kind) o->scheduler,
+        .schedule = o->scheduler == SCHEDULER_CONSTANT ? LATTN_SCHEDULE_CONSTANT
+                                                       : (lattn_schedule_kind) o->scheduler,
         .warmup_ratio = (double) o->warmup_ratio,
         .warmup_steps = o->warmup_steps,
         .eval_steps = o->eval_steps,
         .save_steps = o->save_steps,
         .logging_steps = o->logging_steps,
         .save_total_limit = o->save_total_limit,
-        .metric_for_best = o->metric,
+        .metric_for_best = metric_of(o->metric),
         .output_dir = o->output,
+        .overwrite_output_dir = o->overwrite,
         .resume = o->resume,
         .data_hash = lattn_dataset_stats(j->train).hash,
         .fingerprint = j->settings,
@@ -338,9 +381,51 @@ static int finish(const struct job *j, lattn_status st)
     return run_finish(&results, st, j->m.ctx);
 }
 
+// Options of a new model say nothing beside one that is there.
+static int check_model_options(const struct options *o, const struct cli_command *command)
+{
+    static const char *const of_new[] = { "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "intermediate_size", "vocab_size", "max_position_embeddings", "hidden_dropout_prob",
+        "attention_probs_dropout_prob", "initializer_range" };
+    const char *decides = o->model ? "model_name_or_path" : "config_name";
+    if (!o->model && !o->config)
+        return 0;
+    if (o->model && o->config)
+        return cli_usage_error(
+            name, "--config_name is for a new model, --model_name_or_path for one that is there");
+    for (size_t i = 0; i < sizeof of_new / sizeof *of_new; i++)
+        if (cli_given(command, of_new[i]))
+            return cli_usage_error(
+                name, "--%s: with --%s its config.json decides", of_new[i], decides);
+    if (o->model && cli_given(command, "linear_initializer_range"))
+        return cli_usage_error(name, "--linear_initializer_range is for a new model");
+    return 0;
+}
+
+static int check_options(const struct options *o, const struct cli_command *command)
+{
+    if (!o->train)
+        return cli_usage_error(name, "--train_file is missing");
+    if (!o->output)
+        return cli_usage_error(name, "--output_dir is missing");
+    if (!o->do_train)
+        return cli_usage_error(name, "--do_train=false: lattn-bert eval and predict do not train");
+    if (o->do_eval && !o->validation)
+        return cli_usage_error(name, "--do_eval: --validation_file is missing");
+    if (o->do_predict && !o->test)
+        return cli_usage_error(name, "--do_predict: --test_file is missing");
+    if (!metric_of(o->metric))
+        return cli_usage_error(name,
+            "--metric_for_best_model is \"%s\", allowed are accuracy, macro_f1 (f1) and loss",
+            o->metric);
+    if (o->scheduler == SCHEDULER_CONSTANT && (o->warmup_ratio > 0 || o->warmup_steps > 0))
+        return cli_usage_error(name, "--lr_scheduler_type constant has no warm-up; "
+                                     "constant_with_warmup is the one that has");
+    return check_model_options(o, command);
+}
+
 int bert_finetune(int argc, char **argv)
 {
-    static const char *const schedulers[] = { "linear", "cosine", "constant", "polynomial", NULL };
     struct job j = { .o = {
                          .hidden_size = 128,
                          .n_layers = 2,
@@ -364,6 +449,7 @@ int bert_finetune(int argc, char **argv)
                          .logging_steps = 10,
                          .save_total_limit = 2,
                          .seed = 42,
+                         .do_train = true,
                      } };
     struct options *o = &j.o;
     const struct cli_opt opts[] = {
@@ -375,7 +461,8 @@ int bert_finetune(int argc, char **argv)
         CLI_STR("label_column", 0, &o->label_column, "NAME", "column of the label"),
         CLI_INT("max_seq_length", 0, &o->max_seq_length, 4, 1048576,
             "tokens of a row, the rest is cut"),
-        CLI_FLAG("strict", 0, &o->strict, "broken UTF-8, empty lines and texts are errors"),
+        CLI_FLAG("strict", 0, &o->strict,
+            "broken UTF-8, empty lines and texts, NaN in weights are errors"),
         CLI_GROUP("Model"),
         CLI_STR("model_name_or_path", 'm', &o->model, "DIR",
             "folder to start from; without it a new model"),
@@ -397,6 +484,11 @@ int bert_finetune(int argc, char **argv)
             "of its linear layers; 0 = initializer_range * sqrt(768 / hidden_size)"),
         CLI_GROUP("Training"),
         CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
+        CLI_FLAG("overwrite_output_dir", 0, &o->overwrite,
+            "begin anew in a folder that is not empty; checkpoints of an older run are removed"),
+        CLI_FLAG("do_train", 0, &o->do_train, "what this command does"),
+        CLI_FLAG("do_eval", 0, &o->do_eval, "wants a validation_file, which is used in any case"),
+        CLI_FLAG("do_predict", 0, &o->do_predict, "wants a test_file, which is used in any case"),
         CLI_INT("per_device_train_batch_size", 'b', &o->batch_size, 1, 65536, "rows of a batch"),
         CLI_INT("per_device_eval_batch_size", 0, &o->eval_batch_size, 1, 65536,
             "rows of a batch in evaluation"),
@@ -433,21 +525,16 @@ int bert_finetune(int argc, char **argv)
         CLI_FLAG("quiet", 'q', &o->quiet, "no progress"),
         CLI_END,
     };
+    bool given[CLI_MAX_OPTIONS] = { false };
     const struct cli_command command = {
-        .name = name, .summary = "trains a text classifier", .opts = opts
+        .name = name, .summary = "trains a text classifier", .opts = opts, .given = given
     };
     int code;
     if (!cli_parse(&command, argc, argv, NULL, &code))
         return code;
-    if (!o->train)
-        return cli_usage_error(name, "--train_file is missing");
-    if (!o->output)
-        return cli_usage_error(name, "--output_dir is missing");
-    if (o->metric && strcmp(o->metric, "accuracy") != 0 && strcmp(o->metric, "macro_f1") != 0 &&
-        strcmp(o->metric, "loss") != 0)
-        return cli_usage_error(name,
-            "--metric_for_best_model is \"%s\", allowed are accuracy, macro_f1 and loss",
-            o->metric);
+    code = check_options(o, &command);
+    if (code)
+        return code;
 
     int usage = 0;
     lattn_status st = run(&j, &usage);

@@ -3,6 +3,8 @@
 // Opening a model folder, and the model as the trainer sees it.
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include "bert/bert.h"
 
 enum { INPUT_IDS, TOKEN_TYPE_IDS, LENGTHS, LABELS };  // fields of a batch
@@ -14,7 +16,33 @@ void bert_model_close(struct bert_model *m)
     lattn_ctx_destroy(&m->ctx);
 }
 
-static void tell_load(const char *dir, const lattn_load_report *report)
+// Reads one tensor of floats for what the reader says of it.
+static lattn_status check_tensor(lattn_safetensors *file, size_t i)
+{
+    lattn_safetensors_entry entry;
+    lattn_status st = lattn_safetensors_get(file, i, &entry);
+    if (st || (entry.dtype[0] != 'F' && strcmp(entry.dtype, "BF16") != 0))
+        return st;
+    size_t bytes = (size_t) entry.numel * sizeof(float);
+    void *values = malloc(bytes ? bytes : 1);
+    st = values ? lattn_safetensors_read(file, i, LATTN_DTYPE_F32, values, bytes)
+                : LATTN_ERR_HOST_MEMORY;
+    free(values);
+    return st;
+}
+
+lattn_status bert_check_finite(const char *dir)
+{
+    const lattn_safetensors_params params = { .refuse_not_finite = true };
+    lattn_safetensors *file = NULL;
+    lattn_status st = lattn_safetensors_open(dir, &params, &file);
+    for (size_t i = 0; !st && i < lattn_safetensors_count(file); i++)
+        st = check_tensor(file, i);
+    lattn_safetensors_close(&file);
+    return st;
+}
+
+void bert_tell_load(const char *dir, const lattn_load_report *report)
 {
     if (report->n_missing)
         fprintf(stderr, "%s: newly initialised: %s\n", dir, report->missing);
@@ -22,16 +50,18 @@ static void tell_load(const char *dir, const lattn_load_report *report)
         fprintf(stderr, "%s: not used: %s\n", dir, report->unused);
 }
 
-lattn_status bert_model_open(const char *dir, const char *device, struct bert_model *m)
+lattn_status bert_model_open(const char *dir, const char *device, bool strict, struct bert_model *m)
 {
     lattn_ctx_params params = { .device = device };
     lattn_load_report report = { 0 };
     lattn_status st;
 
     TRY(lattn_tokenizer_load(dir, &m->tokenizer));
+    if (strict)
+        TRY(bert_check_finite(dir));
     TRY(lattn_ctx_create(&params, &m->ctx));
     TRY(lattn_bert_load(m->ctx, dir, 0, NULL, &report, &m->bert));
-    tell_load(dir, &report);
+    bert_tell_load(dir, &report);
     TRY(lattn_bert_check_vocab(m->bert, lattn_tokenizer_size(m->tokenizer)));
 
 done:

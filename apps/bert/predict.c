@@ -56,13 +56,13 @@ static lattn_status each(void *user, const lattn_fields *batch, const float *log
     struct job *j = user;
     for (int64_t i = 0; i < batch->n_samples; i++, j->row++)
         print_row(j, logits + i * n, n);
-    return LATTN_OK;
+    return ferror(stdout) ? LATTN_ERR_IO : LATTN_OK;  // cli_end says so
 }
 
 static lattn_status open_job(struct job *j, bool labelled)
 {
     lattn_status st;
-    TRY(bert_model_open(j->o.model, j->o.device, &j->m));
+    TRY(bert_model_open(j->o.model, j->o.device, j->o.strict, &j->m));
     const lattn_bert_config *c = lattn_bert_get_config(j->m.bert);
     lattn_text_params text = {
         .text_column = j->o.text_column,
@@ -113,7 +113,7 @@ static int work(struct job *j, bool predicting)
         return cli_usage_error(j->name, "--%s is missing",
             j->o.model ? (predicting ? "test_file" : "validation_file") : "model_name_or_path");
     lattn_status st = run(j, predicting, &m);
-    int code = st ? cli_fail(j->name, st, j->m.ctx) : CLI_EXIT_OK;
+    int code = st && !ferror(stdout) ? cli_fail(j->name, st, j->m.ctx) : CLI_EXIT_OK;
     if (!st && !predicting && j->o.json)
         printf("{\"n\": %lld, \"accuracy\": %.6f, \"f1\": %.6f, \"loss\": %.9g}\n", (long long) m.n,
             m.accuracy, m.macro_f1, m.loss);
@@ -140,7 +140,8 @@ int bert_predict(int argc, char **argv)
         CLI_STR("label_column", 0, &o->label_column, "NAME", "column that is no text"),
         CLI_INT("max_seq_length", 0, &o->max_seq_length, 4, 1048576, "tokens of a row"),
         CLI_INT("per_device_eval_batch_size", 'b', &o->batch_size, 1, 65536, "rows of a batch"),
-        CLI_FLAG("strict", 0, &o->strict, "broken UTF-8, empty lines and texts are errors"),
+        CLI_FLAG("strict", 0, &o->strict,
+            "broken UTF-8, empty lines and texts, NaN in weights are errors"),
         CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
         CLI_INT("dataloader_num_workers", 0, &o->threads, 1, 64, "threads that prepare batches"),
         CLI_END,
@@ -163,7 +164,8 @@ int bert_eval(int argc, char **argv)
         CLI_STR("label_column", 0, &o->label_column, "NAME", "column of the label"),
         CLI_INT("max_seq_length", 0, &o->max_seq_length, 4, 1048576, "tokens of a row"),
         CLI_INT("per_device_eval_batch_size", 'b', &o->batch_size, 1, 65536, "rows of a batch"),
-        CLI_FLAG("strict", 0, &o->strict, "broken UTF-8, empty lines and texts are errors"),
+        CLI_FLAG("strict", 0, &o->strict,
+            "broken UTF-8, empty lines and texts, NaN in weights are errors"),
         CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
         CLI_INT("dataloader_num_workers", 0, &o->threads, 1, 64, "threads that prepare batches"),
         CLI_FLAG("json", 0, &o->json, "result as JSON"),

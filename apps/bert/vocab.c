@@ -65,7 +65,7 @@ int bert_vocab(int argc, char **argv)
     static const char name[] = "lattn-bert vocab";
     struct vocab_options o = { .size = 30522, .min_frequency = 2, .alphabet = 1000 };
     const struct cli_opt opts[] = {
-        CLI_STRS("train_file", 'f', &o.files, "FILE", ".tsv, .csv or .jsonl; may be repeated"),
+        CLI_STRS("train_file", 'f', &o.files, "FILE", ".tsv, .csv or .jsonl"),
         CLI_STR("output_dir", 'o', &o.output, "DIR", "gets vocab.txt, tokenizer_config.json"),
         CLI_STR("text_column", 0, &o.text_column, "NAME", "column of the text"),
         CLI_STR("label_column", 0, &o.label_column, "NAME", "column that is no text"),

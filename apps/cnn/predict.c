@@ -39,7 +39,7 @@ static lattn_status each(void *user, const lattn_fields *batch, const float *log
     struct job *j = user;
     for (int64_t i = 0; i < batch->n_samples; i++, j->row++)
         print_row(j, logits + i * n, n);
-    return LATTN_OK;
+    return ferror(stdout) ? LATTN_ERR_IO : LATTN_OK;  // cli_end says so
 }
 
 static lattn_status open_loader(struct job *j, const lattn_dataset *data)
@@ -118,7 +118,7 @@ int cnn_predict(int argc, char **argv)
     if (!o->model)
         return cli_usage_error(j.name, "--model_name_or_path is missing");
     lattn_status st = predict(&j, files.items, files.n);
-    code = st ? cli_fail(j.name, st, j.m.ctx) : CLI_EXIT_OK;
+    code = st && !ferror(stdout) ? cli_fail(j.name, st, j.m.ctx) : CLI_EXIT_OK;
     close_job(&j);
     return code;
 }

@@ -20,7 +20,7 @@ struct options {
     int optimizer, scheduler, pad;
     float flip, vertical_flip, rotate, brightness, contrast, saturation, min_area, mixup;
     int cutout;
-    bool nesterov, freeze, eager, quiet, json;
+    bool nesterov, freeze, overwrite, eager, quiet, json;
     int64_t max_steps, eval_steps, save_steps, seed;
 };
 
@@ -277,6 +277,7 @@ static lattn_status train(struct job *j)
         .eval_steps = o->eval_steps,
         .save_steps = o->save_steps,
         .output_dir = o->output,
+        .overwrite_output_dir = o->overwrite,
         .resume = o->resume,
         .data_hash = lattn_dataset_stats(j->data.train).hash,
         .fingerprint = j->settings,
@@ -395,6 +396,8 @@ int cnn_train(int argc, char **argv)
         CLI_FLAG("freeze", 0, &o->freeze, "train the last layer only"),
         CLI_GROUP("Training"),
         CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
+        CLI_FLAG("overwrite_output_dir", 0, &o->overwrite,
+            "begin anew in a folder that is not empty; checkpoints of an older run are removed"),
         CLI_INT("batch_size", 'b', &o->batch_size, 1, 65536, "pictures of a batch"),
         CLI_INT("eval_batch_size", 0, &o->eval_batch_size, 1, 65536, "in evaluation"),
         CLI_INT("gradient_accumulation_steps", 0, &o->accumulation, 1, 65536, "batches per update"),

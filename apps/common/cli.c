@@ -12,11 +12,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include "common/cli.h"
 #include "common/cli_names.h"
 
-enum { MAX_OPTIONS = 96, FIRST_LONG = 256, MAN_PAGE = FIRST_LONG - 1, VERSION = FIRST_LONG - 2 };
+enum { FIRST_LONG = 256, MAN_PAGE = FIRST_LONG - 1, VERSION = FIRST_LONG - 2 };
 
 int cli_usage_error(const char *command, const char *fmt, ...)
 {
@@ -79,8 +80,8 @@ bool cli_may_colour(FILE *to)
 
 static bool parse_bool(const char *text, bool *out)
 {
-    *out = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
-    return *out || strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
+    *out = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    return *out || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0;
 }
 
 static bool parse_int(const struct cli_opt *o, const char *text, long long *out)
@@ -148,6 +149,26 @@ static bool bad_value(const struct cli_command *cmd, const struct cli_opt *o, co
     return false;
 }
 
+// No file has an empty name: a variable of the caller's script was empty.
+static bool is_path(const struct cli_opt *o)
+{
+    return o->arg && (strstr(o->arg, "FILE") || strstr(o->arg, "DIR") || strstr(o->arg, "PATH"));
+}
+
+static bool no_path(const struct cli_command *cmd, const struct cli_opt *o)
+{
+    cli_usage_error(cmd->name, "--%s: the value is empty", o->name);
+    return false;
+}
+
+// Python's True and False are the same words.
+static const char *true_or_text(const char *text)
+{
+    if (!text || strcasecmp(text, "true") == 0)
+        return "true";
+    return strcasecmp(text, "false") == 0 ? "false" : text;
+}
+
 // text NULL = the option was given without a value, which only some types allow.
 static bool set_value(const struct cli_command *cmd, const struct cli_opt *o, const char *text)
 {
@@ -157,9 +178,11 @@ static bool set_value(const struct cli_command *cmd, const struct cli_opt *o, co
             return bad_value(cmd, o, text);
         return true;
     case CLI_TYPE_STR:
+        *(const char **) o->value = text;
+        return *text || !is_path(o) || no_path(cmd, o);
     case CLI_TYPE_OPT_STR:
-        *(const char **) o->value = text ? text : "true";
-        return true;
+        *(const char **) o->value = true_or_text(text);
+        return !text || *text || !is_path(o) || no_path(cmd, o);
     case CLI_TYPE_STRS:
         return add_str(cmd, o, text);
     case CLI_TYPE_ENUM: {
@@ -177,8 +200,8 @@ static bool set_value(const struct cli_command *cmd, const struct cli_opt *o, co
 // ---- the getopt tables ----------------------------------------------------------------------
 
 struct tables {
-    struct option longs[MAX_OPTIONS];
-    char letters[2 * MAX_OPTIONS + 4];
+    struct option longs[CLI_MAX_OPTIONS];
+    char letters[2 * CLI_MAX_OPTIONS + 4];
 };
 
 static int has_arg(const struct cli_opt *o)
@@ -198,7 +221,7 @@ static void make_tables(const struct cli_command *cmd, struct tables *t)
     t->longs[n++] = (struct option){ "help", no_argument, NULL, 'h' };
     t->longs[n++] = (struct option){ "version", no_argument, NULL, VERSION };
     t->longs[n++] = (struct option){ "man_page", no_argument, NULL, MAN_PAGE };
-    for (int i = 0; cmd->opts[i].type != CLI_TYPE_END && n < MAX_OPTIONS - 1; i++) {
+    for (int i = 0; cmd->opts[i].type != CLI_TYPE_END && n < CLI_MAX_OPTIONS - 1; i++) {
         const struct cli_opt *o = &cmd->opts[i];
         if (o->type == CLI_TYPE_GROUP)
             continue;
@@ -278,8 +301,11 @@ static bool take(const struct cli_command *cmd, const struct tables *t, int code
     // getopt takes an optional value only behind '='; people put it in the next word.
     if (o->type == CLI_TYPE_OPT_STR && !text && optind < argc && argv[optind][0] != '-')
         text = argv[optind++];
-    if (set_value(cmd, o, text))
+    if (set_value(cmd, o, text)) {
+        if (cmd->given)
+            cmd->given[o - cmd->opts] = true;
         return true;
+    }
     *exit_code = CLI_EXIT_USAGE;
     return false;
 }
@@ -329,7 +355,15 @@ bool cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli_
     return check_operands(cmd, &rest, exit_code);
 }
 
-int cli_dispatch(const struct cli_suite *suite, int argc, char **argv)
+bool cli_given(const struct cli_command *cmd, const char *option)
+{
+    for (int i = 0; cmd->opts[i].type != CLI_TYPE_END; i++)
+        if (strcmp(cmd->opts[i].name, option) == 0)
+            return cmd->given[i];
+    return false;
+}
+
+static int dispatch(const struct cli_suite *suite, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "--help";
     for (const struct cli_subcommand *c = suite->commands; c->name; c++)
@@ -346,4 +380,10 @@ int cli_dispatch(const struct cli_suite *suite, int argc, char **argv)
             suite->name, "unknown command '%.64s'; see %s --help", word, suite->name);
     cli_names_print_suite(suite, argc > 1 ? stdout : stderr);
     return argc > 1 ? CLI_EXIT_OK : CLI_EXIT_USAGE;
+}
+
+int cli_dispatch(const struct cli_suite *suite, int argc, char **argv)
+{
+    cli_begin();
+    return cli_end(suite->name, dispatch(suite, argc, argv));
 }

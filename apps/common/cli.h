@@ -38,7 +38,7 @@ enum cli_type {
     CLI_TYPE_ENUM,     // int: index into choices
 };
 
-enum { CLI_MAX_STRS = 64 };
+enum { CLI_MAX_STRS = 64, CLI_MAX_OPTIONS = 96 };
 
 struct cli_strs {
     const char *items[CLI_MAX_STRS];
@@ -81,6 +81,7 @@ struct cli_command {
     const struct cli_opt *opts;
     int min_operands, max_operands;
     const char *notes;  // shown below the options, may have several lines; NULL = none
+    bool *given;        // out: [number of opts] whether the option was there; NULL = not wanted
 };
 
 // What is left of argv once the options are gone.
@@ -94,6 +95,9 @@ struct cli_operands {
 // argv's option names are changed in place.
 bool cli_parse(const struct cli_command *cmd, int argc, char **argv, struct cli_operands *operands,
     int *exit_code);
+
+// Whether the option was given, by its name; of a command with given.
+bool cli_given(const struct cli_command *cmd, const char *option);
 
 void cli_print_help(const struct cli_command *cmd, FILE *to);
 void cli_print_man(const struct cli_command *cmd, FILE *to);  // roff, section 1
@@ -109,6 +113,13 @@ struct cli_suite {
     const char *notes;                      // NULL = none
 };
 int cli_dispatch(const struct cli_suite *suite, int argc, char **argv);
+
+// Around the work of every program; cli_dispatch has both inside. From cli_begin on, warnings of the
+// library go to stderr (LATTN_LOG asks for more), a closed stdin, stdout or stderr is not taken by the next
+// file that is opened, and a file that may not grow (ulimit -f) is an error and no signal. cli_end returns
+// code, or CLI_EXIT_IO with a sentence when something could not be printed.
+void cli_begin(void);
+int cli_end(const char *program, int code);
 
 // ---- exit codes and messages ----------------------------------------------------------------
 

@@ -37,7 +37,7 @@ static lattn_status list(lattn_device_info **infos, int *n)
     return st;
 }
 
-static int print(const struct options *o, const struct info_report *r)
+static void print(const struct options *o, const struct info_report *r)
 {
     if (o->json)
         info_print_json(r, stdout);
@@ -45,10 +45,6 @@ static int print(const struct options *o, const struct info_report *r)
         info_print_list(r, stdout);
     else
         info_print_text(r, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return CLI_EXIT_OK;
-    fprintf(stderr, "%s: cannot write to stdout\n", name);
-    return CLI_EXIT_IO;
 }
 
 static int report(const struct options *o, const lattn_device_info *infos, int n)
@@ -69,14 +65,13 @@ static int report(const struct options *o, const lattn_device_info *infos, int n
         r.reason = lattn_error(NULL);
     else
         r.chosen = lattn_ctx_device(r.ctx)->index;
-    int code = print(o, &r);
-    if (code == CLI_EXIT_OK && st)
-        code = cli_fail(name, st, NULL);
+    print(o, &r);
+    int code = st ? cli_fail(name, st, NULL) : CLI_EXIT_OK;
     lattn_ctx_destroy(&r.ctx);
     return code;
 }
 
-int main(int argc, char **argv)
+static int info(int argc, char **argv)
 {
     struct options o = { 0 };
     const struct cli_opt opts[] = {
@@ -104,4 +99,10 @@ int main(int argc, char **argv)
     code = st ? cli_fail(name, st, NULL) : report(&o, infos, n);
     free(infos);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    cli_begin();
+    return cli_end(name, info(argc, argv));
 }

@@ -26,8 +26,9 @@ typedef struct lattn_optim_params {
 
 typedef struct lattn_adamw_params {
     lattn_optim_params common;
-    float beta1, beta2;  // 0 = 0.9, 0.999
+    float beta1, beta2;  // 0.9, 0.999 when has_betas is false
     float eps;           // 0 = 1e-8; outside the square root
+    bool has_betas;      // the two betas are meant as they are: 0 = no memory
 } lattn_adamw_params;
 
 /**
@@ -40,7 +41,7 @@ typedef struct lattn_adamw_params {
  *
  * Args     module  its trainable parameters; must outlive the optimiser
  * Owner    the caller; lattn_optim_destroy, before the module
- * Errors   ERR_ARG (a rate, beta or eps out of range; nothing to train), ERR_DTYPE
+ * Errors   ERR_ARG (a rate, beta or eps out of range; betas without has_betas; nothing to train), ERR_DTYPE
  *          (parameters that are not f32), ERR_GPU_MEMORY
  * Source   Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2
  */

@@ -30,8 +30,11 @@ lattn_status lattn_adamw_create(
     lattn_ctx *ctx, lattn_module *module, const lattn_adamw_params *params, lattn_optim **out)
 {
     *out = NULL;
-    float beta1 = params->beta1 != 0 ? params->beta1 : 0.9f;
-    float beta2 = params->beta2 != 0 ? params->beta2 : 0.999f;
+    float beta1 = params->has_betas ? params->beta1 : 0.9f;
+    float beta2 = params->has_betas ? params->beta2 : 0.999f;
+    if (!params->has_betas && (params->beta1 != 0 || params->beta2 != 0))
+        return lat_err(LATTN_ERR_ARG, "adamw: betas %g and %g are given without has_betas",
+            (double) params->beta1, (double) params->beta2);
     float eps = params->eps != 0 ? params->eps : 1e-8f;
     if (!(beta1 >= 0 && beta1 < 1) || !(beta2 >= 0 && beta2 < 1))
         return lat_err(LATTN_ERR_ARG, "adamw: betas %g and %g must be in [0, 1)", (double) beta1,

@@ -27,6 +27,9 @@ struct run {
     char words[16][64];
     char *argv[17];
     char message[1024];
+    struct cli_opt opts[16];
+    bool given[16];
+    struct cli_command cmd;
 };
 
 static void parse(struct run *r, const char *line)
@@ -48,14 +51,15 @@ static void parse(struct run *r, const char *line)
         CLI_OPT_STR("resume_from_checkpoint", 0, &o->resume, "true|PATH", "go on"),
         CLI_END,
     };
-    const struct cli_command cmd = {
-        "lattn-test",
-        "Tests the options.",
-        "[WORD...]",
-        opts,
-        0,
-        2,
-        NULL,
+    _Static_assert(sizeof opts <= sizeof r->opts, "room for all");
+    memcpy(r->opts, opts, sizeof opts);
+    r->cmd = (struct cli_command){
+        .name = "lattn-test",
+        .summary = "Tests the options.",
+        .operands = "[WORD...]",
+        .opts = r->opts,
+        .max_operands = 2,
+        .given = r->given,
     };
     int argc = 0;
     r->argv[argc++] = strcpy(r->words[0], "lattn-test");
@@ -70,7 +74,7 @@ static void parse(struct run *r, const char *line)
     fflush(stderr);
     int saved = dup(2);
     dup2(fileno(capture), 2);
-    r->go_on = cli_parse(&cmd, argc, r->argv, &r->rest, &r->code);
+    r->go_on = cli_parse(&r->cmd, argc, r->argv, &r->rest, &r->code);
     fflush(stderr);
     dup2(saved, 2);
     close(saved);
@@ -161,6 +165,28 @@ TEST(cli, optional_value_may_be_left_out)
     EXPECT_STR(r.o.resume, "x");
 }
 
+TEST(cli, true_and_false_may_be_written_as_in_python)
+{
+    struct run r;
+    parse(&r, "--resume_from_checkpoint True --do_train=True");
+    EXPECT_STR(r.o.resume, "true");
+    EXPECT(r.o.do_train);
+    parse(&r, "--resume_from_checkpoint False --do_train=False");
+    EXPECT_STR(r.o.resume, "false");
+    EXPECT(!r.o.do_train);
+    parse(&r, "--resume_from_checkpoint Truest");
+    EXPECT_STR(r.o.resume, "Truest");
+}
+
+TEST(cli, what_was_given_is_known)
+{
+    struct run r;
+    parse(&r, "--num-train 3 -q");
+    EXPECT(cli_given(&r.cmd, "num_train_epochs") && cli_given(&r.cmd, "quiet"));
+    EXPECT(!cli_given(&r.cmd, "learning_rate") && !cli_given(&r.cmd, "train_file"));
+    EXPECT(!cli_given(&r.cmd, "no_such_option"));
+}
+
 static void expect_refused(const char *line, const char *sentence)
 {
     struct run r;
@@ -183,6 +209,8 @@ TEST(cli, mistakes_give_one_sentence_and_code_2)
     expect_refused("-e 1e9", "'1e9' is not a whole number from 1 to 1000");
     expect_refused("-e 99999999999999999999", "is not a whole number from 1 to 1000");
     expect_refused("--num_train_epochs=", "'' is not a whole number");
+    expect_refused("--train_file=", "--train_file: the value is empty");
+    expect_refused("--resume_from_checkpoint=", "--resume_from_checkpoint: the value is empty");
     expect_refused("--learning_rate nan", "'nan' is not a number from 0 to 1");
     expect_refused("--learning_rate -1", "'-1' is not a number from 0 to 1");
     expect_refused("--learning_rate 0.1x", "'0.1x' is not a number");
@@ -203,7 +231,7 @@ TEST(cli, help_fits_80_columns_and_names_every_option)
         CLI_ENUM("dtype", 0, &o.dtype, dtypes, "storage type"),
         CLI_END,
     };
-    const struct cli_command cmd = { "lattn-test", "Tests.", NULL, opts, 0, 0, "A note." };
+    const struct cli_command cmd = { "lattn-test", "Tests.", NULL, opts, 0, 0, "A note.", NULL };
     FILE *f = tmpfile();
     char line[512], all[4096] = "";
     cli_print_help(&cmd, f);

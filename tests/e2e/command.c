@@ -60,8 +60,19 @@ const char *lt_path(const char *dir, const char *name)
 
 static void shell_line(char text[8192], const char *env, const char *line, const char *dir)
 {
-    snprintf(text, 8192, "%s exec '%s/harness/launch.sh' '%s/apps/'%s >'%s/stdout' 2>'%s/stderr'",
-        env ? env : "", LT_SOURCE_DIR, LT_BINARY_DIR, line, dir, dir);
+    // The last redirection counts: what the line says of stdout stands behind the file.
+    size_t n = strcspn(line, ">");
+    snprintf(text, 8192,
+        "%s exec '%s/harness/launch.sh' '%s/apps/'%.*s >'%s/stdout' 2>'%s/stderr' %s",
+        env ? env : "", LT_SOURCE_DIR, LT_BINARY_DIR, (int) n, line, dir, dir, line + n);
+}
+
+// The layer of the job's environment is in the commands, too; what it finds they print.
+static void expect_no_validation(const struct lt_command *c, const char *line)
+{
+    const char *at = getenv("LATTN_TEST_VALIDATION") ? strstr(c->err, "validation: ") : NULL;
+    if (at)
+        lt_fail(__FILE__, __LINE__, "%s: %.2000s", line, at);
 }
 
 struct lt_command lt_command_run(const char *env, const char *line)
@@ -75,6 +86,7 @@ struct lt_command lt_command_run(const char *env, const char *line)
         c.code = WEXITSTATUS(status);
     c.out = lt_read_file(lt_path(dir, "stdout"), NULL);
     c.err = lt_read_file(lt_path(dir, "stderr"), NULL);
+    expect_no_validation(&c, line);
     return c;
 }
 

@@ -12,7 +12,8 @@ struct lt_command {
 };
 
 // line begins with the command's name: "lattn-info --json". The shell sees it, and variables
-// may stand in front of it in env ("LATTN_LOG=warn"; NULL = none).
+// may stand in front of it in env ("LATTN_LOG=warn", "ulimit -f 20;"; NULL = none). A redirection of
+// stdout may end it (">/dev/full"); out is "" then.
 struct lt_command lt_command_run(const char *env, const char *line);
 void lt_command_free(struct lt_command *c);
 // It ended with that code, and its last line on stderr begins with the command's name (line's first

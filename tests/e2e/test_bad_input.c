@@ -158,9 +158,14 @@ GPU_TEST(bad_input, a_loss_that_is_not_finite_saves_nothing)
     char *broken = lat_memdup(weights, n);
     memcpy(broken + n - 400, &nan_bits, sizeof nan_bits);
     EXPECT_OK(lat_file_replace(lt_path(dir, "broken/model.safetensors"), broken, n));
-    char extra[4096];
-    snprintf(extra, sizeof extra, "--model_name_or_path %s", lt_path(dir, "broken"));
-    expect_finetune(dir, extra, 8, "update 1");
+    char line[8192];
+    snprintf(line, sizeof line,
+        "lattn-bert finetune --train_file %s/train.tsv --output_dir %s/out --overwrite_output_dir "
+        "--max_seq_length 16 -m %s/broken",
+        dir, dir, dir);
+    lt_expect_refusal(NULL, line, 8, "update 1");
+    snprintf(line, sizeof line, "lattn-bert predict -m %s/broken -f %s/dev.tsv --strict", dir, dir);
+    lt_expect_refusal(NULL, line, 3, "not finite");
     size_t m = 0;
     char *after = lt_read_file(lt_path(dir, "out/model.safetensors"), &m);
     EXPECT(n == m && memcmp(weights, after, n) == 0);
