@@ -90,6 +90,15 @@ run_suite() {
     ctest --test-dir "$1" -L "$2" -j "$cores" --output-on-failure --no-tests=error
 }
 
+# The commands under a layer or a sanitizer: runs that are captured, eager, accumulating and resumed, of a
+# few updates each. (What lib/train does is in the unit tests "run" as well.)
+command_tests='finetune.accumulating*:options.of_run_glue*:output.going_back*:output.results*'
+command_tests="$command_tests:cnn.a_set_smaller*:cnn.predict_prints*"
+
+run_commands() {
+    GTEST_FILTER=${GTEST_FILTER:-$command_tests} run_suite "$1" e2e
+}
+
 # ---- jobs -------------------------------------------------------------------------------------------
 
 build_release() {
@@ -106,7 +115,7 @@ job_gcc() {
 job_validation() {
     use_lavapipe
     use_validation
-    check_canaries && run_suite "$release" 'unit|gpu'
+    check_canaries && run_suite "$release" 'unit|gpu' && run_commands "$release"
 }
 
 job_modern() {
@@ -117,7 +126,7 @@ job_modern() {
     # Here, where kernels compile in a tenth of the time.
     LATTN_TEST_ALL_TYPES=1 run_suite "$release" 'gpu|golden|e2e' || return 1
     use_validation
-    check_canaries && run_suite "$release" gpu
+    check_canaries && run_suite "$release" gpu && run_commands "$release"
 }
 
 job_swiftshader() {
@@ -166,7 +175,7 @@ job_asan() {
         return 1
     fi
     count_one
-    run_suite "$build/asan" 'unit|gpu|fuzz'
+    run_suite "$build/asan" 'unit|gpu|fuzz' && run_commands "$build/asan"
 }
 
 job_amd() {
