@@ -15,8 +15,19 @@ static bool any_wants_grad(
     return false;
 }
 
+// Memory of another context is another device's, or another arena's: no op can read it.
+static lattn_status check_contexts(const struct lat_call *c, lattn_tensor *const in[])
+{
+    for (int i = 0; i < c->n_inputs; i++)
+        if (in[i] && in[i]->ctx != c->ctx)
+            return lat_err(LATTN_ERR_ARG, "%s: input %d of shape %s belongs to another context",
+                c->op_name, i, LAT_SHAPE(in[i]));
+    return LATTN_OK;
+}
+
 static lattn_status run(struct lat_call *c, const struct lat_op *op, lattn_tensor *const in[])
 {
+    LAT_TRY(check_contexts(c, in));
     for (int i = 0; i < c->n_inputs; i++) {
         bool as_it_is = op->is_view || (op->strided_in >> i & 1);
         c->in[i] = as_it_is ? in[i] : lat_prim_contiguous(in[i]);

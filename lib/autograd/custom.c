@@ -7,6 +7,7 @@
 #include "autograd/glsl.h"
 #include "autograd/spirv.h"
 #include "autograd/tape.h"
+#include <stdio.h>
 #include <string.h>
 
 struct lattn_shader_code {
@@ -44,14 +45,18 @@ static lattn_status make_shader(lattn_ctx *ctx, const char *name, const uint32_t
 lattn_status lattn_shader_from_spirv(lattn_ctx *ctx, const char *name, const uint32_t *words,
     size_t n_words, lattn_shader_code **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(words);
     return lat_done(ctx, make_shader(ctx, name ? name : "custom", words, n_words, out));
 }
 
 lattn_status lattn_shader_from_glsl(
     lattn_ctx *ctx, const char *name, const char *glsl, lattn_shader_code **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(glsl);
     uint32_t *words;
     size_t n_words;
     if (!name)
@@ -65,10 +70,10 @@ lattn_status lattn_shader_from_glsl(
 
 void lattn_shader_destroy(lattn_shader_code **shader)
 {
-    lattn_shader_code *code = *shader;
-    *shader = NULL;
+    lattn_shader_code *code = shader ? *shader : NULL;
     if (!code)
         return;
+    *shader = NULL;
     lat_free((void *) code->spirv.words);
     lat_free(code);
 }
@@ -76,11 +81,12 @@ void lattn_shader_destroy(lattn_shader_code **shader)
 // ---- dispatch ---------------------------------------------------------------------------------
 
 static lattn_status check_tensors(
-    const char *name, const char *what, lattn_tensor *const *tensors, int n)
+    const lattn_ctx *ctx, const char *name, const char *what, lattn_tensor *const *tensors, int n)
 {
     for (int i = 0; i < n; i++) {
         if (!tensors[i])
             return lat_err(LATTN_ERR_ARG, "%s: %s[%d] is NULL", name, what, i);
+        LAT_TRY(lat_check_ctx(ctx, tensors[i], name, what));
         if (!lat_is_contiguous(tensors[i]))
             return lat_err(LATTN_ERR_ARG, "%s: %s[%d] of shape %s is not contiguous", name, what, i,
                 LAT_SHAPE(tensors[i]));
@@ -106,8 +112,8 @@ static lattn_status check_dispatch(const lattn_ctx *ctx, const lattn_custom_disp
         if (d->groups[i] > max[i])
             return lat_err(LATTN_ERR_ARG, "%s: %u workgroups in dimension %d, the device has %u",
                 name, d->groups[i], i, max[i]);
-    LAT_TRY(check_tensors(name, "read", d->read, d->n_read));
-    return check_tensors(name, "write", d->write, d->n_write);
+    LAT_TRY(check_tensors(ctx, name, "read", d->read, d->n_read));
+    return check_tensors(ctx, name, "write", d->write, d->n_write);
 }
 
 static lattn_status run(lattn_ctx *ctx, const lattn_custom_dispatch *d)
@@ -132,6 +138,8 @@ static lattn_status run(lattn_ctx *ctx, const lattn_custom_dispatch *d)
 
 lattn_status lattn_custom_run(lattn_ctx *ctx, const lattn_custom_dispatch *dispatch)
 {
+    LAT_CHECK_ARG(dispatch);
+    LAT_CHECK_ARG(dispatch->shader);
     if (ctx->error)
         return lat_take_error(ctx);
     return lat_done(ctx, run(ctx, dispatch));
@@ -152,17 +160,30 @@ static lattn_status infer(struct lat_call *c)
     return lat_out(c, 0, c->in[0]->dtype, a->rank, a->dim);
 }
 
+// What the user's function returned, with a sentence.
+static lattn_status given(
+    const struct lat_call *c, const char *function, lattn_status st, unsigned count)
+{
+    char what[160];
+    snprintf(what, sizeof what, "%.100s: its %s", c->op_name, function);
+    return lat_err_given(st, count, what);
+}
+
 static lattn_status forward(struct lat_call *c)
 {
     const struct custom_attr *a = c->attr;
-    return a->op.forward(c->ctx, a->op.user, c->in, c->out[0]);
+    unsigned count = lat_err_count();
+    return given(c, "forward", a->op.forward(c->ctx, a->op.user, c->in, c->out[0]), count);
 }
 
 // The user's backward writes; it does not know that a gradient may have to be added.
 static lattn_status backward(struct lat_call *c)
 {
     const struct custom_attr *a = c->attr;
-    return a->op.backward(c->ctx, a->op.user, c->in, c->out[0], c->grad_out[0], c->grad_in);
+    unsigned count = lat_err_count();
+    lattn_status st =
+        a->op.backward(c->ctx, a->op.user, c->in, c->out[0], c->grad_out[0], c->grad_in);
+    return given(c, "backward", st, count);
 }
 
 enum { ALL_INPUTS = (1u << LATTN_CUSTOM_MAX_TENSORS) - 1 };
@@ -191,6 +212,9 @@ static const struct lat_op custom_op_without_gradient = {
 lattn_tensor *lattn_custom_apply(lattn_ctx *ctx, const lattn_custom_op *op, lattn_tensor *const *in,
     int rank, const int64_t *dims)
 {
+    LAT_NEED_ARG(ctx, op);
+    LAT_NEED_ARRAY(ctx, in, op->n_inputs);
+    LAT_NEED_ARRAY(ctx, dims, rank);
     if (ctx->error)
         return NULL;
     const char *name = op->name ? op->name : "custom";

@@ -21,6 +21,8 @@ static lattn_status start_of(
     lattn_ctx *ctx, const char *what, lattn_tensor *output, lattn_tensor *given, lattn_tensor **out)
 {
     LAT_TRY(check_output(what, output));
+    LAT_TRY(lat_check_ctx(ctx, output, what, "the output"));
+    LAT_TRY(lat_check_ctx(ctx, given, what, "the given gradient"));
     if (!given && lat_numel(output) != 1)
         return lat_err(LATTN_ERR_SHAPE,
             "%s: the output has shape %s; a gradient for it must be given unless it has one "
@@ -63,6 +65,9 @@ lattn_status lattn_grad(lattn_ctx *ctx, lattn_tensor *const *outputs,
     lattn_tensor *const *grad_outputs, int n_outputs, lattn_tensor *const *inputs, int n_inputs,
     bool retain_graph, lattn_tensor **grads)
 {
+    LAT_CHECK_ARRAY(outputs, n_outputs);
+    LAT_CHECK_ARRAY(inputs, n_inputs);
+    LAT_CHECK_ARRAY(grads, n_inputs);
     if (ctx->error)
         return lat_take_error(ctx);
     for (int i = 0; i < n_inputs; i++)
@@ -71,6 +76,12 @@ lattn_status lattn_grad(lattn_ctx *ctx, lattn_tensor *const *outputs,
         if (!inputs[i] || !inputs[i]->requires_grad)
             return lat_done(
                 ctx, lat_err(LATTN_ERR_ARG, "lattn_grad: input %d does not require a gradient", i));
+
+    for (int i = 0; i < n_inputs; i++) {
+        lattn_status foreign = lat_check_ctx(ctx, inputs[i], "lattn_grad", "an input");
+        if (foreign)
+            return lat_done(ctx, foreign);
+    }
 
     lattn_status st;
     lattn_tensor **starts = lat_calloc((size_t) LAT_MAX(n_outputs, 1), sizeof *starts);

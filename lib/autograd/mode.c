@@ -69,5 +69,8 @@ lattn_tensor *lattn_detach(lattn_ctx *ctx, lattn_tensor *t)
 {
     if (!t || ctx->error)
         return NULL;
+    lattn_status st = lat_check_ctx(ctx, t, "lattn_detach", "t");
+    if (st)
+        return lat_fail_status(ctx, st);
     return lat_tensor_view(t, t->rank, t->dim, t->stride, t->offset);
 }

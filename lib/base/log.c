@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/status.h"
 
 enum { LEVEL_UNREAD = -2, LEVEL_SILENT = -1, MESSAGE_BYTES = 2200 };
 
@@ -98,41 +99,21 @@ const char *lat_env(const char *name)
     return text && *text ? text : NULL;
 }
 
-long long lat_env_int(const char *name, long long lo, long long hi, long long fallback)
+lattn_status lat_env_int(
+    const char *name, long long lo, long long hi, long long fallback, long long *out)
 {
     const char *text = lat_env(name);
+    *out = fallback;
     if (!text)
-        return fallback;
+        return LATTN_OK;
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (errno || *end || value < lo || value > hi) {
-        lat_log(LATTN_LOG_WARN,
-            "%s is \"%.40s\", expected a whole number from %lld to %lld; using %lld", name, text,
-            lo, hi, fallback);
-        return fallback;
-    }
-    return value;
-}
-
-bool lat_env_flag(const char *name)
-{
-    static const char *const yes[] = { "1", "true", "yes", "on" };
-    static const char *const no[] = { "0", "false", "no", "off" };
-    const char *text = lat_env(name);
-    if (!text)
-        return false;
-    for (size_t i = 0; i < LAT_COUNT(yes); i++)
-        if (!strcmp(text, yes[i]))
-            return true;
-    for (size_t i = 0; i < LAT_COUNT(no); i++)
-        if (!strcmp(text, no[i]))
-            return false;
-    lat_log(LATTN_LOG_WARN,
-        "%s is \"%.40s\", expected 1, true, yes, on or 0, false, no, off; "
-        "using 0",
-        name, text);
-    return false;
+    if (errno || *end || value < lo || value > hi)
+        return lat_err(LATTN_ERR_ARG, "%s is \"%.40s\", expected a whole number from %lld to %lld",
+            name, text, lo, hi);
+    *out = value;
+    return LATTN_OK;
 }
 
 bool lat_stderr_is_terminal(void)

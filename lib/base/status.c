@@ -16,6 +16,7 @@
 enum { SENTENCE_BYTES = 2048 };
 
 static LAT_THREAD_LOCAL char sentence[SENTENCE_BYTES];
+static LAT_THREAD_LOCAL unsigned n_reported;
 
 const char *lattn_status_name(lattn_status status)
 {
@@ -58,6 +59,7 @@ lattn_status lat_err(lattn_status status, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     memcpy(sentence, text, strlen(text) + 1);
+    n_reported++;
     lat_log(LATTN_LOG_DEBUG, "%s: %s", lattn_status_name(status), sentence);
     return status;
 }
@@ -77,6 +79,18 @@ void lat_err_prefix(const char *fmt, ...)
 const char *lat_err_text(void)
 {
     return sentence;
+}
+
+unsigned lat_err_count(void)
+{
+    return n_reported;
+}
+
+lattn_status lat_err_given(lattn_status status, unsigned count, const char *what)
+{
+    if (!status || count != n_reported)
+        return status;
+    return lat_err(status, "%s returned %s", what, lattn_status_name(status));
 }
 
 void lat_assert_failed(const char *cond, const char *file, int line)

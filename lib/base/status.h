@@ -17,6 +17,27 @@ void lat_err_prefix(const char *fmt, ...) LAT_PRINTF(1, 2);
 // The sentence last kept for this thread; "" if none.
 const char *lat_err_text(void);
 
+// A function of the program may return a status without having reported anything; the sentence kept is
+// then that of some older error. Take the count before the call, and give it with what came back: the
+// sentence becomes "what returned ERR_IO" when nothing was reported in between.
+unsigned lat_err_count(void);
+lattn_status lat_err_given(lattn_status status, unsigned count, const char *what);
+
+// For public functions (lattn.h, "NULL"): ERR_ARG "lattn_linear_create: params is NULL".
+#define LAT_CHECK_ARG(arg)                                                                         \
+    do {                                                                                           \
+        if (!(arg))                                                                                \
+            return lat_err(LATTN_ERR_ARG, "%s: %s is NULL", __func__, #arg);                       \
+    } while (0)
+
+// The same for an array, which may be NULL when nothing is in it.
+#define LAT_CHECK_ARRAY(arg, n)                                                                    \
+    do {                                                                                           \
+        if (!(arg) && (n) > 0)                                                                     \
+            return lat_err(                                                                        \
+                LATTN_ERR_ARG, "%s: %s is NULL for %lld", __func__, #arg, (long long) (n));        \
+    } while (0)
+
 // For functions that own nothing.
 #define LAT_TRY(expr)                                                                              \
     do {                                                                                           \

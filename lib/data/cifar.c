@@ -104,7 +104,11 @@ static lattn_status check(int32_t n_paths, const lattn_cifar_params *p, struct r
 lattn_status lattn_cifar_open(const char *const *paths, int32_t n_paths,
     const lattn_cifar_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARRAY(paths, n_paths);
+    for (int32_t i = 0; i < n_paths; i++)
+        LAT_CHECK_ARG(paths[i]);
     const lattn_cifar_params p = params ? *params : (lattn_cifar_params){ 0 };
     struct reader r = { 0 };
     lattn_status st = check(n_paths, &p, &r);

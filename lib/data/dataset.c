@@ -34,7 +34,7 @@ void lat_dataset_warn_one_class(const char *path, const lattn_dataset *d)
 
 void lattn_dataset_close(lattn_dataset **d)
 {
-    if (!*d)
+    if (!d || !*d)
         return;
     lat_str_free(&(*d)->pool);
     lat_free((*d)->rows.items);
@@ -47,12 +47,14 @@ void lattn_dataset_close(lattn_dataset **d)
 
 int64_t lattn_dataset_count(const lattn_dataset *d)
 {
+    if (!d)
+        return 0;
     return (int64_t) d->rows.n;
 }
 
 static const struct lat_data_row *row_at(const lattn_dataset *d, int64_t i)
 {
-    return i >= 0 && (size_t) i < d->rows.n ? &d->rows.items[i] : NULL;
+    return d && i >= 0 && (size_t) i < d->rows.n ? &d->rows.items[i] : NULL;
 }
 
 const char *lattn_dataset_text(const lattn_dataset *d, int64_t i, size_t *bytes)
@@ -65,7 +67,7 @@ const char *lattn_dataset_text(const lattn_dataset *d, int64_t i, size_t *bytes)
 
 const char *lattn_dataset_pair(const lattn_dataset *d, int64_t i, size_t *bytes)
 {
-    const struct lat_data_row *row = d->has_pair ? row_at(d, i) : NULL;
+    const struct lat_data_row *row = d && d->has_pair ? row_at(d, i) : NULL;
     if (bytes)
         *bytes = row ? row->pair_bytes : 0;
     return row ? d->pool.items + row->pair : NULL;
@@ -79,16 +81,22 @@ int32_t lattn_dataset_label(const lattn_dataset *d, int64_t i)
 
 int32_t lattn_dataset_n_labels(const lattn_dataset *d)
 {
+    if (!d)
+        return 0;
     return (int32_t) d->labels.n;
 }
 
 const char *lattn_dataset_label_name(const lattn_dataset *d, int32_t id)
 {
+    if (!d)
+        return NULL;
     return id >= 0 && (size_t) id < d->labels.n ? d->labels.items[id] : NULL;
 }
 
 lattn_data_stats lattn_dataset_stats(const lattn_dataset *d)
 {
+    if (!d)
+        return (lattn_data_stats){ 0 };
     return d->stats;
 }
 
@@ -106,6 +114,8 @@ lattn_status lat_rows_check(const char *who, const lattn_dataset *d, const lattn
 
 void lattn_rows_free(lattn_rows *r)
 {
+    if (!r)
+        return;
     lat_free(r->items);
     *r = (lattn_rows){ 0 };
 }

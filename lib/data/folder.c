@@ -253,7 +253,9 @@ static lattn_status open_folder(struct opener *o)
 lattn_status lattn_folder_open(
     const char *dir, const lattn_folder_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(dir);
     const lattn_folder_params p = params ? *params : (lattn_folder_params){ 0 };
     struct opener o = { .dir = dir, .params = &p };
     LAT_TRY(lat_dataset_create(LAT_DATA_FILES, 0, &o.d));
@@ -280,7 +282,11 @@ static lattn_status open_paths(struct opener *o, const char *const *paths, int32
 lattn_status lattn_pictures_open(const char *const *paths, int32_t n_paths,
     const lattn_image_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARRAY(paths, n_paths);
+    for (int32_t i = 0; i < n_paths; i++)
+        LAT_CHECK_ARG(paths[i]);
     struct opener o = { 0 };
     if (n_paths < 1)
         return lat_err(LATTN_ERR_ARG, "pictures: %d paths", n_paths);

@@ -135,7 +135,9 @@ static lattn_status take_labels(
 lattn_status lattn_idx_open(
     const char *images, const char *labels, const lattn_idx_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(images);
     const lattn_idx_params p = params ? *params : (lattn_idx_params){ 0 };
     if (p.n_labels < 0 || (p.n_labels > 0 && !p.labels))
         return lat_err(LATTN_ERR_ARG, "%d labels without names", p.n_labels);

@@ -35,6 +35,8 @@ lattn_status lat_image_params(const lattn_image_params *params, lattn_image_para
 
 void lattn_image_free(lattn_image *image)
 {
+    if (!image)
+        return;
     lat_free(image->data);
     *image = (lattn_image){ 0 };
 }
@@ -221,7 +223,10 @@ static lattn_status decode(
 lattn_status lattn_image_decode(const void *data, size_t bytes, const char *name,
     const lattn_image_params *params, lattn_image *out)
 {
+    LAT_CHECK_ARG(out);
     *out = (lattn_image){ 0 };
+    LAT_CHECK_ARRAY(data, bytes);
+    LAT_CHECK_ARG(name);
     lattn_image_params p;
     LAT_TRY(lat_image_params(params, &p));
     return decode(&(struct lat_image_file){ .name = name, .data = data, .n = bytes }, &p, out);
@@ -229,7 +234,9 @@ lattn_status lattn_image_decode(const void *data, size_t bytes, const char *name
 
 lattn_status lattn_image_load(const char *path, const lattn_image_params *params, lattn_image *out)
 {
+    LAT_CHECK_ARG(out);
     *out = (lattn_image){ 0 };
+    LAT_CHECK_ARG(path);
     lattn_image_params p;
     char *data;
     size_t n;

@@ -214,8 +214,6 @@ static lattn_status fill_in(const lattn_image_loader_params *params, struct plan
     const lattn_dataset *d = params->dataset;
     const lattn_transform *t = &params->transform;
     const int64_t most = (int64_t) 1 << 30;
-    if (!d)
-        return lat_err(LATTN_ERR_ARG, "loader: no dataset");
     if (d->kind == LAT_DATA_TEXTS)
         return lat_err(LATTN_ERR_ARG, "loader: the dataset has texts, not pictures");
     LAT_TRY(check_ranges(t));
@@ -247,11 +245,14 @@ static struct plan *keep(const struct plan *p, const lattn_transform *t)
 
 lattn_status lattn_image_loader_create(const lattn_image_loader_params *params, lattn_loader **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
+    LAT_CHECK_ARG(params->dataset);
     static const struct lat_loader_kind pictures = { .worker_bytes = sizeof(struct worker),
         .collate = collate,
         .free_worker = free_worker,
         .free_data = free_plan };
-    *out = NULL;
     struct plan p;
     LAT_TRY(fill_in(params, &p));
     struct plan *data = keep(&p, &params->transform);

@@ -154,6 +154,8 @@ static lattn_status check(const lattn_image *m)
 
 lattn_status lattn_image_save_png(const char *path, const lattn_image *image)
 {
+    LAT_CHECK_ARG(path);
+    LAT_CHECK_ARG(image);
     static const uint8_t colour_types[] = { 0, 0, 4, 2, 6 };
     LAT_TRY(check(image));
     struct lat_str file = { 0 };

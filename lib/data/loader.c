@@ -238,7 +238,7 @@ lattn_status lat_loader_create(const struct lat_loader_plan *plan, lattn_loader 
 
 void lattn_loader_destroy(lattn_loader **loader)
 {
-    lattn_loader *l = *loader;
+    lattn_loader *l = loader ? *loader : NULL;
     if (!l)
         return;
     *loader = NULL;
@@ -264,17 +264,22 @@ void lattn_loader_destroy(lattn_loader **loader)
 
 int64_t lattn_loader_n_batches(const lattn_loader *l)
 {
+    if (!l)
+        return 0;
     return l->n_batches;
 }
 
 void lattn_loader_position(const lattn_loader *l, int64_t *epoch, int64_t *index)
 {
-    *epoch = l->epoch;
-    *index = l->index;
+    if (epoch)
+        *epoch = l ? l->epoch : 0;
+    if (index)
+        *index = l ? l->index : 0;
 }
 
 lattn_status lattn_loader_seek(lattn_loader *l, int64_t epoch, int64_t index)
 {
+    LAT_CHECK_ARG(l);
     if (epoch < 0 || index < 0 || index > l->n_batches)
         return lat_err(LATTN_ERR_ARG, "loader: epoch %lld, batch %lld; an epoch has %lld batches",
             (long long) epoch, (long long) index, (long long) l->n_batches);
@@ -305,7 +310,9 @@ static lattn_status take(struct lattn_loader *l, const lattn_batch **out)
 
 lattn_status lattn_loader_next(lattn_loader *l, const lattn_batch **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(l);
     if (l->held)
         lat_queue_push(l->held_by->empty, l->held);
     l->held = NULL;

@@ -215,7 +215,9 @@ static lattn_status read_all(struct reader *r)
 lattn_status lattn_numbers_open(
     const char *path, const lattn_numbers_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(path);
     const lattn_numbers_params p = params ? *params : (lattn_numbers_params){ 0 };
     bool some = p.C || p.H || p.W;
     if (some && (p.C < 1 || p.H < 1 || p.W < 1))

@@ -12,15 +12,19 @@
 
 bool lattn_dataset_shape(const lattn_dataset *d, int32_t *C, int32_t *H, int32_t *W)
 {
-    *C = d->C;
-    *H = d->H;
-    *W = d->W;
-    return d->kind != LAT_DATA_TEXTS;
+    const int32_t size[] = { d ? d->C : 0, d ? d->H : 0, d ? d->W : 0 };
+    int32_t *const out[] = { C, H, W };
+    for (int i = 0; i < 3; i++)
+        if (out[i])
+            *out[i] = size[i];
+    return d && d->kind != LAT_DATA_TEXTS;
 }
 
 lattn_status lattn_dataset_image(const lattn_dataset *d, int64_t i, lattn_image *out)
 {
+    LAT_CHECK_ARG(out);
     *out = (lattn_image){ 0 };
+    LAT_CHECK_ARG(d);
     if (d->kind != LAT_DATA_BYTES && d->kind != LAT_DATA_FILES)
         return lat_err(LATTN_ERR_ARG, "the dataset has no pictures");
     if (i < 0 || i >= lattn_dataset_count(d))
@@ -117,6 +121,9 @@ static void finish(float *mean, float *std, double m, double variance)
 lattn_status lattn_dataset_mean_std(
     const lattn_dataset *d, const lattn_rows *rows, float *mean, float *std)
 {
+    LAT_CHECK_ARG(d);
+    LAT_CHECK_ARG(mean);
+    LAT_CHECK_ARG(std);
     if (d->kind == LAT_DATA_TEXTS)
         return lat_err(LATTN_ERR_ARG, "mean and std: the dataset has texts, not pictures");
     LAT_TRY(lat_rows_check("mean and std", d, rows));

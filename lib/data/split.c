@@ -159,6 +159,9 @@ static lattn_status split(
 lattn_status lattn_dataset_split(
     const lattn_dataset *d, const double *ratios, int32_t n_parts, uint64_t seed, lattn_rows *parts)
 {
+    LAT_CHECK_ARG(d);
+    LAT_CHECK_ARRAY(ratios, n_parts);
+    LAT_CHECK_ARRAY(parts, n_parts);
     enum { MAX_PARTS = 1000 };
     if (n_parts < 1 || n_parts > MAX_PARTS)
         return lat_err(LATTN_ERR_ARG, "split: %d parts, expected 1 to %d", n_parts, MAX_PARTS);
@@ -189,6 +192,9 @@ lattn_status lattn_dataset_split(
 lattn_status lattn_dataset_fold(const lattn_dataset *d, int32_t n_folds, int32_t fold,
     uint64_t seed, lattn_rows *train, lattn_rows *held_out)
 {
+    LAT_CHECK_ARG(d);
+    LAT_CHECK_ARG(train);
+    LAT_CHECK_ARG(held_out);
     *train = *held_out = (lattn_rows){ 0 };
     size_t n = (size_t) lattn_dataset_count(d);
     if (n_folds < 2 || (size_t) n_folds > n || fold < 0 || fold >= n_folds)

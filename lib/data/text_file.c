@@ -209,7 +209,9 @@ static lattn_status read_rows(struct opener *o)
 
 lattn_status lattn_text_open(const char *path, const lattn_text_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(path);
     struct opener o = { .path = path };
     if (params)
         o.params = *params;

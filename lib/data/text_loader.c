@@ -112,8 +112,6 @@ static void free_collator(void *worker)
 static lattn_status fill_in(const lattn_loader_params *params, lattn_loader_params *p)
 {
     *p = *params;
-    if (!p->dataset || !p->tokenizer)
-        return lat_err(LATTN_ERR_ARG, "loader: no %s", p->dataset ? "tokenizer" : "dataset");
     if (p->dataset->kind != LAT_DATA_TEXTS)
         return lat_err(LATTN_ERR_ARG, "loader: the dataset has no texts");
     p->batch_size = p->batch_size ? p->batch_size : 8;
@@ -127,11 +125,15 @@ static lattn_status fill_in(const lattn_loader_params *params, lattn_loader_para
 
 lattn_status lattn_loader_create(const lattn_loader_params *params, lattn_loader **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
+    LAT_CHECK_ARG(params->dataset);
+    LAT_CHECK_ARG(params->tokenizer);
     static const struct lat_loader_kind texts = { .worker_bytes = sizeof(struct collator),
         .collate = collate,
         .free_worker = free_collator,
         .free_data = lat_free };
-    *out = NULL;
     lattn_loader_params p;
     LAT_TRY(fill_in(params, &p));
     lattn_loader_params *data = lat_memdup(&p, sizeof p);

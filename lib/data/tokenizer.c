@@ -85,7 +85,11 @@ static lattn_status finish(struct lattn_tokenizer *t, const lattn_tokenizer_para
 lattn_status lattn_tokenizer_create(const char *const *tokens, int32_t n_tokens,
     const lattn_tokenizer_params *params, lattn_tokenizer **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARRAY(tokens, n_tokens);
+    for (int32_t i = 0; i < n_tokens; i++)
+        LAT_CHECK_ARG(tokens[i]);
     struct lattn_tokenizer *t = LAT_NEW(struct lattn_tokenizer);
     if (!t)
         return LATTN_ERR_HOST_MEMORY;
@@ -104,7 +108,9 @@ lattn_status lattn_tokenizer_create(const char *const *tokens, int32_t n_tokens,
 
 lattn_status lattn_tokenizer_load(const char *dir, lattn_tokenizer **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(dir);
     struct lattn_tokenizer *t = LAT_NEW(struct lattn_tokenizer);
     if (!t)
         return LATTN_ERR_HOST_MEMORY;
@@ -123,7 +129,7 @@ lattn_status lattn_tokenizer_load(const char *dir, lattn_tokenizer **out)
 
 void lattn_tokenizer_destroy(lattn_tokenizer **tokenizer)
 {
-    struct lattn_tokenizer *t = *tokenizer;
+    struct lattn_tokenizer *t = tokenizer ? *tokenizer : NULL;
     if (!t)
         return;
     *tokenizer = NULL;
@@ -135,16 +141,22 @@ void lattn_tokenizer_destroy(lattn_tokenizer **tokenizer)
 
 int32_t lattn_tokenizer_size(const lattn_tokenizer *t)
 {
+    if (!t)
+        return 0;
     return (int32_t) t->tokens.n;
 }
 
 const char *lattn_tokenizer_token(const lattn_tokenizer *t, int32_t id)
 {
+    if (!t)
+        return NULL;
     return id >= 0 && (size_t) id < t->tokens.n ? t->tokens.items[id] : NULL;
 }
 
 int32_t lattn_tokenizer_id(const lattn_tokenizer *t, const char *token)
 {
+    if (!t || !token)
+        return -1;
     int64_t id = -1;
     lat_map_get(&t->ids, token, strlen(token), &id);
     return (int32_t) id;
@@ -152,11 +164,15 @@ int32_t lattn_tokenizer_id(const lattn_tokenizer *t, const char *token)
 
 lattn_special_ids lattn_tokenizer_special(const lattn_tokenizer *t)
 {
+    if (!t)
+        return (lattn_special_ids){ 0 };
     return t->special;
 }
 
 int32_t lattn_tokenizer_max_length(const lattn_tokenizer *t)
 {
+    if (!t)
+        return 0;
     return t->params.max_length;
 }
 
@@ -258,6 +274,9 @@ static lattn_status assemble(
 lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t, const char *a, size_t a_bytes,
     const char *b, size_t b_bytes, int32_t max_tokens, lattn_encoding *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARG(t);
+    LAT_CHECK_ARRAY(a, a_bytes);
     int32_t n_special = b ? 3 : 2;
     if (max_tokens < 0 || (max_tokens > 0 && max_tokens < n_special))
         return lat_err(LATTN_ERR_ARG, "max_tokens is %d, [CLS] and [SEP] alone are %d tokens",
@@ -291,6 +310,8 @@ lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t, const char *a, siz
 
 void lattn_encoding_free(lattn_encoding *e)
 {
+    if (!e)
+        return;
     struct lattn_encoding_scratch *s = e->scratch;
     if (s) {
         lat_words_free(&s->words);

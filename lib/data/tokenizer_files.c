@@ -280,6 +280,8 @@ static lattn_status save_json(const char *dir, const char *name, json_t *j)
 
 lattn_status lattn_tokenizer_save(const lattn_tokenizer *t, const char *dir)
 {
+    LAT_CHECK_ARG(t);
+    LAT_CHECK_ARG(dir);
     LAT_TRY(lat_dir_create(dir));
     char *path = lat_path_join(dir, "vocab.txt");
     lattn_status st = path ? save_vocab(t, path) : LATTN_ERR_HOST_MEMORY;

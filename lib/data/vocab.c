@@ -34,6 +34,7 @@ struct lattn_vocab {
 
 lattn_status lattn_vocab_create(const lattn_vocab_params *params, lattn_vocab **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
     lattn_vocab_params p = params ? *params : (lattn_vocab_params){ 0 };
     if (p.size < 0 || p.min_frequency < 0 || p.max_alphabet < 0)
@@ -74,12 +75,14 @@ static lattn_status count_word(void *user, char *word, size_t bytes, size_t n_ch
 
 lattn_status lattn_vocab_add(lattn_vocab *v, const char *text, size_t bytes)
 {
+    LAT_CHECK_ARG(v);
+    LAT_CHECK_ARRAY(text, bytes);
     return lat_words_split(&v->words, &v->params.tokenizer, text, bytes, count_word, v);
 }
 
 void lattn_vocab_destroy(lattn_vocab **vocab)
 {
-    lattn_vocab *v = *vocab;
+    lattn_vocab *v = vocab ? *vocab : NULL;
     if (!v)
         return;
     *vocab = NULL;
@@ -212,7 +215,9 @@ static lattn_status start_words(struct lat_merger *m, const lattn_vocab *v)
 
 lattn_status lattn_vocab_build(lattn_vocab *v, lattn_tokenizer **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(v);
     if (v->counted.n == 0)
         return lat_err(LATTN_ERR_ARG, "no words to build a vocabulary from");
     struct alphabet a = { 0 };

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "device/choose.h"
+#include "device/env.h"
 #include "device/instance.h"
 
 enum { NO_FAMILY = UINT32_MAX, MAX_FAMILIES = 32 };
@@ -158,7 +159,7 @@ static lattn_status unknown(
 }
 
 // The index as such; digits that are no index may still be part of a name ("4090").
-static const struct lat_candidate *pick(
+const struct lat_candidate *lat_candidate_pick(
     const struct lat_candidate *all, uint32_t n, const char *text)
 {
     int64_t index;
@@ -186,7 +187,7 @@ lattn_status lat_candidate_choose(
     LAT_TRY(read_all(dev, &all, &n));
 
     lattn_status st = LATTN_OK;
-    const struct lat_candidate *c = pick(all, n, text);
+    const struct lat_candidate *c = lat_candidate_pick(all, n, text);
     if (!c)
         st = text ? unknown(all, n, text, source) : refuse_all(all, n);
     else if (*c->caps.info.refused)
@@ -209,6 +210,7 @@ lattn_status lattn_device_list(lattn_device_info *infos, int capacity, int *coun
     struct lat_candidate *all = NULL;
     uint32_t n = 0;
     lattn_status st;
+    LAT_GO(lat_env_check());
     LAT_GO(lat_instance_open(dev, NULL));
     LAT_GO(read_all(dev, &all, &n));
     for (uint32_t i = 0; i < n && i < (uint32_t) capacity; i++)

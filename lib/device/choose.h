@@ -16,6 +16,10 @@ struct lat_candidate {
 lattn_status lat_candidate_read(struct lat_device *dev, VkPhysicalDevice physical,
     const lattn_vulkan_handles *adopted, struct lat_candidate *out);
 
+// The one of n that text names, refused or not; text NULL = the best that is not refused. NULL = none.
+const struct lat_candidate *lat_candidate_pick(
+    const struct lat_candidate *all, uint32_t n, const char *text);
+
 // Picks a device by index, UUID or part of the name; text NULL = the best one. source names
 // where text comes from, for the error.
 lattn_status lat_candidate_choose(

@@ -11,12 +11,11 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "device/choose.h"
+#include "device/env.h"
 #include "device/features.h"
 #include "device/instance.h"
 #include "device/memory.h"
 #include "device/pipeline.h"
-
-enum { DEFAULT_TIMEOUT_S = 600 };
 
 static lattn_status create_device(struct lat_device *dev)
 {
@@ -115,8 +114,10 @@ lattn_status lat_device_open(const lattn_ctx_params *params, struct lat_device *
     struct lat_device *dev = LAT_NEW(struct lat_device);
     if (!dev)
         return LATTN_ERR_HOST_MEMORY;
-    dev->timeout_ns =
-        (uint64_t) lat_env_int("LATTN_TIMEOUT", 1, 86400, DEFAULT_TIMEOUT_S) * 1000000000u;
+    long long timeout_s;
+    LAT_GO(lat_env_check());
+    LAT_GO(lat_env_timeout_s(&timeout_s));
+    dev->timeout_ns = (uint64_t) timeout_s * 1000000000u;
     LAT_GO(lat_instance_open(dev, p->vulkan));
     if (p->vulkan && p->vulkan->instance)
         LAT_GO(open_adopted(dev, p->vulkan));

@@ -74,7 +74,9 @@ static void free_checkpoint(lattn_checkpoint **c)
 
 lattn_status lattn_checkpoint_begin(const char *dir, int64_t step, lattn_checkpoint **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(dir);
     if (step < 0)
         return lat_err(LATTN_ERR_ARG, "a checkpoint of step %" PRId64, step);
     LAT_TRY(lat_dir_create(dir));
@@ -100,6 +102,8 @@ lattn_status lattn_checkpoint_begin(const char *dir, int64_t step, lattn_checkpo
 
 const char *lattn_checkpoint_dir(const lattn_checkpoint *c)
 {
+    if (!c)
+        return NULL;
     return c->tmp;
 }
 
@@ -135,6 +139,8 @@ done:
 
 lattn_status lattn_checkpoint_commit(lattn_checkpoint **c)
 {
+    LAT_CHECK_ARG(c);
+    LAT_CHECK_ARG(*c);
     lattn_status st = lat_manifest_write((*c)->tmp, (*c)->step);
     if (!st)
         st = lat_dir_sync((*c)->tmp);
@@ -150,7 +156,7 @@ lattn_status lattn_checkpoint_commit(lattn_checkpoint **c)
 
 void lattn_checkpoint_abort(lattn_checkpoint **c)
 {
-    if (!*c)
+    if (!c || !*c)
         return;
     drop_folder(*c);
     free_checkpoint(c);
@@ -158,6 +164,7 @@ void lattn_checkpoint_abort(lattn_checkpoint **c)
 
 lattn_status lattn_checkpoint_verify(const char *checkpoint_dir)
 {
+    LAT_CHECK_ARG(checkpoint_dir);
     return lat_manifest_verify(checkpoint_dir, NULL);
 }
 
@@ -202,7 +209,9 @@ static lattn_status check_folder(const char *path, int64_t step)
 
 lattn_status lattn_checkpoint_find(const char *dir, int64_t *step, char *path, size_t path_bytes)
 {
+    LAT_CHECK_ARG(step);
     *step = -1;
+    LAT_CHECK_ARG(dir);
     if (path && path_bytes)
         path[0] = 0;
     struct steps steps = { 0 };
@@ -277,6 +286,7 @@ done:
 
 lattn_status lattn_checkpoint_clean(const char *dir)
 {
+    LAT_CHECK_ARG(dir);
     if (!lat_path_exists(dir))
         return LATTN_OK;
     struct leftovers l = { 0 };
@@ -309,6 +319,7 @@ static lattn_status remove_step(const char *dir, int64_t step)
 
 lattn_status lattn_checkpoint_prune(const char *dir, int keep_last, int64_t keep_step)
 {
+    LAT_CHECK_ARG(dir);
     if (keep_last < 1)
         return lat_err(LATTN_ERR_ARG, "keep_last is %d, at least 1 checkpoint stays", keep_last);
     struct steps steps = { 0 };

@@ -139,7 +139,9 @@ static lattn_status sort_entries(struct lattn_safetensors *s)
 lattn_status lattn_safetensors_open(
     const char *path, const lattn_safetensors_params *params, lattn_safetensors **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(path);
     struct lattn_safetensors *s = LAT_NEW(struct lattn_safetensors);
     if (!s)
         return LATTN_ERR_HOST_MEMORY;
@@ -162,7 +164,7 @@ lattn_status lattn_safetensors_open(
 
 void lattn_safetensors_close(lattn_safetensors **file)
 {
-    lattn_safetensors *s = *file;
+    lattn_safetensors *s = file ? *file : NULL;
     if (!s)
         return;
     *file = NULL;
@@ -179,12 +181,16 @@ void lattn_safetensors_close(lattn_safetensors **file)
 
 size_t lattn_safetensors_count(const lattn_safetensors *file)
 {
+    if (!file)
+        return 0;
     return file->entries.n;
 }
 
 lattn_status lattn_safetensors_get(
     const lattn_safetensors *file, size_t i, lattn_safetensors_entry *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARG(file);
     if (i >= file->entries.n)
         return lat_err(LATTN_ERR_ARG, "tensor %zu of %zu", i, file->entries.n);
     const struct lat_st_entry *e = &file->entries.items[i];
@@ -202,6 +208,8 @@ lattn_status lattn_safetensors_get(
 
 int64_t lattn_safetensors_find(const lattn_safetensors *file, const char *name)
 {
+    if (!file || !name)
+        return -1;
     struct lat_st_entry key = { .name = name };
     if (file->entries.n == 0)
         return -1;
@@ -212,5 +220,7 @@ int64_t lattn_safetensors_find(const lattn_safetensors *file, const char *name)
 
 const char *lattn_safetensors_metadata(const lattn_safetensors *file, const char *key)
 {
+    if (!file || !key)
+        return NULL;
     return json_string_value(json_object_get(file->metadata, key));
 }

@@ -145,6 +145,8 @@ static lattn_status check_dtypes(const char *path, const struct lat_st_entry *e,
 lattn_status lattn_safetensors_read(
     lattn_safetensors *file, size_t i, lattn_dtype dtype, void *data, size_t bytes)
 {
+    LAT_CHECK_ARG(file);
+    LAT_CHECK_ARRAY(data, bytes);
     if (i >= file->entries.n)
         return lat_err(LATTN_ERR_ARG, "tensor %zu of %zu", i, file->entries.n);
     const struct lat_st_entry *e = &file->entries.items[i];

@@ -10,6 +10,8 @@
 
 lattn_status lattn_safetensors_read_tensor(lattn_safetensors *file, size_t i, lattn_tensor *t)
 {
+    LAT_CHECK_ARG(file);
+    LAT_CHECK_ARG(t);
     lattn_safetensors_entry e;
     LAT_TRY(lattn_safetensors_get(file, i, &e));
     bool same = e.rank == lattn_tensor_rank(t);
@@ -40,6 +42,8 @@ static lattn_status read_tensor(
 
 lattn_status lattn_safetensors_save(const char *path, const lattn_named_tensor *items, size_t n)
 {
+    LAT_CHECK_ARG(path);
+    LAT_CHECK_ARRAY(items, n);
     struct lat_st_source *sources = lat_calloc(n, sizeof *sources);
     if (!sources)
         return LATTN_ERR_HOST_MEMORY;

@@ -166,14 +166,20 @@ static lattn_status lend_array(
     const struct lat_st_source *source, void *buffer, size_t bytes, const void **data)
 {
     (void) buffer;
-    (void) bytes;
     *data = ((const lattn_named_array *) source->item)->data;
-    return LATTN_OK;
+    if (*data)
+        return LATTN_OK;
+    return lat_err(LATTN_ERR_ARG,
+        "lattn_safetensors_save_arrays: data of \"%s\" is NULL for %zu bytes", source->name, bytes);
 }
 
 lattn_status lattn_safetensors_save_arrays(
     const char *path, const lattn_named_array *items, size_t n)
 {
+    LAT_CHECK_ARG(path);
+    LAT_CHECK_ARRAY(items, n);
+    for (size_t i = 0; i < n; i++)
+        LAT_CHECK_ARRAY(items[i].dims, items[i].rank);
     struct lat_st_source *sources = lat_calloc(n, sizeof *sources);
     if (!sources)
         return LATTN_ERR_HOST_MEMORY;

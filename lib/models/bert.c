@@ -119,7 +119,9 @@ static lattn_status build(lattn_bert *b, lattn_ctx *ctx)
 
 lattn_status lattn_bert_create(lattn_ctx *ctx, const lattn_bert_config *config, lattn_bert **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(config);
     lattn_bert_config full = *config;
     lat_bert_config_defaults(&full);
     if (lat_bert_config_check("bert", &full))
@@ -150,16 +152,21 @@ void lattn_bert_destroy(lattn_bert **bert)
 
 lattn_module *lattn_bert_module(lattn_bert *bert)
 {
+    if (!bert)
+        return NULL;
     return bert->root;
 }
 
 const lattn_bert_config *lattn_bert_get_config(const lattn_bert *bert)
 {
+    if (!bert)
+        return NULL;
     return &bert->config;
 }
 
 lattn_status lattn_bert_check_vocab(const lattn_bert *bert, int32_t n_tokens)
 {
+    LAT_CHECK_ARG(bert);
     if (n_tokens <= bert->config.vocab_size)
         return LATTN_OK;
     return lat_err(LATTN_ERR_FORMAT, "the vocabulary has %d tokens, the model's vocab_size is %lld",
@@ -206,6 +213,8 @@ static bool check_inputs(lattn_ctx *ctx, const lattn_bert *b, const lattn_bert_i
 
 lattn_tensor *lattn_bert_encode(lattn_ctx *ctx, lattn_bert *bert, const lattn_bert_inputs *inputs)
 {
+    LAT_NEED_ARG(ctx, bert);
+    LAT_NEED_ARG(ctx, inputs);
     if (!check_inputs(ctx, bert, inputs))
         return NULL;
     size_t outer = lat_path_push(ctx, "bert");
@@ -218,12 +227,15 @@ lattn_tensor *lattn_bert_encode(lattn_ctx *ctx, lattn_bert *bert, const lattn_be
 
 lattn_tensor *lattn_bert_pool(lattn_ctx *ctx, lattn_bert *bert, lattn_tensor *hidden)
 {
+    LAT_NEED_ARG(ctx, bert);
     lattn_tensor *first = lattn_select(ctx, hidden, 1, 0);
     return lattn_tanh(ctx, lattn_linear_forward(ctx, bert->pooler, first, LATTN_EPILOGUE_NONE));
 }
 
 lattn_tensor *lattn_bert_classify(lattn_ctx *ctx, lattn_bert *bert, const lattn_bert_inputs *inputs)
 {
+    LAT_NEED_ARG(ctx, bert);
+    LAT_NEED_ARG(ctx, inputs);
     lattn_tensor *pooled = lattn_bert_pool(ctx, bert, lattn_bert_encode(ctx, bert, inputs));
     pooled = lattn_dropout(ctx, pooled, (float) bert->config.classifier_dropout);
     return lattn_linear_forward(ctx, bert->classifier, pooled, LATTN_EPILOGUE_NONE);
@@ -316,8 +328,10 @@ static lattn_status load(lattn_ctx *ctx, const char *dir, int num_labels, const 
 lattn_status lattn_bert_load(lattn_ctx *ctx, const char *dir, int num_labels,
     const char *const *labels, lattn_load_report *report, lattn_bert **out)
 {
-    lattn_load_report own = { 0 };
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(dir);
+    lattn_load_report own = { 0 };
     lattn_status st = load(ctx, dir, num_labels, labels, report ? report : &own, out);
     if (st)
         lattn_bert_destroy(out);
@@ -326,6 +340,8 @@ lattn_status lattn_bert_load(lattn_ctx *ctx, const char *dir, int num_labels,
 
 lattn_status lattn_bert_save(lattn_bert *bert, const char *dir)
 {
+    LAT_CHECK_ARG(bert);
+    LAT_CHECK_ARG(dir);
     LAT_TRY(lat_dir_create(dir));
     char *config = lat_path_join(dir, "config.json");
     char *weights = lat_path_join(dir, "model.safetensors");

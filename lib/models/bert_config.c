@@ -275,6 +275,8 @@ static lattn_status read_config(const char *path, const json_t *j, lattn_bert_co
 
 lattn_status lattn_bert_config_load(const char *path, lattn_bert_config *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARG(path);
     json_t *j = NULL;
     *out = (lattn_bert_config){ 0 };
     LAT_TRY(lat_json_load(path, MAX_CONFIG_BYTES, &j));
@@ -337,6 +339,8 @@ static void add_labels(json_t *root, const lattn_bert_config *c)
 
 lattn_status lattn_bert_config_save(const lattn_bert_config *c, const char *path)
 {
+    LAT_CHECK_ARG(c);
+    LAT_CHECK_ARG(path);
     json_t *j = json_pack("{s:[s], s:s, s:s, s:s, s:s, s:s}", "architectures",
         "BertForSequenceClassification", "model_type", "bert", "hidden_act",
         c->gelu_tanh ? "gelu_new" : "gelu", "position_embedding_type", "absolute", "problem_type",

@@ -124,6 +124,9 @@ static lattn_status fill(lattn_ctx *ctx, const lattn_cnn_config *config, lattn_c
 
 lattn_status lattn_cnn_create(lattn_ctx *ctx, const lattn_cnn_config *config, lattn_cnn **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(config);
     *out = LAT_NEW(lattn_cnn);
     if (!*out)
         return LATTN_ERR_HOST_MEMORY;
@@ -145,17 +148,23 @@ void lattn_cnn_destroy(lattn_cnn **cnn)
 
 lattn_module *lattn_cnn_module(lattn_cnn *cnn)
 {
+    if (!cnn)
+        return NULL;
     return cnn->root;
 }
 
 const lattn_cnn_config *lattn_cnn_get_config(const lattn_cnn *cnn)
 {
+    if (!cnn)
+        return NULL;
     return &cnn->config;
 }
 
 // The last child of the last child, and so on.
 lattn_module *lattn_cnn_head(lattn_cnn *cnn)
 {
+    if (!cnn)
+        return NULL;
     lattn_module *m = cnn->root;
     while (m->children.n)
         m = m->children.items[m->children.n - 1];
@@ -164,6 +173,7 @@ lattn_module *lattn_cnn_head(lattn_cnn *cnn)
 
 lattn_tensor *lattn_cnn_forward(lattn_ctx *ctx, lattn_cnn *cnn, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, cnn);
     const lattn_cnn_config *c = &cnn->config;
     if (!x)
         return NULL;
@@ -197,6 +207,8 @@ static bool skip_head(void *user, const char *name)
 
 lattn_status lattn_cnn_load_weights(lattn_cnn *cnn, const char *path, lattn_load_report *report)
 {
+    LAT_CHECK_ARG(cnn);
+    LAT_CHECK_ARG(path);
     lattn_safetensors *file = NULL;
     lattn_safetensors_entry entry;
     char prefix[256], name[272];
@@ -229,7 +241,9 @@ static lattn_status load(lattn_ctx *ctx, const char *dir, lattn_cnn **out)
 
 lattn_status lattn_cnn_load(lattn_ctx *ctx, const char *dir, lattn_cnn **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(dir);
     lattn_status st = load(ctx, dir, out);
     if (st)
         lattn_cnn_destroy(out);
@@ -238,6 +252,8 @@ lattn_status lattn_cnn_load(lattn_ctx *ctx, const char *dir, lattn_cnn **out)
 
 lattn_status lattn_cnn_save(lattn_cnn *cnn, const char *dir)
 {
+    LAT_CHECK_ARG(cnn);
+    LAT_CHECK_ARG(dir);
     LAT_TRY(lat_dir_create(dir));
     char *config = lat_path_join(dir, "config.json");
     char *weights = lat_path_join(dir, "model.safetensors");

@@ -152,6 +152,8 @@ static lattn_status read_config(const char *path, const json_t *j, lattn_cnn_con
 
 lattn_status lattn_cnn_config_load(const char *path, lattn_cnn_config *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARG(path);
     json_t *j = NULL;
     *out = (lattn_cnn_config){ 0 };
     LAT_TRY(lat_json_load(path, MAX_CONFIG_BYTES, &j));
@@ -175,6 +177,8 @@ static json_t *list_of_reals(const float *v, int64_t n)
 
 lattn_status lattn_cnn_config_save(const lattn_cnn_config *c, const char *path)
 {
+    LAT_CHECK_ARG(c);
+    LAT_CHECK_ARG(path);
     json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:i}", c->architecture ? "architecture" : "layers",
         c->architecture ? c->architecture : c->layers, "channels", (json_int_t) c->channels,
         "height", (json_int_t) c->height, "width", (json_int_t) c->width, "num_classes",

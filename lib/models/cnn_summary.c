@@ -45,6 +45,8 @@ static void note(void *user, const lattn_module *m, lattn_tensor *out)
 
 lattn_status lattn_cnn_summary(lattn_ctx *ctx, lattn_cnn *cnn, lattn_layer_fn each, void *user)
 {
+    LAT_CHECK_ARG(cnn);
+    LAT_CHECK_ARG(each);
     const lattn_cnn_config *c = &cnn->config;
     struct summary s = { .each = each, .user = user };
     bool training = lattn_is_training(ctx);

@@ -123,6 +123,8 @@ static lattn_status report_unused(lattn_safetensors *file, const lattn_load_para
 lattn_status lattn_module_load(lattn_module *m, lattn_safetensors *file,
     const lattn_load_params *params, lattn_load_report *report)
 {
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(file);
     const lattn_load_params defaults = { 0 };
     lattn_load_report own = { 0 };
     struct listing l = { 0 };
@@ -151,6 +153,8 @@ done:
 
 lattn_status lattn_module_save(lattn_module *m, const char *path)
 {
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(path);
     struct listing l = { 0 };
     lattn_named_tensor *items = NULL;
     lattn_status st;

@@ -58,6 +58,7 @@ static lattn_tensor *forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 
 lattn_status lattn_activation_create(lattn_ctx *ctx, lattn_activation kind, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
     if (!known(kind))
         return lat_err(

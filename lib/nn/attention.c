@@ -36,6 +36,8 @@ static lattn_status check(const lattn_attention_params *p, int n_kv_heads)
     if (n_kv_heads < 1 || p->n_heads % n_kv_heads != 0)
         return lat_err(LATTN_ERR_ARG, "attention: n_kv_heads %d does not divide n_heads %d",
             n_kv_heads, p->n_heads);
+    if ((unsigned) p->names >= LAT_COUNT(child_names))
+        return lat_err(LATTN_ERR_ARG, "attention: there are no names %d", (int) p->names);
     if (!(p->dropout >= 0 && p->dropout < 1))
         return lat_err(
             LATTN_ERR_ARG, "attention: dropout %g is outside [0, 1)", (double) p->dropout);
@@ -64,7 +66,9 @@ static lattn_status build(lattn_module *m, const lattn_attention_params *p)
 lattn_status lattn_multihead_attention_create(
     lattn_ctx *ctx, const lattn_attention_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     int n_kv_heads = params->n_kv_heads ? params->n_kv_heads : params->n_heads;
     LAT_TRY(check(params, n_kv_heads));
     LAT_TRY(lat_module_new(ctx, kind, sizeof(struct attention), out));
@@ -150,6 +154,7 @@ static bool keys_and_values(lattn_ctx *ctx, const struct attention *a, lattn_ten
 lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs)
 {
+    LAT_NEED_ARG(ctx, m);
     const lattn_attention_inputs none = { 0 };
     const struct attention *a = lat_module_data(ctx, m, kind);
     if (!a || !query)

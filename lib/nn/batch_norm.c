@@ -67,12 +67,14 @@ static lattn_tensor *forward(
 
 lattn_tensor *lattn_batch_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward(ctx, m, x, NULL, false);
 }
 
 lattn_tensor *lattn_batch_norm_relu_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward(ctx, m, x, residual, true);
 }
 
@@ -84,7 +86,9 @@ static lattn_tensor *relu_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor 
 lattn_status lattn_batch_norm_create(
     lattn_ctx *ctx, const lattn_batch_norm_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     if (params->num_features < 1)
         return lat_err(LATTN_ERR_ARG, "batch_norm: num_features %lld must be >= 1",
             (long long) params->num_features);
@@ -105,8 +109,7 @@ lattn_status lattn_batch_norm_create(
 
 lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on)
 {
-    if (!m)
-        return lat_err(LATTN_ERR_ARG, "lattn_batch_norm_set_frozen: the module is NULL");
+    LAT_CHECK_ARG(m);
     if (strcmp(m->kind, kind) == 0) {
         struct norm *n = m->data;
         if (on && !n->args.running_mean)

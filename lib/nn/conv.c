@@ -84,7 +84,9 @@ static int64_t or_1(int64_t v)
 lattn_status lattn_conv2d_create(
     lattn_ctx *ctx, const lattn_conv2d_layer_params *p, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(p);
     int64_t groups = or_1(p->conv.groups);
     int64_t kernel[] = { p->kernel_size[0],
         p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
@@ -106,6 +108,7 @@ lattn_status lattn_conv2d_create(
 
 lattn_tensor *lattn_conv2d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct conv *c = lat_module_data(ctx, m, conv2d_kind);
     return c ? lattn_conv2d(ctx, x, c->weight, c->bias, &c->two) : NULL;
 }
@@ -113,7 +116,9 @@ lattn_tensor *lattn_conv2d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor
 lattn_status lattn_conv1d_create(
     lattn_ctx *ctx, const lattn_conv1d_layer_params *p, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(p);
     int64_t groups = or_1(p->conv.groups);
     LAT_TRY(check(
         conv1d_kind, p->in_channels, p->out_channels, groups, (int64_t[]){ 1, p->kernel_size }));
@@ -134,6 +139,7 @@ lattn_status lattn_conv1d_create(
 
 lattn_tensor *lattn_conv1d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct conv *c = lat_module_data(ctx, m, conv1d_kind);
     return c ? lattn_conv1d(ctx, x, c->weight, c->bias, &c->one) : NULL;
 }
@@ -141,7 +147,9 @@ lattn_tensor *lattn_conv1d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor
 lattn_status lattn_conv_transpose2d_create(
     lattn_ctx *ctx, const lattn_conv_transpose2d_layer_params *p, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(p);
     int64_t groups = or_1(p->conv.groups);
     int64_t kernel[] = { p->kernel_size[0],
         p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
@@ -163,6 +171,7 @@ lattn_status lattn_conv_transpose2d_create(
 
 lattn_tensor *lattn_conv_transpose2d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct conv *c = lat_module_data(ctx, m, transpose_kind);
     return c ? lattn_conv_transpose2d(ctx, x, c->weight, c->bias, &c->transpose) : NULL;
 }

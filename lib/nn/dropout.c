@@ -12,6 +12,7 @@ struct dropout {
 
 lattn_status lattn_dropout_create(lattn_ctx *ctx, float p, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
     if (!(p >= 0 && p < 1))
         return lat_err(LATTN_ERR_ARG, "dropout: p %g is outside [0, 1)", (double) p);
@@ -23,6 +24,7 @@ lattn_status lattn_dropout_create(lattn_ctx *ctx, float p, lattn_module **out)
 
 lattn_tensor *lattn_dropout_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct dropout *d = lat_module_data(ctx, m, kind);
     return d ? lattn_dropout(ctx, x, d->p) : NULL;
 }

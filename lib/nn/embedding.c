@@ -38,7 +38,9 @@ static lattn_status add_parameters(lattn_module *m, const lattn_embedding_params
 lattn_status lattn_embedding_create(
     lattn_ctx *ctx, const lattn_embedding_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     if (params->num_embeddings < 1 || params->embedding_dim < 1)
         return lat_err(LATTN_ERR_ARG,
             "embedding: num_embeddings %lld and embedding_dim %lld must be >= 1",
@@ -57,6 +59,7 @@ lattn_status lattn_embedding_create(
 
 lattn_tensor *lattn_embedding_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *index)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct embedding *e = lat_module_data(ctx, m, kind);
     return e ? lattn_embedding(ctx, e->weight, index, e->padding_idx) : NULL;
 }

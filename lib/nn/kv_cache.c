@@ -36,7 +36,9 @@ static lattn_status create_layers(lattn_kv_cache *c)
 lattn_status lattn_kv_cache_create(
     lattn_ctx *ctx, const lattn_kv_cache_params *p, lattn_kv_cache **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(p);
     if (p->n_layers < 1 || p->batch < 1 || p->n_kv_heads < 1 || p->head_dim < 1 || p->capacity < 1)
         return lat_err(LATTN_ERR_ARG,
             "kv_cache: %d layers, batch %lld, %d heads of %lld, capacity %lld: all must be >= 1",
@@ -63,7 +65,7 @@ static void forget_memory(struct held *h)
 
 void lattn_kv_cache_destroy(lattn_kv_cache **cache)
 {
-    lattn_kv_cache *c = *cache;
+    lattn_kv_cache *c = cache ? *cache : NULL;
     if (!c)
         return;
     *cache = NULL;
@@ -78,11 +80,12 @@ void lattn_kv_cache_destroy(lattn_kv_cache **cache)
 
 int64_t lattn_kv_cache_length(const lattn_kv_cache *cache)
 {
-    return cache->length;
+    return cache ? cache->length : 0;
 }
 
 lattn_status lattn_kv_cache_truncate(lattn_kv_cache *cache, int64_t length)
 {
+    LAT_CHECK_ARG(cache);
     if (length < 0 || length > cache->length)
         return lat_err(LATTN_ERR_ARG, "kv_cache: length %lld is outside [0, %lld]",
             (long long) length, (long long) cache->length);

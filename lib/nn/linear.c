@@ -42,7 +42,9 @@ static lattn_tensor *forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 lattn_status lattn_linear_create(
     lattn_ctx *ctx, const lattn_linear_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     if (params->in_features < 1 || params->out_features < 1)
         return lat_err(LATTN_ERR_ARG, "linear: in_features %lld and out_features %lld must be >= 1",
             (long long) params->in_features, (long long) params->out_features);
@@ -57,6 +59,7 @@ lattn_status lattn_linear_create(
 lattn_tensor *lattn_linear_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_epilogue epilogue)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct linear *l = lat_module_data(ctx, m, kind);
     return l ? lattn_linear(ctx, x, l->weight, l->bias, epilogue) : NULL;
 }

@@ -29,6 +29,7 @@ lattn_status lat_module_new(lattn_ctx *ctx, const char *kind, size_t data_bytes,
 
 lattn_status lattn_module_create(lattn_ctx *ctx, const char *kind, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     LAT_TRY(lat_module_new(ctx, "module", 0, out));
     (*out)->own_kind = lat_strdup(kind ? kind : "module");
     if (!(*out)->own_kind) {
@@ -95,12 +96,22 @@ static bool name_taken(const lattn_module *m, const char *name)
     return find_param(&m->params, name) || find_param(&m->buffers, name);
 }
 
-static lattn_status add_child(lattn_module *parent, const char *name, lattn_module *child)
+static lattn_status check_child(
+    const lattn_module *parent, const char *name, const lattn_module *child)
 {
-    if (!name || !*name)
+    if (!parent || !name)
+        return lat_err(LATTN_ERR_ARG, "lattn_module_add: %s is NULL", parent ? "name" : "parent");
+    if (!*name)
         return lat_err(LATTN_ERR_ARG, "%s: a child needs a name", parent->kind);
+    if (child->ctx != parent->ctx)
+        return lat_err(LATTN_ERR_ARG, "%s: \"%s\" belongs to another context", parent->kind, name);
     if (name_taken(parent, name))
         return lat_err(LATTN_ERR_ARG, "%s: the name \"%s\" is taken", parent->kind, name);
+    return LATTN_OK;
+}
+
+static lattn_status add_child(lattn_module *parent, const char *name, lattn_module *child)
+{
     child->name = lat_strdup(name);
     if (!child->name)
         return LATTN_ERR_HOST_MEMORY;
@@ -111,11 +122,17 @@ static lattn_status add_child(lattn_module *parent, const char *name, lattn_modu
 
 lattn_status lattn_module_add(lattn_module *parent, const char *name, lattn_module *child)
 {
-    if (!parent || !child)
-        return lat_err(LATTN_ERR_ARG, "lattn_module_add: parent or child is NULL");
-    if (child->parent || child == parent)
-        return lat_err(LATTN_ERR_STATE, "%s: \"%s\" has a parent already", parent->kind, name);
-    lattn_status st = add_child(parent, name, child);
+    LAT_CHECK_ARG(child);
+    for (const lattn_module *m = parent; m; m = m->parent)
+        if (m == child)
+            return lat_err(LATTN_ERR_STATE, "%s: \"%s\" would be inside itself", parent->kind,
+                name ? name : child->kind);
+    if (child->parent)
+        return lat_err(
+            LATTN_ERR_STATE, "%s: \"%s\" has a parent already", child->kind, child->name);
+    lattn_status st = check_child(parent, name, child);
+    if (!st)
+        st = add_child(parent, name, child);
     if (st)
         destroy_tree(child);
     return st;
@@ -133,7 +150,8 @@ void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind)
 static lattn_status add_param(lattn_module *m, struct lat_params *to, const char *name,
     const lattn_parameter_params *params, lattn_tensor **out)
 {
-    *out = NULL;
+    if (out)
+        *out = NULL;
     if (name_taken(m, name))
         return lat_err(LATTN_ERR_ARG, "%s: the name \"%s\" is taken", m->kind, name);
     struct lat_param param = {
@@ -157,19 +175,28 @@ static lattn_status add_param(lattn_module *m, struct lat_params *to, const char
         lat_free(param.name);
         return st;
     }
-    *out = param.tensor;
+    if (out)
+        *out = param.tensor;
     return LATTN_OK;
 }
 
 lattn_status lattn_module_add_parameter(
     lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out)
 {
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(name);
+    LAT_CHECK_ARG(params);
+    LAT_CHECK_ARRAY(params->dims, params->rank);
     return add_param(m, &m->params, name, params, out);
 }
 
 lattn_status lattn_module_add_buffer(
     lattn_module *m, const char *name, const lattn_parameter_params *params, lattn_tensor **out)
 {
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(name);
+    LAT_CHECK_ARG(params);
+    LAT_CHECK_ARRAY(params->dims, params->rank);
     return add_param(m, &m->buffers, name, params, out);
 }
 
@@ -268,15 +295,17 @@ lattn_status lat_module_list(
 
 lattn_status lattn_module_parameters(lattn_module *m, lattn_parameter *list, int capacity, int *n)
 {
-    if (!m)
-        return lat_err(LATTN_ERR_ARG, "lattn_module_parameters: the module is NULL");
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(n);
+    LAT_CHECK_ARRAY(list, capacity);
     return lat_module_list(m, LAT_LIST_PARAMETERS, list, capacity, n);
 }
 
 lattn_status lattn_module_buffers(lattn_module *m, lattn_parameter *list, int capacity, int *n)
 {
-    if (!m)
-        return lat_err(LATTN_ERR_ARG, "lattn_module_buffers: the module is NULL");
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(n);
+    LAT_CHECK_ARRAY(list, capacity);
     return lat_module_list(m, LAT_LIST_BUFFERS, list, capacity, n);
 }
 
@@ -302,10 +331,13 @@ static lattn_tensor *find_tensor(lattn_module *m, const char *name, bool buffer)
 
 lattn_tensor *lattn_module_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
-    if (!m || !m->forward)
-        return lat_fail(ctx, LATTN_ERR_ARG, "lattn_module_forward: %s",
-            m ? "the module takes more than one tensor; call the forward function of its kind"
-              : "the module is NULL");
+    LAT_NEED_ARG(ctx, m);
+    if (!m->forward)
+        return lat_fail(ctx, LATTN_ERR_ARG,
+            "lattn_module_forward: a %s takes more than one tensor; call the forward function of "
+            "its "
+            "kind",
+            m->kind);
     size_t outer = lat_path_push(ctx, m->name ? m->name : m->kind);
     lattn_tensor *y = m->forward(ctx, m, x);
     lat_path_pop(ctx, outer);
@@ -319,12 +351,16 @@ lattn_tensor *lattn_module_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor
 
 void lattn_module_observe(lattn_module *root, lattn_module_observer observer, void *user)
 {
+    if (!root)
+        return;
     root->observer = observer;
     root->observer_user = user;
 }
 
 const char *lattn_module_kind(const lattn_module *m)
 {
+    if (!m)
+        return "";
     return m->kind;
 }
 
@@ -339,7 +375,8 @@ static void add_path(struct lat_str *path, const lattn_module *m)
 size_t lattn_module_path(const lattn_module *m, char *text, size_t bytes)
 {
     struct lat_str path = { 0 };
-    add_path(&path, m);
+    if (m)
+        add_path(&path, m);
     size_t n = path.n;
     if (bytes)
         snprintf(text, bytes, "%s", path.n ? path.items : "");
@@ -359,8 +396,7 @@ lattn_tensor *lattn_module_buffer(lattn_module *m, const char *name)
 
 lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on)
 {
-    if (!m)
-        return lat_err(LATTN_ERR_ARG, "lattn_module_set_requires_grad: the module is NULL");
+    LAT_CHECK_ARG(m);
     for (size_t i = 0; i < m->params.n; i++)
         LAT_TRY(lattn_tensor_set_requires_grad(m->params.items[i].tensor, on));
     for (size_t i = 0; i < m->children.n; i++)

@@ -33,7 +33,9 @@ static lattn_status add_parameters(lattn_module *m, const lattn_layer_norm_param
 lattn_status lattn_layer_norm_create(
     lattn_ctx *ctx, const lattn_layer_norm_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     if (params->size < 1)
         return lat_err(
             LATTN_ERR_ARG, "layer_norm: size %lld must be >= 1", (long long) params->size);
@@ -49,6 +51,7 @@ lattn_status lattn_layer_norm_create(
 
 lattn_tensor *lattn_layer_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct norm *n = lat_module_data(ctx, m, kind);
     return n ? lattn_layer_norm(ctx, x, n->weight, n->bias, n->eps) : NULL;
 }
@@ -56,6 +59,7 @@ lattn_tensor *lattn_layer_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_te
 lattn_tensor *lattn_layer_norm_residual_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual, float p)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct norm *n = lat_module_data(ctx, m, kind);
     return n ? lattn_dropout_add_layer_norm(ctx, x, residual, n->weight, n->bias, p, n->eps) : NULL;
 }
@@ -72,7 +76,9 @@ static const char rms_kind[] = "rms_norm";
 lattn_status lattn_rms_norm_create(
     lattn_ctx *ctx, const lattn_rms_norm_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     if (params->size < 1 || !(params->eps >= 0))
         return lat_err(LATTN_ERR_ARG, "rms_norm: size %lld must be >= 1 and eps %g >= 0",
             (long long) params->size, (double) params->eps);
@@ -95,6 +101,7 @@ lattn_status lattn_rms_norm_create(
 
 lattn_tensor *lattn_rms_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct norm *n = lat_module_data(ctx, m, rms_kind);
     return n ? lattn_rms_norm(ctx, x, n->weight, n->eps) : NULL;
 }

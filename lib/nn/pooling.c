@@ -36,6 +36,9 @@ static lattn_status create(
 lattn_status lattn_max_pool2d_create(
     lattn_ctx *ctx, const lattn_pool2d_args *args, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(args);
     LAT_TRY(create(ctx, "max_pool2d", &(struct pool){ .args = *args }, out));
     (*out)->forward = max_forward;
     return LATTN_OK;
@@ -44,6 +47,9 @@ lattn_status lattn_max_pool2d_create(
 lattn_status lattn_avg_pool2d_create(
     lattn_ctx *ctx, const lattn_pool2d_args *args, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(args);
     LAT_TRY(create(ctx, "avg_pool2d", &(struct pool){ .args = *args }, out));
     (*out)->forward = avg_forward;
     return LATTN_OK;
@@ -52,6 +58,7 @@ lattn_status lattn_avg_pool2d_create(
 lattn_status lattn_adaptive_avg_pool2d_create(
     lattn_ctx *ctx, int64_t height, int64_t width, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     const struct pool pool = { .height = height, .width = width };
     LAT_TRY(create(ctx, "adaptive_avg_pool2d", &pool, out));
     (*out)->forward = adaptive_forward;

@@ -15,6 +15,7 @@ static lattn_tensor *run_children(lattn_ctx *ctx, lattn_module *m, lattn_tensor 
 
 lattn_status lattn_sequential_create(lattn_ctx *ctx, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     LAT_TRY(lat_module_new(ctx, "sequential", 0, out));
     (*out)->forward = run_children;
     return LATTN_OK;
@@ -22,6 +23,11 @@ lattn_status lattn_sequential_create(lattn_ctx *ctx, lattn_module **out)
 
 lattn_status lattn_sequential_append(lattn_module *m, lattn_module *child)
 {
+    // The child is m's in every case, so nobody else frees it.
+    if (!m && child && !child->parent)
+        lattn_module_destroy(&child);
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(child);
     char name[24];
     snprintf(name, sizeof name, "%zu", m->children.n);
     return lattn_module_add(m, name, child);
@@ -43,6 +49,7 @@ static lattn_tensor *flatten(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 
 lattn_status lattn_flatten_create(lattn_ctx *ctx, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     LAT_TRY(lat_module_new(ctx, "flatten", 0, out));
     (*out)->forward = flatten;
     return LATTN_OK;

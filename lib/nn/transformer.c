@@ -125,7 +125,9 @@ lattn_status lat_transformer_norm(lattn_ctx *ctx, const lattn_encoder_params *p,
 static lattn_status create(
     lattn_ctx *ctx, const lattn_encoder_params *params, bool cross, lattn_module **out)
 {
-    *out = NULL;
+    if ((unsigned) params->names > LATTN_NAMES_BERT)
+        return lat_err(
+            LATTN_ERR_ARG, "transformer layer: there are no names %d", (int) params->names);
     if (!(params->dropout >= 0 && params->dropout < 1))
         return lat_err(LATTN_ERR_ARG, "transformer layer: dropout %g is outside [0, 1)",
             (double) params->dropout);
@@ -146,12 +148,18 @@ static lattn_status create(
 lattn_status lattn_encoder_layer_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, params, false, out);
 }
 
 lattn_status lattn_decoder_layer_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, params, true, out);
 }
 
@@ -217,6 +225,7 @@ static lattn_tensor *forward(lattn_ctx *ctx, const struct layer *l, lattn_tensor
 lattn_tensor *lattn_encoder_layer_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct layer *l = lat_module_data(ctx, m, kind);
     if (!l)
         return NULL;
@@ -229,6 +238,7 @@ lattn_tensor *lattn_encoder_layer_forward(
 lattn_tensor *lattn_decoder_layer_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct layer *l = lat_module_data(ctx, m, kind);
     if (!l || !memory)
         return NULL;

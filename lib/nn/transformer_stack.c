@@ -39,7 +39,6 @@ static lattn_status build(lattn_module *m, const lattn_encoder_params *p)
 static lattn_status create(
     lattn_ctx *ctx, const char *kind, const lattn_encoder_params *params, lattn_module **out)
 {
-    *out = NULL;
     if (params->n_layers < 0)
         return lat_err(LATTN_ERR_ARG, "%s: n_layers %d must be >= 0", kind, params->n_layers);
     LAT_TRY(lat_module_new(ctx, kind, sizeof(struct stack), out));
@@ -52,12 +51,18 @@ static lattn_status create(
 lattn_status lattn_encoder_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, encoder_kind, params, out);
 }
 
 lattn_status lattn_decoder_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, decoder_kind, params, out);
 }
 
@@ -87,20 +92,22 @@ static lattn_tensor *run(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn
 
 static bool is_kind(lattn_ctx *ctx, const lattn_module *m, const char *kind)
 {
-    if (m && m->kind == kind)
+    if (m->kind == kind)
         return true;
-    lat_fail(ctx, LATTN_ERR_ARG, "%s: the module is %s", kind, m ? m->kind : "NULL");
+    lat_fail(ctx, LATTN_ERR_ARG, "%s: the module is a %s", kind, m->kind);
     return false;
 }
 
 lattn_tensor *lattn_encoder_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs)
 {
+    LAT_NEED_ARG(ctx, m);
     return is_kind(ctx, m, encoder_kind) ? run(ctx, m, x, NULL, inputs, NULL) : NULL;
 }
 
 lattn_tensor *lattn_decoder_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
 {
+    LAT_NEED_ARG(ctx, m);
     return memory && is_kind(ctx, m, decoder_kind) ? run(ctx, m, x, memory, self, cross) : NULL;
 }

@@ -110,9 +110,18 @@ bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tens
             ctx, LATTN_ERR_ARG, "attention: dropout %g is outside [0, 1)", (double) args->dropout);
         return false;
     }
+    if (!isfinite(args->scale)) {
+        lat_fail(ctx, LATTN_ERR_ARG, "attention: scale is %g", (double) args->scale);
+        return false;
+    }
     if (args->window < 0) {
         lat_fail(
             ctx, LATTN_ERR_ARG, "attention: window %lld is negative", (long long) args->window);
+        return false;
+    }
+    if (lat_check_ctx(ctx, args->mask, "attention", "mask") ||
+        lat_check_ctx(ctx, args->key_lengths, "attention", "key_lengths")) {
+        lat_fail_status(ctx, LATTN_ERR_ARG);
         return false;
     }
     return (!args->mask || check_mask(ctx, q, k, args->mask)) &&

@@ -92,6 +92,7 @@ lattn_tensor *lattn_instance_norm(
 lattn_tensor *lattn_local_response_norm(
     lattn_ctx *ctx, lattn_tensor *x, const lattn_local_response_args *args)
 {
+    LAT_NEED_ARG(ctx, args);
     const char *op = "local_response_norm";
     if (!x || !has_channels(ctx, op, x, 2))
         return NULL;

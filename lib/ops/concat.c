@@ -98,6 +98,7 @@ static lattn_tensor *join(lattn_ctx *ctx, lattn_tensor **joined, int n, const st
 
 lattn_tensor *lattn_concat(lattn_ctx *ctx, lattn_tensor *const *xs, int n, int dim)
 {
+    LAT_NEED_ARRAY(ctx, xs, n);
     if (ctx->error)
         return NULL;
     if (n < 1)

@@ -33,6 +33,9 @@ static const struct lat_op *find_op(const char *name)
 lattn_status lattn_op_strategies(lattn_ctx *ctx, const char *op, lattn_dtype dtype,
     const int64_t size[6], lattn_strategy_info *infos, int capacity, int *count)
 {
+    LAT_CHECK_ARG(op);
+    LAT_CHECK_ARG(count);
+    LAT_CHECK_ARRAY(infos, capacity);
     static const int64_t rows_of_768[6] = { 12 * 128, 768 };
     const struct lat_op *found = find_op(op);
     *count = 0;
@@ -80,6 +83,7 @@ lattn_status lattn_strategy_force(lattn_ctx *ctx, const char *name)
 
 lattn_status lattn_strategy_disable(lattn_ctx *ctx, const char *name, bool off)
 {
+    LAT_CHECK_ARG(name);
     int kind = find_kind(name);
     if (kind < 0)
         return lat_done(ctx, LATTN_ERR_ARG);

@@ -346,6 +346,7 @@ static lattn_tensor *pool(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor 
 
 lattn_tensor *lattn_max_pool2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pool2d_args *args)
 {
+    LAT_NEED_ARG(ctx, args);
     struct lat_pool_attr attr = { .flags = 0 };
     if (args->exclude_pad || args->divisor)
         return lat_fail(
@@ -355,6 +356,7 @@ lattn_tensor *lattn_max_pool2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pool
 
 lattn_tensor *lattn_avg_pool2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pool2d_args *args)
 {
+    LAT_NEED_ARG(ctx, args);
     struct lat_pool_attr attr = {
         .flags =
             (args->exclude_pad ? LAT_POOL_EXCLUDE_PAD : 0) | (args->divisor ? LAT_POOL_DIVISOR : 0),

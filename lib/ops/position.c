@@ -60,6 +60,7 @@ static bool check_rotary(lattn_ctx *ctx, const lattn_rotary_params *p)
 
 lattn_tensor *lattn_rotary_table(lattn_ctx *ctx, const lattn_rotary_params *params)
 {
+    LAT_NEED_ARG(ctx, params);
     if (!check_rotary(ctx, params))
         return NULL;
     int64_t half = params->dim / 2;

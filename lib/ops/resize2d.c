@@ -101,6 +101,7 @@ static bool pad_along(
 
 lattn_tensor *lattn_pad2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pad2d_args *args)
 {
+    LAT_NEED_ARG(ctx, args);
     struct lat_pool_attr attr = no_window;
     if (!x || !lat_pool_check(ctx, "pad2d", x))
         return NULL;
@@ -120,6 +121,7 @@ lattn_tensor *lattn_pad2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_pad2d_arg
 
 lattn_tensor *lattn_upsample2d(lattn_ctx *ctx, lattn_tensor *x, const lattn_upsample2d_args *args)
 {
+    LAT_NEED_ARG(ctx, args);
     struct lat_pool_attr attr = no_window;
     if (!x || !lat_pool_check(ctx, "upsample2d", x))
         return NULL;

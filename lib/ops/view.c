@@ -113,6 +113,7 @@ static bool fill_in(
 
 lattn_tensor *lattn_reshape(lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims)
 {
+    LAT_NEED_ARRAY(ctx, dims, rank);
     if (!x)
         return NULL;
     struct shape_attr a = { .rank = rank };
@@ -150,6 +151,7 @@ const struct lat_op lat_op_permute = {
 
 lattn_tensor *lattn_permute(lattn_ctx *ctx, lattn_tensor *x, const int *order)
 {
+    LAT_NEED_ARG(ctx, order);
     if (!x)
         return NULL;
     struct order_attr a = { 0 };
@@ -297,6 +299,7 @@ const struct lat_op lat_op_expand = {
 
 lattn_tensor *lattn_expand(lattn_ctx *ctx, lattn_tensor *x, int rank, const int64_t *dims)
 {
+    LAT_NEED_ARRAY(ctx, dims, rank);
     if (!x || !check_rank(ctx, "expand", rank))
         return NULL;
     char text[LAT_SHAPE_TEXT];

@@ -29,7 +29,10 @@ static const struct lat_rule rule = {
 lattn_status lattn_adamw_create(
     lattn_ctx *ctx, lattn_module *module, const lattn_adamw_params *params, lattn_optim **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(module);
+    LAT_CHECK_ARG(params);
     float beta1 = params->has_betas ? params->beta1 : 0.9f;
     float beta2 = params->has_betas ? params->beta2 : 0.999f;
     if (!params->has_betas && (params->beta1 != 0 || params->beta2 != 0))

@@ -29,6 +29,15 @@ static lattn_status collect(lattn_optim *o)
         lattn_parameter *p = &o->params[i];
         if (!p->tensor->requires_grad)
             continue;
+        if (p->tensor->ctx != o->ctx)
+            return lat_err(LATTN_ERR_ARG, "%s: parameter %s belongs to another context",
+                o->rule->name, p->name);
+        if (p->tensor->optimised)
+            return lat_err(LATTN_ERR_STATE,
+                "%s: parameter %s is trained by another optimiser; destroy that one first, or "
+                "freeze "
+                "the parameter before this one is made",
+                o->rule->name, p->name);
         if (p->tensor->dtype != LATTN_DTYPE_F32)
             return lat_err(LATTN_ERR_DTYPE, "%s: parameter %s is %s, f32 is needed", o->rule->name,
                 p->name, lattn_dtype_name(p->tensor->dtype));
@@ -62,10 +71,14 @@ static lattn_status make_arenas(lattn_optim *o)
     return LATTN_OK;
 }
 
+// From here on the parameters are this optimiser's, until it is destroyed; it holds them, so that its end
+// may come after the module's.
 static lattn_status move_in(lattn_optim *o)
 {
     for (int i = 0; i < o->n_params; i++) {
         lattn_tensor *t = o->params[i].tensor;
+        lat_tensor_ref(t)->optimised = true;
+        o->n_moved = i + 1;
         LAT_TRY(lat_flat_adopt(o->weights, i, t));
         lattn_tensor_release(&t->grad);
         t->grad_ready = false;
@@ -151,8 +164,7 @@ lattn_status lat_optim_open(lattn_ctx *ctx, lattn_module *module, const struct l
     o->module = module;
     o->rule = rule;
     o->lr = o->common.lr;
-    lattn_status st = module ? check_common(rule, &o->common)
-                             : lat_err(LATTN_ERR_ARG, "%s: the module is NULL", rule->name);
+    lattn_status st = check_common(rule, &o->common);
     if (!st)
         st = build(o);
     if (st) {
@@ -168,6 +180,10 @@ void lattn_optim_destroy(lattn_optim **optim)
     lattn_optim *o = optim ? *optim : NULL;
     if (!o)
         return;
+    for (int i = 0; i < o->n_moved; i++) {
+        o->params[i].tensor->optimised = false;
+        lattn_tensor_release(&o->params[i].tensor);
+    }
     for (int i = 0; i < o->n_params; i++)
         lat_free((void *) o->params[i].name);
     lat_free(o->params);
@@ -188,6 +204,7 @@ void lattn_optim_destroy(lattn_optim **optim)
 
 lattn_status lattn_optim_set_lr(lattn_optim *o, float lr)
 {
+    LAT_CHECK_ARG(o);
     if (!(lr >= 0) || !isfinite(lr))
         return lat_err(
             LATTN_ERR_ARG, "%s: lr is %g, it must be 0 or more", o->rule->name, (double) lr);
@@ -197,26 +214,36 @@ lattn_status lattn_optim_set_lr(lattn_optim *o, float lr)
 
 float lattn_optim_lr(const lattn_optim *o)
 {
+    if (!o)
+        return 0;
     return o->lr;
 }
 
 int64_t lattn_optim_steps(const lattn_optim *o)
 {
+    if (!o)
+        return 0;
     return o->n_steps;
 }
 
 lattn_tensor *lattn_optim_hyper(lattn_optim *o)
 {
+    if (!o)
+        return NULL;
     return o->hyper;
 }
 
 lattn_tensor *lattn_optim_report(lattn_optim *o)
 {
+    if (!o)
+        return NULL;
     return o->report;
 }
 
 lattn_status lattn_optim_advance(lattn_optim *o, float lr, void *data, size_t bytes)
 {
+    LAT_CHECK_ARG(o);
+    LAT_CHECK_ARG(data);
     float hyper[LAT_HYPER_COUNT] = { 0 };
     _Static_assert(sizeof hyper == LATTN_OPTIM_HYPER_BYTES, "the public size is this one");
     if (bytes != sizeof hyper)
@@ -235,6 +262,8 @@ lattn_status lattn_optim_advance(lattn_optim *o, float lr, void *data, size_t by
 
 void lattn_optim_zero_grad(lattn_optim *o)
 {
+    if (!o)
+        return;
     for (int i = 0; i < o->n_params; i++)
         lattn_tensor_zero_grad(o->params[i].tensor);
 }
@@ -281,6 +310,7 @@ static lattn_status update(lattn_optim *o, int buffer)
 
 lattn_status lattn_optim_step(lattn_optim *o)
 {
+    LAT_CHECK_ARG(o);
     if (!o->ctx->capturing)
         LAT_TRY(write_hyper(o));
     LAT_TRY(lat_optim_settle(o));
@@ -316,7 +346,9 @@ static lattn_status is_finite(lattn_tensor *t, bool *finite)
 
 lattn_status lattn_optim_first_not_finite(lattn_optim *o, const char **name)
 {
+    LAT_CHECK_ARG(name);
     *name = NULL;
+    LAT_CHECK_ARG(o);
     for (int i = 0; i < o->n_params; i++) {
         bool finite = true;
         LAT_TRY(is_finite(o->params[i].tensor->grad, &finite));

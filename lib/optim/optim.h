@@ -29,7 +29,7 @@ struct lattn_optim {
     int64_t n_steps;
 
     lattn_parameter *params;  // trainable ones
-    int n_params;
+    int n_params, n_moved;    // n_moved of them are in the arenas: all, once it is made
     struct lat_flat *weights, *grads, *moments[LAT_MAX_MOMENTS];
     lattn_tensor *chunk_group[LAT_FLAT_MAX_BUFFERS];
     lattn_tensor *groups, *hyper, *report;

@@ -9,6 +9,8 @@
 
 double lattn_schedule_factor(const lattn_schedule *schedule, int64_t step)
 {
+    if (!schedule)
+        return 0;
     static const double pi = 3.14159265358979323846;
     const lattn_schedule *s = schedule;
     if (step < s->n_warmup)

@@ -29,7 +29,10 @@ static const struct lat_rule with_momentum = {
 lattn_status lattn_sgd_create(
     lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(module);
+    LAT_CHECK_ARG(params);
     if (!(params->momentum >= 0 && params->momentum < 1))
         return lat_err(
             LATTN_ERR_ARG, "sgd: momentum %g must be in [0, 1)", (double) params->momentum);

@@ -60,6 +60,8 @@ static lattn_status add_step(lattn_optim *o, struct items *s)
 
 lattn_status lattn_optim_save(lattn_optim *o, const char *path)
 {
+    LAT_CHECK_ARG(o);
+    LAT_CHECK_ARG(path);
     struct items s = { 0 };
     lattn_status st = list_items(o, &s);
     if (!st)
@@ -117,6 +119,8 @@ static lattn_status load(lattn_optim *o, lattn_safetensors *f, const char *path,
 
 lattn_status lattn_optim_load(lattn_optim *o, const char *path)
 {
+    LAT_CHECK_ARG(o);
+    LAT_CHECK_ARG(path);
     lattn_safetensors *f = NULL;
     struct items s = { 0 };
     LAT_TRY(lattn_safetensors_open(path, NULL, &f));

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Creating and destroying the scheduler, and the switches it reads from the environment:
-//
-//     LATTN_SUBMIT_MS   aim for the device time of one submission, default 100
-//     LATTN_CHECK       hazard, barriers, serial, poison; several with commas
-//     LATTN_TRACE       file for a Chrome trace
+// Creating and destroying the scheduler, and the switches it reads from the environment (lattn.h):
+// LATTN_SUBMIT_MS, LATTN_CHECK and LATTN_TRACE.
 
 #include "base/log.h"
 #include "device/env.h"
@@ -47,7 +44,9 @@ lattn_status lat_sched_create(struct lat_device *dev, struct lat_sched **out)
     s->dev = dev;
     s->list.serial = s->next_serial = 1;
     s->seams.drop_barrier = -1;
-    s->budget_ns = 1e6 * (double) lat_env_int("LATTN_SUBMIT_MS", 1, 60000, 100);
+    long long submit_ms;
+    LAT_GO(lat_env_submit_ms(&submit_ms));
+    s->budget_ns = 1e6 * (double) submit_ms;
     s->check = check_bits();
     lat_rate_init(&s->rate, &dev->caps);
     if (s->check & LAT_CHECK_HAZARD)

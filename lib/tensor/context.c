@@ -185,6 +185,7 @@ static lattn_status make_tensors(lattn_ctx *ctx)
 
 lattn_status lattn_ctx_create(const lattn_ctx_params *params, lattn_ctx **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
     const lattn_ctx_params defaults = { 0 };
     if (!params)
@@ -211,10 +212,10 @@ done:
 
 void lattn_ctx_destroy(lattn_ctx **p)
 {
-    lattn_ctx *ctx = *p;
-    *p = NULL;
+    lattn_ctx *ctx = p ? *p : NULL;
     if (!ctx)
         return;
+    *p = NULL;
     while (ctx->marks.n)
         lat_step_drop(ctx);
     lat_step_drop(ctx);

@@ -80,6 +80,18 @@ struct lattn_ctx {
 // Keeps the first error in ctx (device loss overrides) and gives NULL, so that an op can
 // return lat_fail(...). The module path is put in front.
 void *lat_fail(lattn_ctx *ctx, lattn_status status, const char *fmt, ...) LAT_PRINTF(3, 4);
+// LAT_CHECK_ARG and LAT_CHECK_ARRAY for functions that return a tensor: the error is kept in ctx.
+#define LAT_NEED_ARG(ctx, arg)                                                                     \
+    do {                                                                                           \
+        if (!(arg))                                                                                \
+            return lat_fail(ctx, LATTN_ERR_ARG, "%s: %s is NULL", __func__, #arg);                 \
+    } while (0)
+#define LAT_NEED_ARRAY(ctx, arg, n)                                                                \
+    do {                                                                                           \
+        if (!(arg) && (n) > 0)                                                                     \
+            return lat_fail(                                                                       \
+                ctx, LATTN_ERR_ARG, "%s: %s is NULL for %lld", __func__, #arg, (long long) (n));   \
+    } while (0)
 // Keeps status with this thread's sentence, for errors that come from below. NULL again.
 void *lat_fail_status(lattn_ctx *ctx, lattn_status status);
 // What a kind-1 function returns: the kept error, cleared unless the device is lost.

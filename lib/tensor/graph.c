@@ -66,10 +66,11 @@ static void tell_extensions(lattn_ctx *ctx, bool aborted)
 
 static lattn_status call(lattn_ctx *ctx, const lattn_graph_params *p, lattn_tensor **outputs)
 {
+    unsigned count = lat_err_count();
     lattn_status st = p->fn(ctx, p->user, outputs);
     if (ctx->error)
         return lat_take_error(ctx);
-    LAT_TRY(st);
+    LAT_TRY(lat_err_given(st, count, "lattn_graph_create: fn"));
     if (ctx->marks.n != ctx->capture_marks)
         return lat_err(LATTN_ERR_STATE, "lattn_graph_create: fn left a step open");
     for (int i = 0; i < p->n_outputs; i++) {
@@ -156,6 +157,7 @@ static lattn_status take_inputs(lattn_graph *g, const lattn_graph_params *p)
         return LATTN_ERR_HOST_MEMORY;
     for (int i = 0; i < p->n_inputs; i++) {
         lattn_tensor *t = p->inputs[i];
+        LAT_TRY(lat_check_ctx(g->ctx, t, "lattn_graph_create", "an input"));
         if (!t || lat_numel(t) == 0 || !lat_is_contiguous(t) || !t->storage->kept)
             return lat_err(LATTN_ERR_ARG,
                 "lattn_graph_create: input %d is %s; inputs are made by lattn_tensor_create", i,
@@ -191,7 +193,11 @@ static lattn_status create(lattn_ctx *ctx, const lattn_graph_params *p, lattn_gr
 
 lattn_status lattn_graph_create(lattn_ctx *ctx, const lattn_graph_params *params, lattn_graph **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
+    LAT_CHECK_ARRAY(params->inputs, params->n_inputs);
+    LAT_CHECK_ARG(params->fn);
     if (ctx->error)
         return lat_take_error(ctx);
     return lat_done(ctx, create(ctx, params, out));
@@ -199,10 +205,10 @@ lattn_status lattn_graph_create(lattn_ctx *ctx, const lattn_graph_params *params
 
 void lattn_graph_destroy(lattn_graph **graph)
 {
-    lattn_graph *g = *graph;
-    *graph = NULL;
+    lattn_graph *g = graph ? *graph : NULL;
     if (!g)
         return;
+    *graph = NULL;
     lat_replay_destroy(&g->replay);
     for (int i = 0; i < g->n_inputs; i++)
         lat_tensor_unref(g->inputs[i]);
@@ -221,6 +227,8 @@ static lattn_status write_input(lattn_graph *g, int i, const void *data, size_t 
 
 lattn_status lattn_graph_write(lattn_graph *graph, int i, const void *data, size_t bytes)
 {
+    LAT_CHECK_ARG(graph);
+    LAT_CHECK_ARRAY(data, bytes);
     return lat_done(graph->ctx, write_input(graph, i, data, bytes));
 }
 
@@ -245,6 +253,7 @@ static lattn_status run(lattn_graph *g)
 
 lattn_status lattn_graph_run(lattn_graph *graph)
 {
+    LAT_CHECK_ARG(graph);
     if (graph->ctx->error)
         return lat_take_error(graph->ctx);
     return lat_done(graph->ctx, run(graph));
@@ -252,6 +261,8 @@ lattn_status lattn_graph_run(lattn_graph *graph)
 
 lattn_status lattn_graph_read(lattn_graph *graph, int i, int age, void *data, size_t bytes)
 {
+    LAT_CHECK_ARG(graph);
+    LAT_CHECK_ARRAY(data, bytes);
     lattn_status st = lat_not_capturing(graph->ctx, "lattn_graph_read");
     if (!st && i < 0)
         st = lat_err(LATTN_ERR_ARG, "lattn_graph_read: output %d", i);

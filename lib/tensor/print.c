@@ -92,6 +92,7 @@ static lattn_status print(FILE *to, const char *name, lattn_tensor *t)
 
 lattn_status lattn_tensor_print(FILE *to, const char *name, lattn_tensor *t)
 {
+    LAT_CHECK_ARG(to);
     LAT_TRY(lat_check_tensor(t, "lattn_tensor_print"));
     return lat_done(t->ctx, print(to, name, t));
 }

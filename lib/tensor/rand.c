@@ -43,44 +43,49 @@ static lattn_status run(lattn_tensor *t, uint32_t kind, struct random_push *push
     return lat_kernel_run(t->ctx, &kernel);
 }
 
-static lattn_status fill(lattn_tensor *t, uint32_t kind, struct random_push *push)
+static lattn_status fill(lattn_tensor *t, const char *what, uint32_t kind, struct random_push *push)
 {
-    lat_tensor_touch(t);
-    return lat_done(t->ctx, run(t, kind, push));
+    lattn_status st = lat_change(t, what);
+    return lat_done(t->ctx, st ? st : run(t, kind, push));
 }
 
 lattn_status lattn_uniform_(lattn_tensor *t, float lo, float hi)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_uniform_"));
-    if (!(lo <= hi))
-        return lat_done(t->ctx, lat_err(LATTN_ERR_ARG, "lattn_uniform_: lo %g is above hi %g",
-                                    (double) lo, (double) hi));
+    if (!(lo <= hi) || !isfinite(hi - lo))
+        return lat_done(
+            t->ctx, lat_err(LATTN_ERR_ARG,
+                        "lattn_uniform_: lo %g and hi %g: lo <= hi, both and hi - lo finite",
+                        (double) lo, (double) hi));
     struct random_push push = {
         .offset = lo,
         .scale = hi - lo,
         .lo = lo,
         .hi = lo < hi ? nextafterf(hi, lo) : hi,
     };
-    return fill(t, LAT_RANDOM_UNIFORM, &push);
+    return fill(t, "lattn_uniform_", LAT_RANDOM_UNIFORM, &push);
 }
 
 lattn_status lattn_normal_(lattn_tensor *t, float mean, float std)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_normal_"));
-    if (!(std >= 0))
-        return lat_done(
-            t->ctx, lat_err(LATTN_ERR_ARG, "lattn_normal_: std %g must be >= 0", (double) std));
+    if (!(std >= 0) || !isfinite(std) || !isfinite(mean))
+        return lat_done(t->ctx,
+            lat_err(LATTN_ERR_ARG, "lattn_normal_: mean %g and std %g: both finite, std >= 0",
+                (double) mean, (double) std));
     struct random_push push = { .offset = mean, .scale = std };
-    return fill(t, LAT_RANDOM_NORMAL, &push);
+    return fill(t, "lattn_normal_", LAT_RANDOM_NORMAL, &push);
 }
 
 lattn_status lattn_trunc_normal_(lattn_tensor *t, float mean, float std, float lo, float hi)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_trunc_normal_"));
-    if (!(std > 0) || !(lo <= hi))
+    if (!(std > 0) || !isfinite(std) || !isfinite(mean) || !(lo <= hi))
         return lat_done(t->ctx,
-            lat_err(LATTN_ERR_ARG, "lattn_trunc_normal_: std %g must be > 0 and lo %g <= hi %g",
-                (double) std, (double) lo, (double) hi));
+            lat_err(LATTN_ERR_ARG,
+                "lattn_trunc_normal_: mean %g, std %g, lo %g, hi %g: mean and std finite, std > 0, "
+                "lo <= hi",
+                (double) mean, (double) std, (double) lo, (double) hi));
     double erf_lo = erf((lo - (double) mean) / std / sqrt(2));
     double erf_hi = erf((hi - (double) mean) / std / sqrt(2));
     struct random_push push = {
@@ -91,7 +96,7 @@ lattn_status lattn_trunc_normal_(lattn_tensor *t, float mean, float std, float l
         .erf_lo = (float) erf_lo,
         .erf_range = (float) (erf_hi - erf_lo),
     };
-    return fill(t, LAT_RANDOM_TRUNC_NORMAL, &push);
+    return fill(t, "lattn_trunc_normal_", LAT_RANDOM_TRUNC_NORMAL, &push);
 }
 
 lattn_status lattn_bernoulli_(lattn_tensor *t, float p)
@@ -101,10 +106,8 @@ lattn_status lattn_bernoulli_(lattn_tensor *t, float p)
         return lat_done(
             t->ctx, lat_err(LATTN_ERR_ARG, "lattn_bernoulli_: p %g is outside [0, 1]", (double) p));
     // One word in 2^32 is 0 even for p = 1: then no draw decides.
-    if (p == 1) {
-        lat_tensor_touch(t);
-        return lat_done(t->ctx, lat_prim_fill(t, 1));
-    }
+    if (p == 1)
+        return lattn_fill_(t, 1);
     struct random_push push = { .threshold = (uint32_t) ((double) p * 0x1p32) };
-    return fill(t, LAT_RANDOM_BERNOULLI, &push);
+    return fill(t, "lattn_bernoulli_", LAT_RANDOM_BERNOULLI, &push);
 }

@@ -41,14 +41,11 @@ static void destroy(lattn_ctx *ctx, struct lat_ext *ext)
     lat_free(ext);
 }
 
+// Of a name that is none, opening the device has told (lat_env_check).
 static int preferred_kind(void)
 {
     const char *wanted = lat_env("LATTN_STRATEGY");
-    int kind = wanted ? lat_strategy_kind_of(wanted) : -1;
-    if (wanted && kind < 0)
-        lat_log(LATTN_LOG_WARN,
-            "LATTN_STRATEGY: '%s' is none of base, cpu, subgroup, coopmat, coopmat2", wanted);
-    return kind;
+    return wanted ? lat_strategy_kind_of(wanted) : -1;
 }
 
 // NULL when memory is out; then base runs.

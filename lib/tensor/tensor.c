@@ -48,6 +48,18 @@ void lat_tensor_touch(lattn_tensor *t)
     t->storage->version++;
 }
 
+lattn_status lat_change(lattn_tensor *t, const char *what)
+{
+    for (int d = 0; d < t->rank; d++)
+        if (t->stride[d] == 0 && t->dim[d] > 1)
+            return lat_err(LATTN_ERR_ARG,
+                "%s: an expanded tensor of shape %s: one element in memory is several along "
+                "dimension %d; lattn_contiguous gives each its own",
+                what, LAT_SHAPE(t), d);
+    lat_tensor_touch(t);
+    return LATTN_OK;
+}
+
 // ---- making -----------------------------------------------------------------------------------
 
 static lattn_status check_shape(lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims)
@@ -187,7 +199,9 @@ uint64_t lat_tensor_span(const lattn_tensor *t)
 lattn_status lattn_tensor_create(
     lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims, lattn_tensor **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARRAY(dims, rank);
     return lat_done(ctx, lat_tensor_kept(ctx, dtype, rank, dims, out));
 }
 
@@ -198,6 +212,8 @@ lattn_tensor *lattn_tensor_retain(lattn_tensor *t)
 
 void lattn_tensor_release(lattn_tensor **t)
 {
+    if (!t)
+        return;
     lat_tensor_unref(*t);
     *t = NULL;
 }
@@ -235,4 +251,13 @@ lattn_status lat_check_tensor(const lattn_tensor *t, const char *what)
         return LATTN_OK;
     return lat_err(LATTN_ERR_ARG,
         "%s: the tensor is NULL; if an op made it, lattn_ctx_status says why it failed", what);
+}
+
+lattn_status lat_check_ctx(
+    const lattn_ctx *ctx, const lattn_tensor *t, const char *what, const char *name)
+{
+    if (!t || t->ctx == ctx)
+        return LATTN_OK;
+    return lat_err(
+        LATTN_ERR_ARG, "%s: %s of shape %s belongs to another context", what, name, LAT_SHAPE(t));
 }

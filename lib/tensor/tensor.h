@@ -32,6 +32,7 @@ struct lattn_tensor {
     bool requires_grad;     // a leaf that wants a gradient, or a result that leads to one
     lattn_tensor *grad;     // leaf: accumulated gradient memory (kept once made)
     bool grad_ready;        // leaf: grad holds a value; else the next backward writes it
+    bool optimised;         // leaf: an optimiser's arenas hold it and its gradient
     struct lat_node *node;  // what made this tensor; NULL for leaves
     int node_output;
 
@@ -52,6 +53,9 @@ lattn_tensor *lat_tensor_ref(lattn_tensor *t);  // one more reference; NULL stay
 void lat_tensor_unref(lattn_tensor *t);         // accepts NULL
 // In place changes go through here: bumps the version.
 void lat_tensor_touch(lattn_tensor *t);
+// The same for a public function: ERR_ARG "what: ..." where one element of t stands at several places
+// (lattn_expand), so that which value stays would be chance.
+lattn_status lat_change(lattn_tensor *t, const char *what);
 // A tensor with KEPT memory and one reference, owned by the caller.
 lattn_status lat_tensor_kept(
     lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims, lattn_tensor **out);
@@ -68,6 +72,9 @@ void lat_storage_unref(lattn_ctx *ctx, struct lat_storage *s);  // accepts NULL
 
 // ERR_ARG "what: the tensor is NULL": what a program passes on when an earlier op failed.
 lattn_status lat_check_tensor(const lattn_tensor *t, const char *what);
+// ERR_ARG "what: name ..." when t, which may be NULL, is of another context than ctx.
+lattn_status lat_check_ctx(
+    const lattn_ctx *ctx, const lattn_tensor *t, const char *what, const char *name);
 
 // The bytes of t, from its first to its last element (0 for an empty one), and where they start in
 // the block.

@@ -121,22 +121,27 @@ static lattn_status check_count(const lattn_tensor *t, const char *what, int64_t
 lattn_status lattn_tensor_write(lattn_tensor *t, const void *data, size_t bytes)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_tensor_write"));
+    LAT_CHECK_ARRAY(data, bytes);
     lattn_status st = check_bytes(t, "lattn_tensor_write", bytes);
-    lat_tensor_touch(t);
+    if (!st)
+        st = lat_change(t, "lattn_tensor_write");
     return lat_done(t->ctx, st ? st : write_bytes(t, data));
 }
 
 lattn_status lattn_tensor_write_f32(lattn_tensor *t, const float *data, int64_t n)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_tensor_write_f32"));
+    LAT_CHECK_ARRAY(data, n);
     lattn_status st = check_count(t, "lattn_tensor_write_f32", n);
-    lat_tensor_touch(t);
+    if (!st)
+        st = lat_change(t, "lattn_tensor_write_f32");
     return lat_done(t->ctx, st ? st : write_floats(t, data));
 }
 
 lattn_status lattn_tensor_read(lattn_tensor *t, void *data, size_t bytes)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_tensor_read"));
+    LAT_CHECK_ARRAY(data, bytes);
     lattn_status st = t->ctx->error;
     if (!st)
         st = check_bytes(t, "lattn_tensor_read", bytes);
@@ -146,6 +151,7 @@ lattn_status lattn_tensor_read(lattn_tensor *t, void *data, size_t bytes)
 lattn_status lattn_tensor_read_f32(lattn_tensor *t, float *data, int64_t n)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_tensor_read_f32"));
+    LAT_CHECK_ARRAY(data, n);
     lattn_status st = t->ctx->error;
     if (!st)
         st = check_count(t, "lattn_tensor_read_f32", n);
@@ -166,16 +172,20 @@ static double value_of(lattn_dtype dtype, const void *raw)
 
 lattn_status lattn_tensor_item(lattn_ctx *ctx, lattn_tensor *t, double *value)
 {
+    LAT_CHECK_ARG(value);
     if (ctx->error)
         return lat_take_error(ctx);
     if (!t)
-        return lat_done(ctx, lat_err(LATTN_ERR_ARG, "lattn_tensor_item: the tensor is NULL"));
+        return lat_done(ctx, lat_err(LATTN_ERR_ARG, "lattn_tensor_item: t is NULL"));
+    lattn_status st = lat_check_ctx(ctx, t, "lattn_tensor_item", "t");
+    if (st)
+        return lat_done(ctx, st);
     if (lat_numel(t) != 1)
         return lat_done(
             ctx, lat_err(LATTN_ERR_SHAPE, "lattn_tensor_item: shape %s has %lld elements, not 1",
                      LAT_SHAPE(t), (long long) lat_numel(t)));
     uint32_t raw = 0;
-    lattn_status st = read_bytes(t, &raw);
+    st = read_bytes(t, &raw);
     if (!st)
         *value = value_of(t->dtype, &raw);
     return lat_done(ctx, st);
@@ -186,6 +196,7 @@ lattn_status lattn_tensor_item(lattn_ctx *ctx, lattn_tensor *t, double *value)
 lattn_tensor *lattn_full(
     lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims, double value)
 {
+    LAT_NEED_ARRAY(ctx, dims, rank);
     if (ctx->error)
         return NULL;
     lattn_tensor *t = lat_tensor_new(ctx, dtype, rank, dims);
@@ -195,43 +206,55 @@ lattn_tensor *lattn_full(
 
 lattn_tensor *lattn_zeros(lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims)
 {
+    LAT_NEED_ARRAY(ctx, dims, rank);
     return lattn_full(ctx, dtype, rank, dims, 0);
 }
 
 lattn_tensor *lattn_from_f32(
     lattn_ctx *ctx, lattn_dtype dtype, int rank, const int64_t *dims, const float *data)
 {
+    LAT_NEED_ARRAY(ctx, dims, rank);
     if (ctx->error)
         return NULL;
     lattn_tensor *t = lat_tensor_new(ctx, dtype, rank, dims);
+    LAT_NEED_ARRAY(ctx, data, lattn_tensor_numel(t));
     lattn_status st = t ? write_floats(t, data) : LATTN_OK;
     return st ? lat_fail_status(ctx, st) : t;
 }
 
 lattn_tensor *lattn_from_i32(lattn_ctx *ctx, int rank, const int64_t *dims, const int32_t *data)
 {
+    LAT_NEED_ARRAY(ctx, dims, rank);
     if (ctx->error)
         return NULL;
     lattn_tensor *t = lat_tensor_new(ctx, LATTN_DTYPE_I32, rank, dims);
+    LAT_NEED_ARRAY(ctx, data, lattn_tensor_numel(t));
     lattn_status st = t ? write_bytes(t, data) : LATTN_OK;
     return st ? lat_fail_status(ctx, st) : t;
 }
 
 // ---- in place ---------------------------------------------------------------------------------
 
+// What may be changed is marked as changed.
+static lattn_status check_in_place(lattn_tensor *dst, const lattn_tensor *src, const char *what)
+{
+    LAT_TRY(lat_check_ctx(dst->ctx, src, what, "src"));
+    return lat_change(dst, what);
+}
+
 lattn_status lattn_fill_(lattn_tensor *t, double value)
 {
     LAT_TRY(lat_check_tensor(t, "lattn_fill_"));
-    lat_tensor_touch(t);
-    return lat_done(t->ctx, lat_prim_fill(t, value));
+    lattn_status st = lat_change(t, "lattn_fill_");
+    return lat_done(t->ctx, st ? st : lat_prim_fill(t, value));
 }
 
 lattn_status lattn_copy_(lattn_tensor *dst, lattn_tensor *src)
 {
     LAT_TRY(lat_check_tensor(dst, "lattn_copy_"));
     LAT_TRY(lat_check_tensor(src, "lattn_copy_"));
-    lat_tensor_touch(dst);
-    return lat_done(dst->ctx, lat_prim_copy(dst, src));
+    lattn_status st = check_in_place(dst, src, "lattn_copy_");
+    return lat_done(dst->ctx, st ? st : lat_prim_copy(dst, src));
 }
 
 static lattn_status add_in_place(lattn_tensor *dst, lattn_tensor *src)
@@ -249,6 +272,6 @@ lattn_status lattn_add_(lattn_tensor *dst, lattn_tensor *src)
 {
     LAT_TRY(lat_check_tensor(dst, "lattn_add_"));
     LAT_TRY(lat_check_tensor(src, "lattn_add_"));
-    lat_tensor_touch(dst);
-    return lat_done(dst->ctx, add_in_place(dst, src));
+    lattn_status st = check_in_place(dst, src, "lattn_add_");
+    return lat_done(dst->ctx, st ? st : add_in_place(dst, src));
 }

@@ -213,3 +213,19 @@ TEST(custom, damaged_spirv_is_refused)
     EXPECT_STATUS(lat_spirv_check(words, spirv->n_words, &n), LATTN_ERR_ARG);
     EXPECT_CONTAINS(lattn_error(NULL), "damaged at word 5");
 }
+
+static lattn_status fails_without_a_word(
+    lattn_ctx *ctx, void *user, lattn_tensor *const *in, lattn_tensor *out)
+{
+    (void) ctx, (void) user, (void) in, (void) out;
+    return LATTN_ERR_IO;
+}
+
+GPU_TEST(custom, a_status_without_a_sentence_gets_one)
+{
+    lattn_tensor *x = lattn_zeros(ctx, LATTN_DTYPE_F32, 1, DIMS(2)), *t = NULL;
+    EXPECT_STATUS(lattn_tensor_create(ctx, LATTN_DTYPE_F32, -1, NULL, &t), LATTN_ERR_ARG);
+    const lattn_custom_op op = { .name = "silent", .n_inputs = 1, .forward = fails_without_a_word };
+    EXPECT(!lattn_custom_apply(ctx, &op, &x, 1, DIMS(2)));
+    lt_expect_error(ctx, LATTN_ERR_IO, "silent: its forward returned ERR_IO");
+}

@@ -113,34 +113,27 @@ TEST(log, a_callback_gets_messages_up_to_info)
     lattn_log_set(NULL, NULL);
 }
 
-TEST(log, environment_numbers_are_checked)
+static void expect_number(const char *text, lattn_status expected, long long value)
 {
-    struct heard h = { 0 };
-    lattn_log_set(hear, &h);
+    long long number = 0;
+    setenv("LATTN_TEST_NUMBER", text, 1);
+    EXPECT_STATUS(lat_env_int("LATTN_TEST_NUMBER", 1, 9, 5, &number), expected);
+    EXPECT_EQ(number, value);
+    if (expected)
+        EXPECT_CONTAINS(lat_err_text(), "LATTN_TEST_NUMBER is \"");
     unsetenv("LATTN_TEST_NUMBER");
-    EXPECT_EQ(lat_env_int("LATTN_TEST_NUMBER", 1, 9, 5), 5);
-    setenv("LATTN_TEST_NUMBER", "8", 1);
-    EXPECT_EQ(lat_env_int("LATTN_TEST_NUMBER", 1, 9, 5), 8);
-    static const char *const bad[] = { "0", "10", "8x", " ", "99999999999999999999", "-1" };
-    for (size_t i = 0; i < LAT_COUNT(bad); i++) {
-        h.n = 0;
-        setenv("LATTN_TEST_NUMBER", bad[i], 1);
-        EXPECT_EQ(lat_env_int("LATTN_TEST_NUMBER", 1, 9, 5), 5);
-        EXPECT_EQ(h.n, 1);
-        EXPECT_CONTAINS(h.text, "LATTN_TEST_NUMBER");
-    }
-    unsetenv("LATTN_TEST_NUMBER");
-    lattn_log_set(NULL, NULL);
 }
 
-TEST(log, environment_flags)
+TEST(log, environment_numbers_are_checked)
 {
-    setenv("LATTN_TEST_FLAG", "on", 1);
-    EXPECT(lat_env_flag("LATTN_TEST_FLAG"));
-    setenv("LATTN_TEST_FLAG", "0", 1);
-    EXPECT(!lat_env_flag("LATTN_TEST_FLAG"));
-    setenv("LATTN_TEST_FLAG", "", 1);
-    EXPECT(!lat_env_flag("LATTN_TEST_FLAG"));
-    EXPECT(lat_env("LATTN_TEST_FLAG") == NULL);
-    unsetenv("LATTN_TEST_FLAG");
+    long long number = 0;
+    unsetenv("LATTN_TEST_NUMBER");
+    EXPECT_OK(lat_env_int("LATTN_TEST_NUMBER", 1, 9, 5, &number));
+    EXPECT_EQ(number, 5);
+    EXPECT(lat_env("LATTN_TEST_NUMBER") == NULL);
+    expect_number("", LATTN_OK, 5);
+    expect_number("8", LATTN_OK, 8);
+    static const char *const bad[] = { "0", "10", "8x", " ", "99999999999999999999", "-1" };
+    for (size_t i = 0; i < LAT_COUNT(bad); i++)
+        expect_number(bad[i], LATTN_ERR_ARG, 5);
 }

@@ -145,3 +145,21 @@ GPU_TEST(module, a_module_of_several_inputs_has_no_common_forward)
     lt_expect_error(ctx, LATTN_ERR_ARG, "forward function of its kind");
     lattn_module_destroy(&m);
 }
+
+// Otherwise counting its parameters would never end.
+GPU_TEST(module, cannot_be_inside_itself)
+{
+    lattn_module *a = NULL, *b = NULL, *c = NULL;
+    EXPECT_OK(lattn_module_create(ctx, "a", &a));
+    EXPECT_OK(lattn_module_create(ctx, "b", &b));
+    EXPECT_OK(lattn_module_create(ctx, "c", &c));
+    EXPECT_OK(lattn_module_add(a, "b", b));
+    EXPECT_OK(lattn_module_add(b, "c", c));
+    EXPECT_STATUS(lattn_module_add(a, "a", a), LATTN_ERR_STATE);
+    EXPECT_STATUS(lattn_module_add(c, "a", a), LATTN_ERR_STATE);
+    EXPECT_CONTAINS(lattn_error(NULL), "\"a\" would be inside itself");
+    EXPECT_STATUS(lattn_module_add(a, "again", c), LATTN_ERR_STATE);
+    EXPECT_CONTAINS(lattn_error(NULL), "has a parent already");
+    EXPECT_EQ(lattn_module_n_parameters(a), 0);
+    lattn_module_destroy(&a);
+}

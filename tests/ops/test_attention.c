@@ -211,3 +211,19 @@ GPU_TEST(attention, null_gives_null)
     EXPECT(!lattn_attention(ctx, NULL, NULL, NULL, NULL));
     EXPECT(!lattn_attention_unfused(ctx, NULL, NULL, NULL, NULL, NULL));
 }
+
+GPU_TEST(attention, a_scale_that_is_not_finite_is_refused)
+{
+    const int64_t dims[] = { 1, 1, 2, 4 };
+    lattn_tensor *q = lattn_zeros(ctx, LATTN_DTYPE_F32, 4, dims);
+    const float bad[] = { NAN, INFINITY, -INFINITY };
+    for (int i = 0; i < 3; i++) {
+        const lattn_attention_args args = { .scale = bad[i] };
+        EXPECT(!lattn_attention(ctx, q, q, q, &args));
+        lt_expect_error(ctx, LATTN_ERR_ARG, "attention: scale");
+        EXPECT(!lattn_attention_unfused(ctx, q, q, q, &args, NULL));
+        lt_expect_error(ctx, LATTN_ERR_ARG, "attention: scale");
+    }
+    const lattn_attention_args negative = { .scale = -1 };
+    EXPECT(lattn_attention(ctx, q, q, q, &negative) != NULL);
+}

@@ -294,3 +294,36 @@ GPU_TEST(graph, runs_after_eager_draws_use_the_next_step)
     lattn_graph_destroy(&g);
     free_job(&j);
 }
+
+static lattn_status fails_without_a_word(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
+{
+    (void) ctx, (void) user, (void) outputs;
+    return LATTN_ERR_IO;
+}
+
+// Not with the sentence of an older error, which has nothing to do with it.
+GPU_TEST(graph, a_status_without_a_sentence_gets_one)
+{
+    lattn_tensor *t = NULL;
+    lattn_graph *g = NULL;
+    EXPECT_STATUS(lattn_tensor_create(ctx, LATTN_DTYPE_F32, -1, NULL, &t), LATTN_ERR_ARG);
+    const lattn_graph_params params = { .fn = fails_without_a_word };
+    EXPECT_STATUS(lattn_graph_create(ctx, &params, &g), LATTN_ERR_IO);
+    EXPECT_STR(lattn_error(ctx), "lattn_graph_create: fn returned ERR_IO");
+    EXPECT_STR(lattn_error(NULL), "lattn_graph_create: fn returned ERR_IO");
+}
+
+static lattn_status fails_with_a_sentence(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
+{
+    (void) user, (void) outputs;
+    lattn_tensor *t = NULL;
+    return lattn_tensor_create(ctx, LATTN_DTYPE_F32, 9, NULL, &t);
+}
+
+GPU_TEST(graph, a_status_with_a_sentence_keeps_it)
+{
+    lattn_graph *g = NULL;
+    const lattn_graph_params params = { .fn = fails_with_a_sentence };
+    EXPECT_STATUS(lattn_graph_create(ctx, &params, &g), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(ctx), "lattn_tensor_create: dims is NULL for 9");
+}

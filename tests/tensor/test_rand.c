@@ -181,3 +181,24 @@ GPU_TEST(rand, bounds_are_checked_and_kept)
     for (int i = 0; i < N; i++)
         EXPECT(v[i] == 1);
 }
+
+GPU_TEST(rand, numbers_that_are_not_finite_are_refused)
+{
+    lattn_tensor *t = lattn_zeros(ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ 4 });
+    const float bad[] = { NAN, INFINITY, -INFINITY };
+    for (int i = 0; i < 3; i++) {
+        EXPECT_STATUS(lattn_normal_(t, 0, bad[i]), LATTN_ERR_ARG);
+        EXPECT_STATUS(lattn_normal_(t, bad[i], 1), LATTN_ERR_ARG);
+        EXPECT_STATUS(lattn_trunc_normal_(t, 0, bad[i], -1, 1), LATTN_ERR_ARG);
+        EXPECT_STATUS(lattn_trunc_normal_(t, bad[i], 1, -1, 1), LATTN_ERR_ARG);
+        EXPECT_STATUS(lattn_uniform_(t, bad[i], 1), LATTN_ERR_ARG);
+        EXPECT_STATUS(lattn_uniform_(t, 0, bad[i]), LATTN_ERR_ARG);
+        EXPECT_STATUS(lattn_bernoulli_(t, bad[i]), LATTN_ERR_ARG);
+    }
+    EXPECT_STATUS(lattn_normal_(t, 0, INFINITY), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(ctx), "std inf");
+    EXPECT_STATUS(lattn_uniform_(t, -3e38f, 3e38f), LATTN_ERR_ARG);  // hi - lo overflows
+    lt_expect_near(ctx, t, ((float[]){ 0, 0, 0, 0 }), 4, 0);
+    // A tail may be open.
+    EXPECT_OK(lattn_trunc_normal_(t, 0, 1, 0, INFINITY));
+}

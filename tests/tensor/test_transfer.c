@@ -154,3 +154,34 @@ GPU_TEST(transfer, shapes_that_cannot_be_are_refused)
         LATTN_ERR_GPU_MEMORY);
     EXPECT(t == NULL);
 }
+
+// What an expanded tensor holds after a write would depend on the order of the writes.
+GPU_TEST(transfer, expanded_tensors_are_not_changed_in_place)
+{
+    const float v[6] = { 1, 2, 3, 4, 5, 6 };
+    lattn_tensor *row = lt_tensor(ctx, 2, (int64_t[]){ 1, 3 }, v);
+    lattn_tensor *wide = lattn_expand(ctx, row, 2, (int64_t[]){ 2, 3 });
+    lattn_tensor *same = lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 2, 3 });
+    const lattn_status refused[] = {
+        lattn_fill_(wide, 0),
+        lattn_copy_(wide, same),
+        lattn_add_(wide, same),
+        lattn_tensor_write(wide, v, sizeof v),
+        lattn_tensor_write_f32(wide, v, 6),
+        lattn_uniform_(wide, 0, 1),
+        lattn_normal_(wide, 0, 1),
+        lattn_trunc_normal_(wide, 0, 1, -1, 1),
+        lattn_bernoulli_(wide, 0.5f),
+        lattn_bernoulli_(wide, 1),
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        EXPECT_EQ(refused[i], LATTN_ERR_ARG);
+    EXPECT_STATUS(lattn_fill_(wide, 0), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(ctx), "lattn_fill_: an expanded tensor of shape [2, 3]");
+    lt_expect_near(ctx, row, v, 3, 0);
+
+    // Expanded by one is no repetition, and a copy of its own may be changed.
+    EXPECT_OK(lattn_fill_(lattn_expand(ctx, row, 3, (int64_t[]){ 1, 1, 3 }), 7));
+    lt_expect_near(ctx, row, ((float[]){ 7, 7, 7 }), 3, 0);
+    EXPECT_OK(lattn_fill_(lattn_contiguous(ctx, wide), 0));
+}
