@@ -10,8 +10,14 @@
 extern "C" {
 #endif
 
-/** Marks a leaf (a tensor made by create or detach) as one whose gradient is wanted. */
+/**
+ * Marks a leaf (a tensor made by create or detach) as one whose gradient is wanted.
+ *
+ * Errors   the first error kept in its context; ERR_STATE for a result with a history; ERR_DTYPE for
+ *          i32 and u8
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_set_requires_grad(lattn_tensor *t, bool on);
+/** Whether a gradient of t is wanted, or passes through it: a marked leaf, or a result of one. */
 LATTN_API bool lattn_tensor_requires_grad(const lattn_tensor *t);
 
 /** Gradient accumulated in a leaf; NULL before the first backward and after zero_grad. Lent. */
@@ -21,11 +27,14 @@ LATTN_API void lattn_tensor_zero_grad(lattn_tensor *t);
 
 /** Ops between begin and end are not put on the tape. Nests. */
 LATTN_API void lattn_no_grad_begin(lattn_ctx *ctx);
+/** Ends the innermost lattn_no_grad_begin; ERR_STATE is kept in ctx when there is none. */
 LATTN_API void lattn_no_grad_end(lattn_ctx *ctx);
+/** Whether ops are put on the tape now. */
 LATTN_API bool lattn_grad_enabled(const lattn_ctx *ctx);
 
 /** Training mode of functions that behave differently in evaluation (dropout). Default true. */
 LATTN_API void lattn_set_training(lattn_ctx *ctx, bool on);
+/** Whether ctx is in training mode. */
 LATTN_API bool lattn_is_training(const lattn_ctx *ctx);
 
 /** Same values, same memory, no history. */
@@ -56,6 +65,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_backward(
  *
  * Args     grad_outputs  NULL, or one per output, each may be NULL (= 1 for one element)
  *          grads  out: n_inputs tensors of the step; NULL where an input is not reached
+ * Errors   as lattn_backward; ERR_ARG for an input that does not require a gradient
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_grad(lattn_ctx *ctx, lattn_tensor *const *outputs,
     lattn_tensor *const *grad_outputs, int n_outputs, lattn_tensor *const *inputs, int n_inputs,
@@ -85,6 +95,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_shader_from_spirv(lattn_ctx *ctx, 
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_shader_from_glsl(
     lattn_ctx *ctx, const char *name, const char *glsl, lattn_shader_code **out);
+/** Frees a shader, after the last step or graph that uses it. Accepts NULL. */
 LATTN_API void lattn_shader_destroy(lattn_shader_code **shader);
 
 // One dispatch of a user's kernel.

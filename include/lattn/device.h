@@ -61,7 +61,7 @@ typedef struct lattn_device_info {
  * Owner    the caller; nothing stays open
  * Waits    no device work, but loading the drivers takes from milliseconds to a second
  * Errors   ERR_NO_DEVICE when there is no Vulkan loader, no driver or no device; ERR_ARG for
- *          NULL or a negative capacity, or a bad LATTN_LIMITS
+ *          NULL or a negative capacity, or an environment variable with a bad value (lattn.h)
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_device_list(
     lattn_device_info *infos, int capacity, int *count);
@@ -96,28 +96,35 @@ typedef struct lattn_ctx_params {
 
 /**
  * Opens a device and makes a context on it. A context is used by one thread at a
- * time; contexts are independent of each other.
+ * time, and never in a child after fork(); contexts are independent of each other (lattn.h).
  *
  * Args     params  NULL = all defaults
  * Owner    the caller; lattn_ctx_destroy
  * Errors   ERR_NO_DEVICE naming each device and why it was refused; ERR_ARG for
- *          an unknown device; ERR_UNSUPPORTED; ERR_GPU_MEMORY
+ *          an unknown device or an environment variable with a bad value (lattn.h); ERR_UNSUPPORTED;
+ *          ERR_GPU_MEMORY; ERR_IO for a LATTN_TRACE that cannot be written
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_ctx_create(
     const lattn_ctx_params *params, lattn_ctx **out);
 
-/** Waits for the device, frees everything. Tensors still retained become invalid. */
+/** Waits for the device, frees everything. Tensors still retained become invalid. Accepts NULL. */
 LATTN_API void lattn_ctx_destroy(lattn_ctx **ctx);
 
 /** What the context runs on. Owner: the context. */
 LATTN_API const lattn_device_info *lattn_ctx_device(const lattn_ctx *ctx);
 
-/** Takes the first error kept by ctx since the last call that returned a status; clears it. */
+/**
+ * Takes the first error kept by ctx since the last call that returned a status; clears it.
+ *
+ * Errors   that one; ERR_DEVICE_LOST again and again
+ */
 LATTN_API lattn_status lattn_ctx_status(lattn_ctx *ctx);
 
 /**
  * Opens a step: results of ops made from here on belong to it. Steps nest; the
  * context itself is the outermost one.
+ *
+ * Errors   the first error kept in ctx; ERR_HOST_MEMORY
  */
 LATTN_API lattn_status lattn_step_begin(lattn_ctx *ctx);
 
@@ -130,10 +137,19 @@ LATTN_API lattn_status lattn_step_begin(lattn_ctx *ctx);
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_step_end(lattn_ctx *ctx);
 
-/** Hands recorded work to the device without waiting. Seldom needed. */
+/**
+ * Hands recorded work to the device without waiting. Seldom needed.
+ *
+ * Errors   the first error kept in ctx; ERR_STATE during capture; ERR_DEVICE_LOST
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_flush(lattn_ctx *ctx);
 
-/** Hands recorded work to the device and waits for all of it. */
+/**
+ * Hands recorded work to the device and waits for all of it.
+ *
+ * Waits    until everything recorded so far has run
+ * Errors   as lattn_flush; ERR_DEVICE_LOST also after LATTN_TIMEOUT seconds (lattn.h)
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_sync(lattn_ctx *ctx);
 
 // Where the random stream is: with these three numbers set, the same ops draw the
@@ -180,9 +196,7 @@ typedef struct lattn_stats {
  * The counters so far. Differences of two readings show what happened in between.
  *
  * Owner    the caller; a copy
- * Waits    no
  */
-/** The counters as they are now. */
 LATTN_API lattn_stats lattn_ctx_stats(const lattn_ctx *ctx);
 
 // ---- step graphs --------------------------------------------------------------------------
@@ -210,18 +224,23 @@ typedef struct lattn_graph_params {
  *
  * Owner    the caller; lattn_graph_destroy. Inputs and every retained tensor that
  *          fn uses must outlive the graph
- * Errors   whatever fn returns; ERR_GPU_MEMORY
+ * Errors   the first error kept in ctx; what fn returns, or what its ops keep; ERR_STATE inside another
+ *          capture, or when fn reads, writes or leaves a step open; ERR_ARG for inputs that are not
+ *          contiguous tensors of lattn_tensor_create, or outputs that fn leaves NULL or empty;
+ *          ERR_GPU_MEMORY
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_create(
     lattn_ctx *ctx, const lattn_graph_params *params, lattn_graph **out);
-/** Waits for its runs, then frees it. To be called before the context is destroyed. */
+
+/** Waits for its runs, then frees it. To be called before the context is destroyed. Accepts NULL. */
 LATTN_API void lattn_graph_destroy(lattn_graph **graph);
 
 /**
  * Sets input i for the next run: bytes are copied at once.
  *
  * Waits    only if the run before the last has not finished (one step in flight)
- * Errors   ERR_ARG if i or bytes do not fit
+ * Errors   the first error kept in the context; ERR_ARG if i or bytes do not fit; ERR_STATE during
+ *          capture; ERR_DEVICE_LOST
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_write(
     lattn_graph *graph, int i, const void *data, size_t bytes);
@@ -229,6 +248,8 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_write(
 /**
  * Submits the captured step. No recording, no allocation, no descriptor write, no
  * wait. Advances the random stream by one step.
+ *
+ * Errors   the first error kept in the context; ERR_STATE during capture; ERR_DEVICE_LOST
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_run(lattn_graph *graph);
 
@@ -236,7 +257,8 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_run(lattn_graph *graph);
  * Reads output i of a past run: age 0 is the last run, age 1 the one before.
  *
  * Waits    until that run has finished; age 1 lets the last one go on
- * Errors   ERR_STATE if there was no such run
+ * Errors   the first error kept in the context; ERR_STATE if there was no such run, or during capture;
+ *          ERR_ARG if i, age or bytes do not fit; ERR_DEVICE_LOST
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_graph_read(
     lattn_graph *graph, int i, int age, void *data, size_t bytes);

@@ -115,7 +115,11 @@ typedef struct lattn_named_array {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_safetensors_save(
     const char *path, const lattn_named_tensor *items, size_t n);
 
-/** The same from host memory. */
+/**
+ * The same from host memory.
+ *
+ * Errors   as lattn_safetensors_save, but nothing is read from a device
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_safetensors_save_arrays(
     const char *path, const lattn_named_array *items, size_t n);
 

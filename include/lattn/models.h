@@ -44,7 +44,11 @@ typedef struct lattn_load_params {
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_load(lattn_module *m, lattn_safetensors *file,
     const lattn_load_params *params, lattn_load_report *report);
-/** Writes the state dict to one safetensors file, all or nothing. */
+/**
+ * Writes the state dict to one safetensors file, all or nothing.
+ *
+ * Errors   as lattn_safetensors_save
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_save(lattn_module *m, const char *path);
 
 // ---- BERT ---------------------------------------------------------------------------------
@@ -82,8 +86,14 @@ typedef struct lattn_bert lattn_bert;
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_config_load(
     const char *path, lattn_bert_config *out);
+/**
+ * Writes a config.json that transformers reads. The file is replaced as a whole.
+ *
+ * Errors   ERR_IO, ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_config_save(
     const lattn_bert_config *config, const char *path);
+/** Frees the label names that lattn_bert_config_load made; labels becomes NULL. Accepts NULL. */
 LATTN_API void lattn_bert_config_free(lattn_bert_config *config);
 
 /**
@@ -109,12 +119,19 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_create(
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_load(lattn_ctx *ctx, const char *dir,
     int num_labels, const char *const *labels, lattn_load_report *report, lattn_bert **out);
 
-/** Writes config.json and model.safetensors as transformers reads them. */
+/**
+ * Writes config.json and model.safetensors as transformers reads them, into a folder that is made when
+ * it is not there.
+ *
+ * Errors   as lattn_safetensors_save
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_bert_save(lattn_bert *bert, const char *dir);
+/** Frees the model with its parameters. Accepts NULL. */
 LATTN_API void lattn_bert_destroy(lattn_bert **bert);
 
 /** The module tree, for parameters and freezing. Lent. */
 LATTN_API lattn_module *lattn_bert_module(lattn_bert *bert);
+/** The configuration with all defaults filled in. Lent. */
 LATTN_API const lattn_bert_config *lattn_bert_get_config(const lattn_bert *bert);
 
 /**
@@ -176,8 +193,14 @@ LATTN_API const char *lattn_cnn_architecture(int i);
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_config_load(
     const char *path, lattn_cnn_config *out);
+/**
+ * Writes config.json. The file is replaced as a whole.
+ *
+ * Errors   ERR_IO, ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_config_save(
     const lattn_cnn_config *config, const char *path);
+/** Frees the texts that lattn_cnn_config_load made. Accepts NULL. */
 LATTN_API void lattn_cnn_config_free(lattn_cnn_config *config);
 
 /**
@@ -208,14 +231,20 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_load(
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_load_weights(
     lattn_cnn *cnn, const char *path, lattn_load_report *report);
 
-/** Writes config.json and model.safetensors. */
+/**
+ * Writes config.json and model.safetensors, into a folder that is made when it is not there.
+ *
+ * Errors   as lattn_safetensors_save
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_save(lattn_cnn *cnn, const char *dir);
+/** Frees the network with its parameters. Accepts NULL. */
 LATTN_API void lattn_cnn_destroy(lattn_cnn **cnn);
 
 /** The module tree, for parameters and freezing. Lent. */
 LATTN_API lattn_module *lattn_cnn_module(lattn_cnn *cnn);
 /** The last layer, which a new task replaces: the only one to train when the rest is frozen. Lent. */
 LATTN_API lattn_module *lattn_cnn_head(lattn_cnn *cnn);
+/** The configuration with all defaults filled in. Lent. */
 LATTN_API const lattn_cnn_config *lattn_cnn_get_config(const lattn_cnn *cnn);
 
 /** Images [N, C, H, W], normalised, to logits [N, num_classes]. */
@@ -232,7 +261,11 @@ typedef struct lattn_layer_info {
 } lattn_layer_info;
 typedef void (*lattn_layer_fn)(void *user, const lattn_layer_info *layer);
 
-/** Runs one image through the network and tells each layer, a block after what is in it. */
+/**
+ * Runs one image through the network and tells each layer, a block after what is in it.
+ *
+ * Errors   the first error kept in ctx, those of the network's ops among them
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_summary(
     lattn_ctx *ctx, lattn_cnn *cnn, lattn_layer_fn each, void *user);
 

@@ -35,8 +35,9 @@ LATTN_API void lattn_module_destroy(lattn_module **m);
 /**
  * Gives child to parent under a name, which may contain dots ("attention.self.query").
  *
- * Owner    parent, also on failure
- * Errors   ERR_ARG when the name is taken; ERR_STATE when child has a parent already
+ * Owner    parent, also on failure, except with ERR_STATE: then the child is somebody's already
+ * Errors   ERR_ARG when the name is taken or "", or child is of another context; ERR_STATE when child
+ *          has a parent, or contains parent
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_add(
     lattn_module *parent, const char *name, lattn_module *child);
@@ -71,6 +72,7 @@ typedef struct lattn_parameter_params {
 /**
  * Adds a parameter: a tensor that requires a gradient, filled by its rule.
  *
+ * Args     out  NULL = not wanted; lattn_module_parameter finds it
  * Owner    the module; *out is lent
  * Errors   ERR_ARG when the name is taken; those of lattn_tensor_create
  */
@@ -111,7 +113,10 @@ LATTN_API int64_t lattn_module_numel(const lattn_module *m);
 /**
  * Lists the parameters in the order in which they were added, depth first.
  *
+ * Args     list  room for capacity entries; the first ones are filled
+ *          n     out: how many there are, may exceed capacity
  * Owner    the module; the names stay until it is destroyed or asked again
+ * Errors   ERR_HOST_MEMORY
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_parameters(
     lattn_module *m, lattn_parameter *list, int capacity, int *n);
@@ -135,29 +140,46 @@ LATTN_API const char *lattn_module_kind(const lattn_module *m);
 /** Writes the path from the root ("layer1.0.conv1", "" for the root), cut to bytes; returns its length. */
 LATTN_API size_t lattn_module_path(const lattn_module *m, char *text, size_t bytes);
 
-/** The same for buffers. */
+/** Number of buffers of m and everything below. */
 LATTN_API int lattn_module_n_buffers(const lattn_module *m);
-/** Lists the buffers, as lattn_module_parameters does; asking for either frees the other's names. */
+/**
+ * Lists the buffers, as lattn_module_parameters does; asking for either frees the other's names.
+ *
+ * Errors   ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_buffers(
     lattn_module *m, lattn_parameter *list, int capacity, int *n);
 /** The buffer with that path; NULL if there is none. Lent. */
 LATTN_API lattn_tensor *lattn_module_buffer(lattn_module *m, const char *name);
 
-/** Freezes (false) or unfreezes every parameter of m: frozen ones get no gradient. */
+/**
+ * Freezes (false) or unfreezes every parameter of m: frozen ones get no gradient.
+ *
+ * Errors   the first error kept in the context
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on);
 
 // ---- containers ---------------------------------------------------------------------------
 
-/** Modules in a row: each child's forward (lattn_module_forward) on what the one before gave. */
+/**
+ * Modules in a row: each child's forward (lattn_module_forward) on what the one before gave.
+ *
+ * Errors   ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_sequential_create(lattn_ctx *ctx, lattn_module **out);
 /**
  * Adds a child named by its number: "0", "1", ... (lattn_module_add gives it another name).
  *
  * Owner    m, also on failure
+ * Errors   as lattn_module_add
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_sequential_append(
     lattn_module *m, lattn_module *child);
-/** x [N, ...] -> [N, the rest]. No parameters. */
+/**
+ * x [N, ...] -> [N, the rest]. No parameters.
+ *
+ * Errors   ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_flatten_create(lattn_ctx *ctx, lattn_module **out);
 
 // ---- linear -------------------------------------------------------------------------------
@@ -170,7 +192,11 @@ typedef struct lattn_linear_params {
     bool has_init;    // with it the bias starts at 0
 } lattn_linear_params;
 
-/** y = x weight^T + bias. Parameters weight [out, in], bias [out]. */
+/**
+ * y = x weight^T + bias. Parameters weight [out, in], bias [out].
+ *
+ * Errors   ERR_ARG for sizes below 1; those of lattn_module_add_parameter
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_linear_create(
     lattn_ctx *ctx, const lattn_linear_params *params, lattn_module **out);
 /** x [..., in] -> [..., out]. */
@@ -189,7 +215,12 @@ typedef struct lattn_conv2d_layer_params {
     bool has_init;    // with it the bias starts at 0
 } lattn_conv2d_layer_params;
 
-/** lattn_conv2d. Parameters weight [out, in / groups, height, width], bias [out]. */
+/**
+ * lattn_conv2d. Parameters weight [out, in / groups, height, width], bias [out].
+ *
+ * Errors   ERR_ARG for sizes below 1 or groups that do not divide the channels;
+ *          those of lattn_module_add_parameter
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv2d_create(
     lattn_ctx *ctx, const lattn_conv2d_layer_params *params, lattn_module **out);
 /** x [N, in, H, W] -> [N, out, H2, W2]. */
@@ -204,7 +235,11 @@ typedef struct lattn_conv1d_layer_params {
     bool has_init;
 } lattn_conv1d_layer_params;
 
-/** lattn_conv1d. Parameters weight [out, in / groups, length], bias [out]. */
+/**
+ * lattn_conv1d. Parameters weight [out, in / groups, length], bias [out].
+ *
+ * Errors   as lattn_conv2d_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv1d_create(
     lattn_ctx *ctx, const lattn_conv1d_layer_params *params, lattn_module **out);
 /** x [N, in, L] -> [N, out, L2]. */
@@ -220,7 +255,11 @@ typedef struct lattn_conv_transpose2d_layer_params {
     bool has_init;
 } lattn_conv_transpose2d_layer_params;
 
-/** lattn_conv_transpose2d. Parameters weight [in, out / groups, height, width], bias [out]. */
+/**
+ * lattn_conv_transpose2d. Parameters weight [in, out / groups, height, width], bias [out].
+ *
+ * Errors   as lattn_conv2d_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv_transpose2d_create(
     lattn_ctx *ctx, const lattn_conv_transpose2d_layer_params *params, lattn_module **out);
 /** x [N, in, H, W] -> [N, out, H2, W2]. */
@@ -236,7 +275,11 @@ typedef struct lattn_layer_norm_params {
     lattn_dtype dtype;
 } lattn_layer_norm_params;
 
-/** Normalises the last dimension. Parameters weight (ones) and bias (zeros), [size]. */
+/**
+ * Normalises the last dimension. Parameters weight (ones) and bias (zeros), [size].
+ *
+ * Errors   ERR_ARG for a size below 1 or a negative eps; those of lattn_module_add_parameter
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_layer_norm_create(
     lattn_ctx *ctx, const lattn_layer_norm_params *params, lattn_module **out);
 /** x [..., size] -> same shape. */
@@ -277,10 +320,17 @@ typedef struct lattn_batch_norm_params {
  * Normalises each channel, for any number of dimensions behind it. Parameters weight (ones) and bias
  * (zeros), buffers running_mean (zeros), running_var (ones), f32 [num_features], and
  * num_batches_tracked, one i32, which a file may lack.
+ *
+ * Errors   ERR_ARG for num_features below 1, a negative eps, a momentum outside [0, 1]; those of
+ *          lattn_module_add_parameter
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_batch_norm_create(
     lattn_ctx *ctx, const lattn_batch_norm_params *params, lattn_module **out);
-/** Every batch norm of m and below: running statistics while training, too (true), and none changed. */
+/**
+ * Every batch norm of m and below: running statistics while training, too (true), and none changed.
+ *
+ * Errors   ERR_STATE where there are no running statistics
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_batch_norm_set_frozen(lattn_module *m, bool on);
 /** x [N, num_features, ...] -> same shape. */
 LATTN_API lattn_tensor *lattn_batch_norm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
@@ -305,19 +355,35 @@ typedef enum lattn_activation {
     LATTN_ACTIVATION_RELU6,  // clamp to [0, 6]
 } lattn_activation;
 
-/** An activation as a module, for trees. No parameters. Errors: ERR_ARG for a kind that is not there. */
+/**
+ * An activation as a module, for trees. No parameters.
+ *
+ * Errors   ERR_ARG for a kind that is not there
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_activation_create(
     lattn_ctx *ctx, lattn_activation kind, lattn_module **out);
 /** The activation itself. */
 LATTN_API lattn_tensor *lattn_activate(lattn_ctx *ctx, lattn_activation kind, lattn_tensor *x);
 
-/** lattn_max_pool2d as a module. No parameters. */
+/**
+ * lattn_max_pool2d as a module. No parameters.
+ *
+ * Errors   ERR_HOST_MEMORY; args are checked by its forward, which knows the sizes
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_max_pool2d_create(
     lattn_ctx *ctx, const lattn_pool2d_args *args, lattn_module **out);
-/** lattn_avg_pool2d as a module. No parameters. */
+/**
+ * lattn_avg_pool2d as a module. No parameters.
+ *
+ * Errors   as lattn_max_pool2d_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_avg_pool2d_create(
     lattn_ctx *ctx, const lattn_pool2d_args *args, lattn_module **out);
-/** lattn_adaptive_avg_pool2d as a module. No parameters. */
+/**
+ * lattn_adaptive_avg_pool2d as a module. No parameters.
+ *
+ * Errors   as lattn_max_pool2d_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_adaptive_avg_pool2d_create(
     lattn_ctx *ctx, int64_t height, int64_t width, lattn_module **out);
 
@@ -332,7 +398,12 @@ typedef struct lattn_embedding_params {
     bool has_init;
 } lattn_embedding_params;
 
-/** Rows of a table. Parameter weight [num_embeddings, embedding_dim]. */
+/**
+ * Rows of a table. Parameter weight [num_embeddings, embedding_dim].
+ *
+ * Errors   ERR_ARG for sizes below 1 or a padding_idx out of range; those of
+ *          lattn_module_add_parameter
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_embedding_create(
     lattn_ctx *ctx, const lattn_embedding_params *params, lattn_module **out);
 /** index i32 [...] -> [..., embedding_dim]. */
@@ -341,9 +412,14 @@ LATTN_API lattn_tensor *lattn_embedding_forward(
 
 // ---- dropout ------------------------------------------------------------------------------
 
-/** Zeroes elements with probability p in training mode (lattn_set_training). No parameters. */
+/**
+ * Zeroes elements with probability p in training mode (lattn_set_training). No parameters.
+ *
+ * Errors   ERR_ARG for p outside [0, 1)
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_dropout_create(
     lattn_ctx *ctx, float p, lattn_module **out);
+/** x [...] -> same shape. */
 LATTN_API lattn_tensor *lattn_dropout_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
 
 // ---- transformer --------------------------------------------------------------------------
@@ -416,7 +492,8 @@ typedef struct lattn_attention_inputs {
 /**
  * Multi-head attention: projections of query, key and value, attention, output projection.
  *
- * Errors   ERR_ARG when n_heads does not divide embed_dim, or n_kv_heads n_heads
+ * Errors   ERR_ARG when n_heads does not divide embed_dim, or n_kv_heads n_heads, or dropout is outside
+ *          [0, 1); those of lattn_module_add_parameter
  * Source   Vaswani et al. 2017, arXiv:1706.03762, section 3.2
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_multihead_attention_create(
@@ -469,6 +546,8 @@ typedef struct lattn_encoder_params {
  *
  *     post-norm  x = norm1(x + dropout(attention(x)));  x = norm2(x + dropout(ffn(x)))
  *     pre-norm   x = x + dropout(attention(norm1(x)));  x = x + dropout(ffn(norm2(x)))
+ *
+ * Errors   as lattn_multihead_attention_create; ERR_ARG for feedforward_dim below 1
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_layer_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
@@ -503,9 +582,14 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_decoder_create(
 LATTN_API lattn_tensor *lattn_decoder_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross);
 
-/** A stack of n_layers, named layer.0, layer.1, ... (layers.0 with LATTN_NAMES_TORCH). */
+/**
+ * A stack of n_layers, named layer.0, layer.1, ... (layers.0 with LATTN_NAMES_TORCH).
+ *
+ * Errors   as lattn_encoder_layer_create; ERR_ARG for a negative n_layers
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
+/** x [B, T, C] -> [B, T, C], through the layers one after the other. */
 LATTN_API lattn_tensor *lattn_encoder_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs);
 

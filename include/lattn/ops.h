@@ -757,8 +757,8 @@ typedef struct lattn_attention_args {
  * Grad     q, k, v, mask (a learnt bias; summed along what it is broadcast to, without a [B, H, T, S]
  *          tensor). Keeps q, k, v, out and one f32 per query (the logarithm of its sum of
  *          exponentials). No atomics: the same bits in every run
- * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1) or window negative;
- *          ERR_UNSUPPORTED if D > 256
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1), scale not finite or window
+ *          negative; ERR_UNSUPPORTED if D > 256
  * Source   Dao 2023, "FlashAttention-2", arXiv:2307.08691, Algorithms 1 and 2; Press et al. 2021,
  *          "Train Short, Test Long", arXiv:2108.12409 (alibi); Beltagy et al. 2020, "Longformer",
  *          arXiv:2004.05150 (window)
@@ -777,7 +777,7 @@ LATTN_API lattn_tensor *lattn_attention(lattn_ctx *ctx, lattn_tensor *q, lattn_t
  * Edge     as lattn_attention; here a masked key's values are read and weighted with 0
  * Grad     q, k, v, mask. Keeps the weights, before and after dropout
  * Owner    weights belong to the step
- * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG if dropout is outside [0, 1)
+ * Errors   as lattn_attention, but any D goes
  */
 LATTN_API lattn_tensor *lattn_attention_unfused(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k,
     lattn_tensor *v, const lattn_attention_args *args, lattn_tensor **weights);

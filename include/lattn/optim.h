@@ -40,9 +40,12 @@ typedef struct lattn_adamw_params {
  * A step whose gradients are not all finite changes nothing; lattn_optim_report tells.
  *
  * Args     module  its trainable parameters; must outlive the optimiser
- * Owner    the caller; lattn_optim_destroy, before the module
- * Errors   ERR_ARG (a rate, beta or eps out of range; betas without has_betas; nothing to train), ERR_DTYPE
- *          (parameters that are not f32), ERR_GPU_MEMORY
+ * Owner    the caller; lattn_optim_destroy, before the module. A parameter has one optimiser at a time:
+ *          its weights and gradient move into the arenas of this one
+ * Errors   ERR_ARG (a rate, beta or eps out of range; betas without has_betas; nothing to
+ *          train), ERR_DTYPE
+ *          (parameters that are not f32), ERR_STATE (another optimiser trains one of them),
+ *          ERR_GPU_MEMORY
  * Source   Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_adamw_create(
@@ -61,8 +64,9 @@ typedef struct lattn_sgd_params {
  *     g = g + wd p;   v = momentum v + (1 - dampening) g  (v = g in the first step)
  *     p = p - lr v            or, with Nesterov,  p = p - lr (g + momentum v)
  *
- * Args, Owner, Errors  as lattn_adamw_create; ERR_ARG for Nesterov without momentum or with
- *          dampening
+ * Args     as lattn_adamw_create
+ * Owner    as lattn_adamw_create
+ * Errors   as lattn_adamw_create; ERR_ARG for Nesterov without momentum or with dampening
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_sgd_create(
     lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out);
@@ -82,8 +86,13 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_step(lattn_optim *optim);
 /** Forgets all gradients: the next backward writes instead of adding. */
 LATTN_API void lattn_optim_zero_grad(lattn_optim *optim);
 
-/** Rate of the next step. */
+/**
+ * Sets the rate of the next step.
+ *
+ * Errors   ERR_ARG for a rate that is negative or not finite
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_set_lr(lattn_optim *optim, float lr);
+/** Rate of the next step. */
 LATTN_API float lattn_optim_lr(const lattn_optim *optim);
 
 /** Updates done so far (replayed ones too, if announced by lattn_optim_advance). */
@@ -100,7 +109,12 @@ LATTN_API int64_t lattn_optim_steps(const lattn_optim *optim);
  */
 LATTN_API lattn_tensor *lattn_optim_hyper(lattn_optim *optim);
 enum { LATTN_OPTIM_HYPER_BYTES = 64 };
-/** Counts one more update and fills data with what that update must read. */
+/**
+ * Counts one more update and fills data with what that update must read.
+ *
+ * Args     bytes  LATTN_OPTIM_HYPER_BYTES
+ * Errors   ERR_ARG for other bytes, or a rate that is negative or not finite
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_advance(
     lattn_optim *optim, float lr, void *data, size_t bytes);
 
@@ -114,16 +128,26 @@ LATTN_API lattn_tensor *lattn_optim_report(lattn_optim *optim);
  * Looks for the first parameter whose gradient has NaN or infinity.
  *
  * Waits    reads all gradients
- * Args     name  out: lent by the module; NULL if all are finite
+ * Args     name  out: lent by the optimiser; NULL if all are finite
+ * Errors   those of lattn_tensor_read
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_first_not_finite(
     lattn_optim *optim, const char **name);
 
 // ---- state --------------------------------------------------------------------------------
 
-/** Writes moments and step number, by parameter name, to one safetensors file. */
+/**
+ * Writes moments and step number, by parameter name, to one safetensors file.
+ *
+ * Errors   as lattn_safetensors_save
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_save(lattn_optim *optim, const char *path);
-/** Errors  ERR_FORMAT, ERR_SHAPE when the file is of other parameters; nothing is changed then. */
+/**
+ * Reads what lattn_optim_save wrote.
+ *
+ * Errors   ERR_FORMAT, ERR_SHAPE when the file is of other parameters; nothing is changed then. ERR_IO;
+ *          those of lattn_safetensors_read_tensor
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_load(lattn_optim *optim, const char *path);
 
 // ---- schedules ----------------------------------------------------------------------------

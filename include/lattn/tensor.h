@@ -71,12 +71,18 @@ LATTN_API bool lattn_tensor_is_contiguous(const lattn_tensor *t);
  *
  * Args     bytes  must be numel * dtype size
  * Waits    only when the upload ring is full
- * Errors   ERR_ARG on a wrong size; ERR_STATE while a graph is being captured
+ * Errors   the first error kept in the context; ERR_ARG on a wrong size, or for an expanded tensor;
+ *          ERR_STATE while a graph is being captured
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_write(
     lattn_tensor *t, const void *data, size_t bytes);
 
-/** The same from floats, rounded to nearest even into the dtype of t (i32, u8: truncated). */
+/**
+ * The same from floats, rounded to nearest even into the dtype of t (i32, u8: truncated).
+ *
+ * Args     n  must be numel
+ * Errors   as lattn_tensor_write
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_write_f32(
     lattn_tensor *t, const float *data, int64_t n);
 
@@ -84,11 +90,17 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_write_f32(
  * Copies a tensor into host memory, row-major, in its own dtype.
  *
  * Waits    until everything recorded so far has run
- * Errors   the first error kept in the context; ERR_STATE during capture
+ * Errors   the first error kept in the context; ERR_ARG on a wrong size; ERR_STATE during capture;
+ *          ERR_DEVICE_LOST
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_read(
     lattn_tensor *t, void *data, size_t bytes);
-/** The same, converted to float. */
+/**
+ * The same, converted to float.
+ *
+ * Args     n  must be numel
+ * Errors   as lattn_tensor_read
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tensor_read_f32(
     lattn_tensor *t, float *data, int64_t n);
 /**
@@ -149,23 +161,29 @@ LATTN_API lattn_tensor *lattn_from_i32(
 // ---- in place, no gradient ----------------------------------------------------------------
 
 // Each of these changes t where it is and bumps the version that backward checks. A tensor that
-// backward still needs may not be changed before it has run. ERR_ARG if t is NULL.
+// backward still needs may not be changed before it has run. Each gives the first error kept in the
+// context, and ERR_ARG for a tensor in which one element of memory stands at several places
+// (lattn_expand): the order of writes would decide.
 
-/** t = value, rounded into its dtype. */
+/**
+ * t = value, rounded into its dtype.
+ *
+ * Errors   those of all functions in place
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_fill_(lattn_tensor *t, double value);
 /**
  * dst = src, converting the dtype as lattn_cast does.
  *
  * Shapes   src broadcastable to dst
  * Edge     the two may overlap: src is read as it was before
- * Errors   ERR_SHAPE if src does not broadcast to dst
+ * Errors   ERR_SHAPE if src does not broadcast to dst; ERR_ARG if they are of two contexts
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_copy_(lattn_tensor *dst, lattn_tensor *src);
 /**
  * dst += src.
  *
  * Shapes   dst and src the same
- * Errors   ERR_SHAPE or ERR_DTYPE if they differ
+ * Errors   ERR_SHAPE or ERR_DTYPE if they differ; ERR_ARG if they are of two contexts
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_add_(lattn_tensor *dst, lattn_tensor *src);
 
@@ -176,21 +194,21 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_add_(lattn_tensor *dst, lattn_tens
  * Uniform on [lo, hi), in steps of 2^-24 of the range.
  *
  * Edge     rounding into f16 or bf16 may reach hi
- * Errors   ERR_ARG if lo > hi
+ * Errors   ERR_ARG if lo > hi or hi - lo is not finite
  * Source   Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox-4x32-10)
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_uniform_(lattn_tensor *t, float lo, float hi);
 /**
  * Normal with this mean and standard deviation.
  *
- * Errors   ERR_ARG if std < 0
+ * Errors   ERR_ARG if std < 0, or mean or std is not finite
  * Source   Box & Muller 1958
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_normal_(lattn_tensor *t, float mean, float std);
 /**
  * Normal, only values in [lo, hi]: from the inverse of the distribution function between them.
  *
- * Errors   ERR_ARG if std <= 0 or lo > hi
+ * Errors   ERR_ARG if std <= 0, mean or std is not finite, or lo > hi
  * Source   Giles 2010, "Approximating the erfinv function"
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_trunc_normal_(

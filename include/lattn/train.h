@@ -141,7 +141,13 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_train(
 typedef lattn_status (*lattn_logits_fn)(
     void *user, const lattn_fields *batch, const float *logits, int n_classes);
 
-/** Runs the task over a source in evaluation mode. each may be NULL. */
+/**
+ * Runs the task over a source in evaluation mode.
+ *
+ * Args     each  NULL = only the figures
+ * Waits    all the time
+ * Errors   those of source, task and each; ERR_DEVICE_LOST, ERR_GPU_MEMORY, ERR_HOST_MEMORY
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task,
     const lattn_source *source, lattn_logits_fn each, void *user, lattn_metrics *out);
 

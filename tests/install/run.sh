@@ -19,6 +19,10 @@ fail() {
 awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' "$source/README.md" >"$work/example.c"
 grep -q 'int main' "$work/example.c" || fail "README.md has no program in a block of C"
 
+# The smallest one, of lattn.h: a comment that starts with an #include and ends with a brace alone.
+sed -n '/^\/\/     #include/,/^\/\/     }$/s|^//\( \{5\}\)\{0,1\}||p' "$source/include/lattn/lattn.h" >"$work/smallest.c"
+grep -q 'int main' "$work/smallest.c" || fail "lattn.h has no program"
+
 cmake --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/moved"  # nothing may remember the prefix
 prefix=$work/moved
@@ -45,6 +49,8 @@ cc=${CC:-cc}
 # shellcheck disable=SC2046
 {
     "$cc" -o "$work/pc_shared" "$work/example.c" $(pkg-config --cflags --libs lattn)
+    "$cc" -std=c99 -pedantic -Wall -Wextra -Werror -o "$work/smallest" "$work/smallest.c" \
+        $(pkg-config --cflags --libs lattn)
     "$cc" -o "$work/pc_static" "$work/example.c" $(pkg-config --cflags lattn) \
         "$(dirname "$library")/liblattn.a" \
         $(pkg-config --static --libs lattn | tr ' ' '\n' | grep -v '^-llattn$')
@@ -53,6 +59,7 @@ cc=${CC:-cc}
         -include lattn/lattn.h -x c /dev/null
 }
 "$work/pc_shared" || fail "the program built by pkg-config failed"
+[ "$("$work/smallest")" = 5 ] || fail "the program of lattn.h failed"
 LD_LIBRARY_PATH='' "$work/pc_static" || fail "the static program built by pkg-config failed"
 
 # No driver at all: the program starts, and says why it stops.

@@ -1,5 +1,5 @@
-# awk -f docs.awk HEADER...: every LATTN_API declaration follows a /** block; declarations without a
-# blank line between them share one. In ops.h, ops_image.h and the like a block has the fields Shapes and Errors.
+# awk -f docs.awk HEADER...: every LATTN_API declaration follows a /** block of its own. The block of a
+# function that returns a status has the field Errors, that of one in ops*.h also Shapes.
 
 FNR == 1 { block = ""; in_block = 0; fresh = 0 }
 
@@ -17,6 +17,7 @@ in_block {
     while (name !~ /\(/ && (getline line) > 0)
         name = name " " line
     declaration = name
+    does = name ~ /^LATTN_API (LATTN_MUST_CHECK )?lattn_status [a-z]/
     sub(/\(.*/, "", name)
     sub(/.*[ *]/, "", name)
     where = FILENAME ":" FNR ": " name
@@ -26,10 +27,12 @@ in_block {
     } else if (block !~ /[a-zA-Z].*[.:]/) {
         print where ": the comment has no sentence"
         bad++
-    } else if (FILENAME ~ /\/ops(_[a-z]+)?\.h$/) {
-        if (block !~ /\n \* Shapes/) { print where ": no Shapes field"; bad++ }
-        if (block !~ /\n \* Errors/) { print where ": no Errors field"; bad++ }
+    } else {
+        op = FILENAME ~ /\/ops(_[a-z]+)?\.h$/
+        if (op && block !~ /\n \* Shapes/) { print where ": no Shapes field"; bad++ }
+        if ((op || does) && block !~ /\n \* Errors/) { print where ": no Errors field"; bad++ }
     }
+    fresh = 0
     # The rest of a declaration over several lines.
     while (declaration !~ /;/ && (getline declaration) > 0)
         ;
