@@ -95,7 +95,24 @@ GPU_TEST(null, creating_layers)
     REFUSED(lattn_encoder_layer_create(ctx, &(lattn_encoder_params){ 0 }, NULL));
     REFUSED(lattn_encoder_create(ctx, NULL, &m));
     REFUSED(lattn_encoder_create(ctx, &(lattn_encoder_params){ 0 }, NULL));
+    REFUSED(lattn_decoder_layer_create(ctx, NULL, &m));
+    REFUSED(lattn_decoder_layer_create(ctx, &(lattn_encoder_params){ 0 }, NULL));
+    REFUSED(lattn_decoder_create(ctx, NULL, &m));
+    REFUSED(lattn_decoder_create(ctx, &(lattn_encoder_params){ 0 }, NULL));
+    REFUSED(lattn_rms_norm_create(ctx, NULL, &m));
+    REFUSED(lattn_rms_norm_create(ctx, &(lattn_rms_norm_params){ 0 }, NULL));
     EXPECT(!m);
+}
+
+GPU_TEST(null, kv_cache)
+{
+    lattn_kv_cache *cache = NULL;
+    REFUSED(lattn_kv_cache_create(ctx, NULL, &cache));
+    REFUSED(lattn_kv_cache_create(ctx, &(lattn_kv_cache_params){ 0 }, NULL));
+    NOTHING(lattn_kv_cache_length(NULL));
+    REFUSED(lattn_kv_cache_truncate(NULL, 0));
+    FINE(lattn_kv_cache_destroy(&cache));
+    FINE(lattn_kv_cache_destroy(NULL));
 }
 
 GPU_TEST(null, forward_of_layers)
@@ -116,6 +133,9 @@ GPU_TEST(null, forward_of_layers)
     KEPT(lattn_multihead_attention_forward(ctx, NULL, t, NULL, NULL));
     KEPT(lattn_encoder_layer_forward(ctx, NULL, t, NULL));
     KEPT(lattn_encoder_forward(ctx, NULL, t, NULL));
+    KEPT(lattn_decoder_layer_forward(ctx, NULL, t, t, NULL, NULL));
+    KEPT(lattn_decoder_forward(ctx, NULL, t, t, NULL, NULL));
+    KEPT(lattn_rms_norm_forward(ctx, NULL, t));
 
     const lattn_encoder_params params = {
         .n_layers = 1, .embed_dim = 2, .n_heads = 1, .feedforward_dim = 2

@@ -40,6 +40,7 @@ static const struct ot_case cases[] = {
     { "rows", INPUT(OT_NORMAL, 5, 26), .i = { -1 } },
     { "rows_keepdim", INPUT(OT_NORMAL, 5, 26), .i = { 1, 1 } },
     { "row_255", INPUT(OT_NORMAL, 3, 255), .i = { -1 } },
+    { "row_256", INPUT(OT_NORMAL, 3, 256), .i = { -1 } },
     { "row_257", INPUT(OT_NORMAL, 3, 257), .i = { -1 } },
     { "ties", INPUT(OT_INTEGERS, 40, 100), .i = { -1 } },
     { "columns", INPUT(OT_INTEGERS, 100, 7), .i = { 0 } },

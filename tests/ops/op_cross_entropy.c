@@ -147,6 +147,7 @@ static const struct ot_case cases[] = {
     { "row_long", ROWS(2, 70001), .i = { MEAN }, .flags = OT_NO_GRAD },
     { "rows_many", ROWS(70003, 2), .i = { MEAN }, .flags = OT_NO_GRAD },
     { "transposed", { { OT_DIMS(12, 20), .layout = OT_TRANSPOSED }, { OT_DIMS(12), .fill = OT_INDEX, .limit = 20, .layout = OT_SLICED }, { .absent = true } }, .i = { MEAN } },
+    { "sliced", { { OT_DIMS(12, 20), .layout = OT_SLICED }, { OT_DIMS(12), .fill = OT_INDEX, .limit = 20, .layout = OT_SLICED }, { OT_DIMS(20), .fill = OT_POSITIVE, .f32 = true, .no_grad = true, .layout = OT_SLICED } }, .i = { MEAN } },
     { "wide_range", { { OT_DIMS(8, 64), .fill = OT_BIG }, { OT_DIMS(8), .fill = OT_INDEX, .limit = 64 }, { .absent = true } }, .i = { NONE }, .flags = OT_NO_GRAD },
     { "special", { { OT_DIMS(60, 3), .fill = OT_SPECIAL }, { OT_DIMS(60), .fill = OT_INDEX, .limit = 3 }, { .absent = true } }, .i = { NONE }, .flags = OT_NO_GRAD },
     { "classify", ROWS(64, 26), .i = { MEAN }, .flags = OT_BENCH },

@@ -111,6 +111,7 @@ static const struct ot_case cases[] = {
     { "row_long", ROWS(2, 40001), .f = { 0.1, 1e-5 }, .flags = OT_NO_GRAD },
     { "rows_many", ROWS(30011, 3), .f = { 0.1, 1e-5 }, .flags = OT_NO_GRAD },
     { "rank_3", { { OT_DIMS(2, 3, 8) }, { OT_DIMS(2, 3, 8) }, { OT_DIMS(8), .fill = OT_POSITIVE }, { OT_DIMS(8) } }, .f = { 0.2, 1e-5 } },
+    { "sliced", { { OT_DIMS(12, 20), .layout = OT_SLICED }, { OT_DIMS(12, 20), .layout = OT_SLICED }, { OT_DIMS(20), .layout = OT_SLICED, .fill = OT_POSITIVE }, { OT_DIMS(20), .layout = OT_SLICED } }, .f = { 0.1, 1e-5 } },
     { "transposed", { { OT_DIMS(12, 20), .layout = OT_TRANSPOSED }, { OT_DIMS(12, 20), .layout = OT_SLICED }, { OT_DIMS(20), .fill = OT_POSITIVE }, { OT_DIMS(20) } }, .f = { 0.1, 1e-5 } },
     { "expanded", { { OT_DIMS(6, 20), .layout = OT_EXPANDED }, { OT_DIMS(6, 20) }, { OT_DIMS(20), .fill = OT_POSITIVE }, { OT_DIMS(20) } }, .f = { 0.1, 1e-5 } },
     { "special", { { OT_DIMS(12, 30), .fill = OT_SPECIAL }, { OT_DIMS(12, 30) }, { .absent = true }, { .absent = true } }, .f = { 0, 1e-5 }, .flags = OT_NO_GRAD },

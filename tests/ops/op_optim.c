@@ -345,6 +345,7 @@ static double norm_flops(const struct ot_case *c)
 #define ADAM { [LR] = 1e-2, [DECAY] = 0.1, [GRAD_SCALE] = 1, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-8 }
 #define CLIPPED { [LR] = 1e-2, [DECAY] = 0.1, [MAX_NORM] = 0.5, [GRAD_SCALE] = 0.125, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-6 }
 static const struct ot_case adamw_cases[] = {
+    { "empty", { { OT_DIMS(0) } }, .i = { 2 }, .f = ADAM },
     { "one_element", { { OT_DIMS(1) } }, .i = { 20 }, .f = ADAM },
     { "n_3", { { OT_DIMS(3) } }, .i = { 20 }, .f = ADAM },
     { "chunk_less_one", { { OT_DIMS(1023) } }, .i = { 20 }, .f = ADAM },
@@ -359,6 +360,7 @@ static const struct ot_case adamw_cases[] = {
 
 #define SGD(momentum, dampening) { [LR] = 1e-1, [DECAY] = 0.01, [GRAD_SCALE] = 1, [MOMENTUM] = momentum, [DAMPENING] = dampening }
 static const struct ot_case sgd_cases[] = {
+    { "empty", { { OT_DIMS(0) } }, .i = { 2 }, .f = SGD(0.9, 0) },
     { "one_element", { { OT_DIMS(1) } }, .i = { 20 }, .f = SGD(0.9, 0) },
     { "plain", { { OT_DIMS(1500) } }, .i = { 20 }, .f = SGD(0, 0) },
     { "momentum", { { OT_DIMS(1500) } }, .i = { 20 }, .f = SGD(0.9, 0) },
@@ -373,6 +375,7 @@ static const struct ot_case sgd_cases[] = {
 };
 
 static const struct ot_case norm_cases[] = {
+    { "empty", { { OT_DIMS(0) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1 } },
     { "one_element", { { OT_DIMS(1) } }, .f = { [GRAD_SCALE] = 1 } },
     { "two_elements", { { OT_DIMS(2) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 1e-3 } },
     { "unaligned_halves", { { OT_DIMS(4099) } }, .f = { [GRAD_SCALE] = 1, [MAX_NORM] = 10 } },
