@@ -82,7 +82,9 @@ static lattn_status build(lattn_gpt2 *g, lattn_ctx *ctx)
 
 lattn_status lattn_gpt2_create(lattn_ctx *ctx, const lattn_gpt2_config *config, lattn_gpt2 **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(config);
     lattn_gpt2_config full = *config;
     lat_gpt2_config_defaults(&full);
     if (lat_gpt2_config_check("gpt2", &full))
@@ -109,19 +111,25 @@ void lattn_gpt2_destroy(lattn_gpt2 **gpt2)
 
 lattn_module *lattn_gpt2_module(lattn_gpt2 *gpt2)
 {
+    if (!gpt2)
+        return NULL;
     return gpt2->root;
 }
 
 const lattn_gpt2_config *lattn_gpt2_get_config(const lattn_gpt2 *gpt2)
 {
+    if (!gpt2)
+        return NULL;
     return &gpt2->config;
 }
 
 lattn_status lattn_gpt2_cache(
     lattn_gpt2 *gpt2, int64_t batch, int64_t capacity, lattn_kv_cache **out)
 {
-    const lattn_gpt2_config *c = &gpt2->config;
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(gpt2);
+    const lattn_gpt2_config *c = &gpt2->config;
     if (capacity > c->n_positions)
         return lat_err(LATTN_ERR_ARG, "gpt2: a cache of %lld tokens, n_positions is %lld",
             (long long) capacity, (long long) c->n_positions);
@@ -138,6 +146,7 @@ lattn_status lattn_gpt2_cache(
 lattn_tensor *lattn_gpt2_logits(
     lattn_ctx *ctx, lattn_gpt2 *gpt2, lattn_tensor *ids, lattn_kv_cache *cache)
 {
+    LAT_NEED_ARG(ctx, gpt2);
     if (!ids)
         return NULL;
     int64_t first = cache ? lattn_kv_cache_length(cache) : 0;

@@ -118,6 +118,8 @@ static lattn_status check_kind(const char *path, const json_t *j)
 
 lattn_status lattn_gpt2_config_load(const char *path, lattn_gpt2_config *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARG(path);
     lattn_gpt2_config c = { 0 };
     json_t *j = NULL;
     *out = c;
@@ -139,6 +141,8 @@ lattn_status lattn_gpt2_config_load(const char *path, lattn_gpt2_config *out)
 
 lattn_status lattn_gpt2_config_save(const lattn_gpt2_config *config, const char *path)
 {
+    LAT_CHECK_ARG(config);
+    LAT_CHECK_ARG(path);
     lattn_gpt2_config c = *config;
     lat_gpt2_config_defaults(&c);
     json_t *end = c.eos_token_id < 0 ? json_null() : json_integer(c.eos_token_id);

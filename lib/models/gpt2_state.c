@@ -171,8 +171,10 @@ static lattn_status load_weights(lattn_gpt2 *g, const char *dir)
 
 lattn_status lattn_gpt2_load(lattn_ctx *ctx, const char *dir, lattn_gpt2 **out)
 {
-    lattn_gpt2_config config;
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(dir);
+    lattn_gpt2_config config;
     char *path = lat_path_join(dir, "config.json");
     lattn_status st = path ? lattn_gpt2_config_load(path, &config) : LATTN_ERR_HOST_MEMORY;
     lat_free(path);
@@ -252,6 +254,8 @@ static lattn_status save_weights(const struct listing *l, const char *path)
 
 lattn_status lattn_gpt2_save(lattn_gpt2 *gpt2, const char *dir)
 {
+    LAT_CHECK_ARG(gpt2);
+    LAT_CHECK_ARG(dir);
     struct listing l = { 0 };
     LAT_TRY(lat_dir_create(dir));
     char *config = lat_path_join(dir, "config.json");

@@ -116,6 +116,9 @@ static int32_t draw(const struct candidate *c, int64_t n, const lattn_sampling *
 lattn_status lattn_sample_token(const float *logits, int64_t n, const lattn_sampling *how,
     const int32_t *previous, int64_t n_previous, int64_t step, int32_t *token)
 {
+    LAT_CHECK_ARRAY(logits, n);
+    LAT_CHECK_ARRAY(previous, n_previous);
+    LAT_CHECK_ARG(token);
     const lattn_sampling greedy = { 0 };
     if (!how)
         how = &greedy;

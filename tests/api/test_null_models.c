@@ -235,6 +235,48 @@ GPU_TEST(null, cnn)
     FINE(lattn_cnn_destroy(NULL));
 }
 
+GPU_TEST(null, gpt2)
+{
+    lattn_gpt2 *gpt2 = NULL;
+    lattn_kv_cache *cache = NULL;
+    lattn_gpt2_config config = {
+        .vocab_size = 8, .n_positions = 4, .n_embd = 4, .n_inner = 4, .n_layer = 1, .n_head = 1
+    };
+    lattn_tensor *t = lt_tensor(ctx, 1, DIMS(2), (float[]){ 1, 2 });
+    REFUSED(lattn_gpt2_config_load(NULL, &config));
+    REFUSED(lattn_gpt2_config_load("nowhere", NULL));
+    REFUSED(lattn_gpt2_config_save(NULL, "nowhere"));
+    REFUSED(lattn_gpt2_config_save(&config, NULL));
+    REFUSED(lattn_gpt2_create(ctx, NULL, &gpt2));
+    REFUSED(lattn_gpt2_create(ctx, &config, NULL));
+    REFUSED(lattn_gpt2_load(ctx, NULL, &gpt2));
+    REFUSED(lattn_gpt2_load(ctx, "nowhere", NULL));
+    REFUSED(lattn_gpt2_save(NULL, "nowhere"));
+    NOTHING(lattn_gpt2_module(NULL));
+    NOTHING(lattn_gpt2_get_config(NULL));
+    KEPT(lattn_gpt2_logits(ctx, NULL, t, NULL));
+    REFUSED(lattn_gpt2_cache(NULL, 1, 1, &cache));
+    REQUIRE(!lattn_gpt2_create(ctx, &config, &gpt2));
+    REFUSED(lattn_gpt2_save(gpt2, NULL));
+    REFUSED(lattn_gpt2_cache(gpt2, 1, 1, NULL));
+    NOTHING(lattn_gpt2_logits(ctx, gpt2, NULL, NULL));
+    EXPECT_OK(lattn_ctx_status(ctx));
+    lattn_gpt2_destroy(&gpt2);
+    FINE(lattn_gpt2_destroy(&gpt2));
+    FINE(lattn_gpt2_destroy(NULL));
+}
+
+TEST(null, the_next_token)
+{
+    int32_t token;
+    const float logits[2] = { 0, 1 };
+    REFUSED(lattn_sample_token(NULL, 2, NULL, NULL, 0, 0, &token));
+    REFUSED(lattn_sample_token(logits, 2, NULL, NULL, 1, 0, &token));
+    REFUSED(lattn_sample_token(logits, 2, NULL, NULL, 0, 0, NULL));
+    EXPECT_OK(lattn_sample_token(logits, 2, NULL, NULL, 0, 0, &token));  // greedy
+    EXPECT_EQ(token, 1);
+}
+
 // ---- optimisers -------------------------------------------------------------------------------
 
 GPU_TEST(null, optimisers)
