@@ -17,7 +17,11 @@ struct options {
     const char *data, *model, *layers, *start, *weights, *output, *device, *resume;
     int image_size, channels, batch_size, eval_batch_size, accumulation, threads;
     float lr, momentum, weight_decay, clip, warmup, smoothing, val_split, epochs;
-    int optimizer, scheduler, pad;
+    int optimizer, momentum_form, scheduler, pad;
+    float lr_step_size, lr_gamma;
+    const char *lr_steps;
+    double milestones[LATTN_MAX_MILESTONES];  // lr_steps
+    int n_milestones;
     float flip, vertical_flip, rotate, brightness, contrast, saturation, min_area, mixup;
     int cutout;
     bool nesterov, freeze, overwrite, eager, quiet, json;
@@ -223,17 +227,20 @@ static lattn_status write_settings(struct job *j)
     const struct options *o = &j->o;
     const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
     const char *model = c->architecture ? c->architecture : c->layers;
-    size_t bytes = 1024 + strlen(model);
+    const char *steps = o->lr_steps ? o->lr_steps : "";
+    size_t bytes = 1024 + strlen(model) + strlen(steps);
     j->settings = malloc(bytes);
     if (!j->settings)
         return LATTN_ERR_HOST_MEMORY;
     snprintf(j->settings, bytes,
         "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g, decay %.9g, clip %.9g, "
-        "optimiser %d %.9g %d, schedule %d, smoothing %.9g, seed %lld, augmentation %d %.9g %.9g "
+        "optimiser %d %.9g %d %d, schedule %d %.9g %.9g %s, smoothing %.9g, seed %lld, "
+        "augmentation %d %.9g %.9g "
         "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, freeze %d, images %lld x %lld, model %s",
         o->batch_size, o->accumulation, (double) o->lr, (double) o->epochs,
         (long long) o->max_steps, (double) o->warmup, (double) o->weight_decay, (double) o->clip,
-        o->optimizer, (double) o->momentum, o->nesterov, o->scheduler, (double) o->smoothing,
+        o->optimizer, (double) o->momentum, o->nesterov, o->momentum_form, o->scheduler,
+        (double) o->lr_step_size, (double) o->lr_gamma, steps, (double) o->smoothing,
         (long long) o->seed, o->pad, (double) o->flip, (double) o->vertical_flip,
         (double) o->rotate, (double) o->brightness, (double) o->contrast, (double) o->saturation,
         (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split, o->freeze,
@@ -252,7 +259,10 @@ static lattn_status create_optimiser(struct job *j)
         return lattn_adamw_create(j->m.ctx, module, &params, &j->optim);
     }
     lattn_sgd_params params = {
-        .common = common, .momentum = j->o.momentum, .nesterov = j->o.nesterov
+        .common = common,
+        .momentum = j->o.momentum,
+        .nesterov = j->o.nesterov,
+        .form = (lattn_momentum) j->o.momentum_form,
     };
     return lattn_sgd_create(j->m.ctx, module, &params, &j->optim);
 }
@@ -274,6 +284,10 @@ static lattn_status train(struct job *j)
         .lr = o->lr,
         .schedule = (lattn_schedule_kind) o->scheduler,
         .warmup_ratio = (double) o->warmup,
+        .lr_gamma = (double) o->lr_gamma,
+        .lr_step_size = (double) o->lr_step_size,
+        .lr_milestones = o->milestones,
+        .n_lr_milestones = o->n_milestones,
         .eval_steps = o->eval_steps,
         .save_steps = o->save_steps,
         .output_dir = o->output,
@@ -344,12 +358,28 @@ static int finish(const struct job *j, lattn_status st)
         .test = j->data.test ? &j->test_metrics : NULL,
         .json = j->o.json,
     };
-    return run_finish(&results, st, j->m.ctx);
+    return j->told ? cli_exit_code(st) : run_finish(&results, st, j->m.ctx);
+}
+
+// The numbers between the commas of --lr_steps.
+static bool parse_milestones(struct options *o)
+{
+    const char *at = o->lr_steps;
+    while (at && *at && o->n_milestones < LATTN_MAX_MILESTONES) {
+        char *end;
+        o->milestones[o->n_milestones++] = strtod(at, &end);
+        if (end == at || (*end && *end != ','))
+            return false;
+        at = end + (*end == ',');
+    }
+    return !at || !*at;
 }
 
 int cnn_train(int argc, char **argv)
 {
-    static const char *const schedulers[] = { "linear", "cosine", "constant", "polynomial", NULL };
+    static const char *const schedulers[] = { "linear", "cosine", "constant", "polynomial",
+        "steplr", "multisteplr", NULL };
+    static const char *const forms[] = { "rate_outside", "rate_inside", "average", NULL };
     static const char *const optimizers[] = { "sgd", "adamw", NULL };
     struct job j = { .o = {
                          .model = "small",
@@ -362,6 +392,8 @@ int cnn_train(int argc, char **argv)
                          .momentum = 0.9f,
                          .weight_decay = 1e-4f,
                          .scheduler = LATTN_SCHEDULE_COSINE,
+                         .lr_step_size = 30,
+                         .lr_gamma = 0.1f,
                          .val_split = 0.1f,
                          .seed = 42,
                      } };
@@ -407,9 +439,14 @@ int cnn_train(int argc, char **argv)
         CLI_F32("lr", 'l', &o->lr, 0, 100, "peak learning rate"),
         CLI_F32("momentum", 0, &o->momentum, 0, 0.9999, "of sgd"),
         CLI_FLAG("nesterov", 0, &o->nesterov, "Nesterov's form of it"),
+        CLI_ENUM("momentum_form", 0, &o->momentum_form, forms,
+            "v = momentum v + g; with the rate in the sum; (1 - momentum) g instead of g"),
         CLI_F32("weight_decay", 0, &o->weight_decay, 0, 10, "of all but biases and norms"),
         CLI_F32("clip_grad_norm", 0, &o->clip, 0, 1e30, "0 = no clipping"),
         CLI_ENUM("lr_scheduler", 0, &o->scheduler, schedulers, "what follows the warm-up"),
+        CLI_F32("lr_step_size", 0, &o->lr_step_size, 0, 1e6, "epochs between cuts of steplr"),
+        CLI_STR("lr_steps", 0, &o->lr_steps, "EPOCHS", "where multisteplr cuts: 30,60,80"),
+        CLI_F32("lr_gamma", 0, &o->lr_gamma, 0, 1, "factor of a cut"),
         CLI_F32("warmup_ratio", 0, &o->warmup, 0, 1, "share of the updates that warm up"),
         CLI_F32("label_smoothing", 0, &o->smoothing, 0, 0.99, "of cross-entropy"),
         CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order, augmentation"),
@@ -436,6 +473,9 @@ int cnn_train(int argc, char **argv)
         return cli_usage_error(name, "--%s is missing", o->data ? "output_dir" : "data_path");
     if (o->mixup > 0 && o->smoothing > 0)
         return cli_usage_error(name, "--mixup_alpha and --label_smoothing exclude each other");
+    if (!parse_milestones(o))
+        return cli_usage_error(name, "--lr_steps is \"%s\", expected are up to %d epochs: 30,60,80",
+            o->lr_steps, LATTN_MAX_MILESTONES);
     code = finish(&j, run(&j));
     close_job(&j);
     return code;

@@ -51,22 +51,37 @@ typedef struct lattn_adamw_params {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_adamw_create(
     lattn_ctx *ctx, lattn_module *module, const lattn_adamw_params *params, lattn_optim **out);
 
+// How the velocity v, zero at first, is made of gradients. With a constant rate the first two are the
+// same; the third is the first at lr (1 - momentum).
+typedef enum lattn_momentum {
+    LATTN_MOMENTUM_RATE_OUTSIDE,  // v = momentum v + g;       p = p - lr v: PyTorch
+    LATTN_MOMENTUM_RATE_INSIDE,  // v = momentum v + lr g;    p = p - v: a rate that falls leaves the
+                                 // speed that was gained
+    LATTN_MOMENTUM_AVERAGE,      // v = momentum v + (1 - momentum) g;  p = p - lr v: a mean of
+                                 // gradients
+} lattn_momentum;
+
 typedef struct lattn_sgd_params {
     lattn_optim_params common;
     float momentum;  // 0 = none
     float dampening;
     bool nesterov;
+    lattn_momentum form;
 } lattn_sgd_params;
 
 /**
- * Stochastic gradient descent with momentum, as in PyTorch.
+ * Stochastic gradient descent with momentum, as in PyTorch unless another form is asked for.
  *
  *     g = g + wd p;   v = momentum v + (1 - dampening) g  (v = g in the first step)
  *     p = p - lr v            or, with Nesterov,  p = p - lr (g + momentum v)
  *
+ * Nesterov adds momentum v and what the gradient has just added to v, in every form.
+ *
  * Args     as lattn_adamw_create
  * Owner    as lattn_adamw_create
- * Errors   as lattn_adamw_create; ERR_ARG for Nesterov without momentum or with dampening
+ * Errors   as lattn_adamw_create; ERR_ARG for Nesterov without momentum or with dampening, for dampening
+ *          in another form than PyTorch's
+ * Source   Polyak 1964; Sutskever et al. 2013, "On the importance of initialization and momentum"
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_sgd_create(
     lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out);
@@ -157,18 +172,27 @@ typedef enum lattn_schedule_kind {
     LATTN_SCHEDULE_COSINE,      // warm-up, then half a cosine down to 0
     LATTN_SCHEDULE_CONSTANT,    // warm-up, then constant
     LATTN_SCHEDULE_POLYNOMIAL,  // warm-up, then (1 - progress)^power
+    LATTN_SCHEDULE_STEP,        // times gamma every step_size updates: torch's StepLR
+    LATTN_SCHEDULE_MULTISTEP,   // times gamma at each milestone: torch's MultiStepLR
 } lattn_schedule_kind;
+
+enum { LATTN_MAX_MILESTONES = 32 };
 
 typedef struct lattn_schedule {
     lattn_schedule_kind kind;
-    int64_t n_steps;   // updates in all
-    int64_t n_warmup;  // of these, linear from 0 upwards
-    float power;       // of the polynomial; 0 = 1
+    int64_t n_steps;                           // updates in all
+    int64_t n_warmup;                          // of these, linear from 0 upwards
+    float power;                               // of the polynomial; 0 = 1
+    double gamma;                              // of step and multi-step; 0 = 0.1
+    int64_t step_size;                         // of step; 0 = never
+    int64_t milestones[LATTN_MAX_MILESTONES];  // of multi-step: updates, in any order
+    int n_milestones;
 } lattn_schedule;
 
 /**
  * Factor on the rate for update number step, counted from 0; as transformers' schedules: update 0
- * has rate 0 under warm-up, and after the last update it would be 0.
+ * has rate 0 under warm-up, and after the last update it would be 0. Steps and milestones count from
+ * update 0, and a warm-up that reaches over them has their factors, too.
  */
 LATTN_API double lattn_schedule_factor(const lattn_schedule *schedule, int64_t step);
 

@@ -87,8 +87,12 @@ typedef struct lattn_train_params {
     int accumulation_steps;  // batches per update; 0 = 1
     float lr;
     lattn_schedule_kind schedule;
-    double warmup_ratio;   // of all updates
-    int64_t warmup_steps;  // > 0 overrides warmup_ratio
+    double warmup_ratio;          // of all updates
+    int64_t warmup_steps;         // > 0 overrides warmup_ratio
+    double lr_gamma;              // of the schedules step and multi-step; 0 = 0.1
+    double lr_step_size;          // epochs between the cuts of step
+    const double *lr_milestones;  // epochs at which multi-step cuts, rising
+    int n_lr_milestones;          // up to LATTN_MAX_MILESTONES
 
     int64_t eval_steps;           // updates between evaluations; 0 = at the end of each epoch
     int64_t save_steps;           // updates between checkpoints; 0 = at the end of each epoch
@@ -129,7 +133,7 @@ typedef struct lattn_train_result {
  *          with the checkpoints and the model that were saved before; the last one must succeed. Files
  *          for people (metrics.jsonl, events, curves) are never a reason to stop
  * Errors   ERR_IO (output folder not writable, or in use by another process; the last save failed),
- *          ERR_ARG (the output folder is not empty and neither resumed nor to be overwritten; it has
+ *          ERR_ARG (numbers of the schedule out of range; the output folder is not empty and neither resumed nor to be overwritten; it has
  *          checkpoints behind the one to resume from), ERR_INTERRUPTED after a checkpoint,
  *          ERR_NOT_FINITE naming step, loss and parameter, ERR_FORMAT (a checkpoint of other settings
  *          or data), ERR_DEVICE_LOST, ERR_GPU_MEMORY. What was saved before stays.

@@ -45,8 +45,8 @@ struct lat_update {
 // Source: Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2.
 lattn_status lat_adamw_run(lattn_ctx *ctx, const struct lat_update *u);
 
-//     g = g + wd p;   b = momentum b + share g;   p = p - lr (nesterov ? g + momentum b : b)
-// share is 1 - dampening, and 1 in the first update (b starts at zero), as in PyTorch.
+//     g = share (g + wd p);   b = momentum b + g;   p = p - lr (nesterov ? g + momentum b : b)
+// With the rate inside, lr stands in the first formula and not in the last.
 lattn_status lat_sgd_run(lattn_ctx *ctx, const struct lat_update *u);
 
 #endif

@@ -25,6 +25,7 @@ struct lattn_optim {
     lattn_optim_params common;
     float beta1, beta2, eps;              // AdamW
     float momentum, dampening, nesterov;  // SGD
+    lattn_momentum form;
     float lr;                             // of the next step
     int64_t n_steps;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// SGD with momentum, dampening and Nesterov's form, as PyTorch defines them. The update itself is
-// shaders/optim/sgd.comp.
+// SGD with the three forms of momentum and Nesterov's step. The update itself is
+// shaders/optim/sgd.comp; here is what a gradient counts in the velocity.
 // Source: Sutskever et al. 2013, "On the importance of initialization and momentum".
 
 #include "base/alloc.h"
@@ -10,8 +10,12 @@
 static void fill(const lattn_optim *o, int64_t t, float hyper[LAT_HYPER_COUNT])
 {
     hyper[LAT_HYPER_MOMENTUM] = o->momentum;
-    hyper[LAT_HYPER_SHARE1] = t == 1 ? 1.0f : 1.0f - o->dampening;
     hyper[LAT_HYPER_NESTEROV] = o->nesterov;
+    hyper[LAT_HYPER_RATE_INSIDE] = o->form == LATTN_MOMENTUM_RATE_INSIDE;
+    if (o->form == LATTN_MOMENTUM_AVERAGE)
+        hyper[LAT_HYPER_SHARE1] = 1.0f - o->momentum;
+    else  // PyTorch's first velocity is the gradient, whatever the dampening
+        hyper[LAT_HYPER_SHARE1] = t == 1 ? 1.0f : 1.0f - o->dampening;
 }
 
 static const struct lat_rule plain = {
@@ -26,13 +30,8 @@ static const struct lat_rule with_momentum = {
     .run = lat_sgd_run,
 };
 
-lattn_status lattn_sgd_create(
-    lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out)
+static lattn_status check(const lattn_sgd_params *params)
 {
-    LAT_CHECK_ARG(out);
-    *out = NULL;
-    LAT_CHECK_ARG(module);
-    LAT_CHECK_ARG(params);
     if (!(params->momentum >= 0 && params->momentum < 1))
         return lat_err(
             LATTN_ERR_ARG, "sgd: momentum %g must be in [0, 1)", (double) params->momentum);
@@ -40,6 +39,23 @@ lattn_status lattn_sgd_create(
         return lat_err(LATTN_ERR_ARG,
             "sgd: Nesterov needs momentum above 0 and dampening 0, given are %g and %g",
             (double) params->momentum, (double) params->dampening);
+    if ((unsigned) params->form > LATTN_MOMENTUM_AVERAGE)
+        return lat_err(LATTN_ERR_ARG, "sgd: there is no form of momentum %d", (int) params->form);
+    if (params->form != LATTN_MOMENTUM_RATE_OUTSIDE && params->dampening != 0)
+        return lat_err(LATTN_ERR_ARG,
+            "sgd: dampening is %g; only the form with the rate outside has one",
+            (double) params->dampening);
+    return LATTN_OK;
+}
+
+lattn_status lattn_sgd_create(
+    lattn_ctx *ctx, lattn_module *module, const lattn_sgd_params *params, lattn_optim **out)
+{
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(module);
+    LAT_CHECK_ARG(params);
+    LAT_TRY(check(params));
     lattn_optim *o = LAT_NEW(lattn_optim);
     if (!o)
         return LATTN_ERR_HOST_MEMORY;
@@ -48,6 +64,7 @@ lattn_status lattn_sgd_create(
         .momentum = params->momentum,
         .dampening = params->dampening,
         .nesterov = params->nesterov ? 1.0f : 0.0f,
+        .form = params->form,
     };
     return lat_optim_open(ctx, module, params->momentum > 0 ? &with_momentum : &plain, o, out);
 }

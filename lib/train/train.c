@@ -15,6 +15,41 @@
 
 // ---- set-up ---------------------------------------------------------------------------------------
 
+// An epoch as a number of updates, at least one.
+static int64_t updates_of(const struct lat_run *r, double epochs)
+{
+    return (int64_t) fmax(1, round(epochs * (double) r->updates_per_epoch));
+}
+
+// The schedule's steps and milestones are epochs outside and updates inside.
+static lattn_status plan_cuts(struct lat_run *r)
+{
+    const lattn_train_params *p = r->params;
+    lattn_schedule *s = &r->schedule;
+    if (s->kind != LATTN_SCHEDULE_STEP && s->kind != LATTN_SCHEDULE_MULTISTEP)
+        return LATTN_OK;
+    if (!(p->lr_gamma >= 0) || !isfinite(p->lr_gamma))
+        return lat_err(LATTN_ERR_ARG, "train: gamma %g must be 0 or more", p->lr_gamma);
+    if (s->kind == LATTN_SCHEDULE_STEP) {
+        if (!(p->lr_step_size > 0) || !(p->lr_step_size < 1e9))
+            return lat_err(
+                LATTN_ERR_ARG, "train: a step of %g epochs must be above 0", p->lr_step_size);
+        s->step_size = updates_of(r, p->lr_step_size);
+        return LATTN_OK;
+    }
+    if (p->n_lr_milestones < 1 || p->n_lr_milestones > LATTN_MAX_MILESTONES)
+        return lat_err(LATTN_ERR_ARG, "train: %d milestones, 1 to %d are allowed",
+            p->n_lr_milestones, LATTN_MAX_MILESTONES);
+    for (int i = 0; i < p->n_lr_milestones; i++) {
+        double last = i ? p->lr_milestones[i - 1] : 0;
+        if (!(p->lr_milestones[i] > last) || !(p->lr_milestones[i] < 1e9))
+            return lat_err(
+                LATTN_ERR_ARG, "train: milestone %g must be above %g", p->lr_milestones[i], last);
+        s->milestones[s->n_milestones++] = updates_of(r, p->lr_milestones[i]);
+    }
+    return LATTN_OK;
+}
+
 static lattn_status plan_run(struct lat_run *r)
 {
     const lattn_train_params *p = r->params;
@@ -34,8 +69,9 @@ static lattn_status plan_run(struct lat_run *r)
         .n_steps = total,
         .n_warmup = p->warmup_steps > 0 ? p->warmup_steps
                                         : (int64_t) ceil(p->warmup_ratio * (double) total),
+        .gamma = p->lr_gamma,
     };
-    return LATTN_OK;
+    return plan_cuts(r);
 }
 
 // A file that could not be written is a warning as long as the run can still be saved later.

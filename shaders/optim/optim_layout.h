@@ -11,7 +11,7 @@
 #define LAT_HYPER_GRAD_SCALE 1   // every gradient is multiplied by it: 1 / loss scale; 1 = none
 #define LAT_HYPER_MAX_NORM 2     // clip the norm to it; 0 = do not clip
 #define LAT_HYPER_BETA1 3
-#define LAT_HYPER_SHARE1 4       // 1 - beta1; for SGD 1 - dampening, but 1 in the first update
+#define LAT_HYPER_SHARE1 4       // 1 - beta1; for SGD what a gradient counts in the velocity
 #define LAT_HYPER_BETA2 5
 #define LAT_HYPER_SHARE2 6       // 1 - beta2, rounded once: the difference of two floats is not
 #define LAT_HYPER_EPS 7
@@ -19,6 +19,7 @@
 #define LAT_HYPER_SQRT_BIAS2 9   // sqrt(1 - beta2^t)
 #define LAT_HYPER_MOMENTUM 10
 #define LAT_HYPER_NESTEROV 11    // 1 or 0
+#define LAT_HYPER_RATE_INSIDE 12 // 1 or 0: SGD's velocity has the rate in it
 #define LAT_HYPER_COUNT 16
 
 // groups: one row per parameter group.

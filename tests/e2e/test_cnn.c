@@ -75,6 +75,17 @@ static int64_t tensor_of(const char *path, const char *name, float *out, size_t 
     return entry.numel;
 }
 
+static void expect_train(
+    const char *dir, const char *data, const char *extra, int code, const char *part)
+{
+    struct lt_command c = lt_command_run(NULL, lt_cnn_line(dir, data, "out", extra));
+    lt_expect_sentence(&c, "lattn-cnn train", code, part);
+    // Without progress the sentence is alone.
+    if (strchr(c.err, '\n') != c.err + strlen(c.err) - 1)
+        lt_fail(__FILE__, __LINE__, "more than one line: %s", c.err);
+    lt_command_free(&c);
+}
+
 // ---- training -------------------------------------------------------------------------------------
 
 GPU_TEST(cnn, a_tiny_network_learns_and_eval_agrees_with_train)
@@ -186,6 +197,74 @@ GPU_TEST(cnn, interrupted_and_resumed_gives_the_same_bits)
                   mean, sizeof mean),
         4);
     EXPECT(mean[0] != 0);
+}
+
+// ---- rates ----------------------------------------------------------------------------------------
+
+// Rates of the log, one for every update.
+static int rates_of(const char *dir, const char *name, double *rates, int capacity)
+{
+    char *log = lt_read_file(lt_path(lt_path(dir, name), "metrics.jsonl"), NULL);
+    int n = 0;
+    for (const char *p = strstr(log, "\"learning_rate\":"); p && n < capacity;
+         p = strstr(p + 1, "\"learning_rate\":"))
+        rates[n++] = atof(p + strlen("\"learning_rate\":"));
+    lat_free(log);
+    return n;
+}
+
+// Four updates an epoch; a rate is logged every ten and at the end.
+GPU_TEST(cnn, steps_of_the_rate_are_in_epochs_and_resume_exactly)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    const char settings[] = "--lr 0.08 --lr_scheduler multisteplr --lr_steps 2,4.5 --lr_gamma 0.5 "
+                            "--epochs 10";
+    double rates[8];
+    char extra[512];
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    train_only(dir, "idx", "whole", settings);
+    EXPECT_EQ(rates_of(dir, "whole", rates, 8), 4);
+    EXPECT_NEAR(rates[0], 0.04, 1e-7);  // of update 9, the tenth
+    EXPECT_NEAR(rates[1], 0.02, 1e-7);
+    EXPECT_NEAR(rates[3], 0.02, 1e-7);
+
+    snprintf(extra, sizeof extra, "cp -r '%s/whole' '%s/cut' && rm -r '%s/cut/checkpoint-40'", dir,
+        dir, dir);
+    EXPECT_EQ(system(extra), 0);
+    snprintf(extra, sizeof extra, "%s --resume", settings);
+    train_only(dir, "idx", "cut", extra);
+    EXPECT(lt_same_file(lt_path(dir, "whole/checkpoint-40/model.safetensors"),
+        lt_path(dir, "cut/checkpoint-40/model.safetensors")));
+    snprintf(
+        extra, sizeof extra, "%s --lr_steps 2,5 --resume %s/whole/checkpoint-36", settings, dir);
+    expect_train(dir, "idx", extra, 3, "other settings");
+
+    train_only(dir, "idx", "steps",
+        "--lr 0.08 --lr_scheduler steplr --lr_step_size 2 --lr_gamma 0.5 --epochs 5");
+    EXPECT_EQ(rates_of(dir, "steps", rates, 8), 2);
+    EXPECT_NEAR(rates[0], 0.04, 1e-7);
+    EXPECT_NEAR(rates[1], 0.02, 1e-7);
+}
+
+GPU_TEST(cnn, forms_of_momentum_differ_where_they_should)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    static const char *const forms[] = { "rate_outside", "rate_inside", "average" };
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    for (int i = 0; i < 3; i++) {
+        char extra[256];
+        snprintf(extra, sizeof extra, "--lr_scheduler cosine --momentum_form %s", forms[i]);
+        train_only(dir, "idx", forms[i], extra);
+    }
+    float w[3][36];
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(tensor_of(lt_path(lt_path(dir, forms[i]), "model.safetensors"), "0.weight", w[i],
+                      sizeof w[i]),
+            36);
+    EXPECT(memcmp(w[0], w[1], sizeof w[0]) != 0);
+    EXPECT(memcmp(w[0], w[2], sizeof w[0]) != 0);
 }
 
 // ---- pictures -------------------------------------------------------------------------------------
@@ -351,17 +430,6 @@ GPU_TEST(cnn, summary_of_text_and_of_an_architecture)
 
 // ---- bad input ------------------------------------------------------------------------------------
 
-static void expect_train(
-    const char *dir, const char *data, const char *extra, int code, const char *part)
-{
-    struct lt_command c = lt_command_run(NULL, lt_cnn_line(dir, data, "out", extra));
-    lt_expect_sentence(&c, "lattn-cnn train", code, part);
-    // Without progress the sentence is alone.
-    if (strchr(c.err, '\n') != c.err + strlen(c.err) - 1)
-        lt_fail(__FILE__, __LINE__, "more than one line: %s", c.err);
-    lt_command_free(&c);
-}
-
 TEST(cnn_bad_input, options)
 {
     const char *dir = lt_temp_dir();
@@ -373,6 +441,7 @@ TEST(cnn_bad_input, options)
     lt_expect_refusal(NULL, "lattn-cnn predict -m out", 2, "PICTURE... expected");
     expect_train(dir, "idx", "--lr fast", 2, "lr");
     expect_train(dir, "idx", "--opt lion", 2, "lion");
+    expect_train(dir, "idx", "--lr_steps 1,x", 2, "--lr_steps is \"1,x\"");
     expect_train(dir, "idx", "--mixup_alpha 0.2 --label_smoothing 0.1", 2, "exclude each other");
 }
 
@@ -422,7 +491,10 @@ GPU_TEST(cnn_bad_input, networks)
         NULL, "lattn-cnn summary --model resnet19", 3, "no architecture \"resnet19\"");
     expect_train(dir, "idx", "--layers 'conv 4 9x9 pad=0'", 3, "(H1 - F + 2P)/S + 1");
     expect_train(dir, "idx", "--layers 'conf 4 3x3'", 3, "there is no layer \"conf\"");
-    expect_train(dir, "idx", "--batch_size 100", 2, "54 rows make no full batch of 100");
+    expect_train(dir, "idx", "--lr_scheduler multisteplr", 2, "0 milestones, 1 to 32");
+    expect_train(
+        dir, "idx", "--lr_scheduler multisteplr --lr_steps 3,2", 2, "milestone 2 must be above 3");
+    expect_train(dir, "idx", "--lr_scheduler steplr --lr_step_size 0", 2, "a step of 0 epochs");
 }
 
 GPU_TEST(cnn_bad_input, pictures_and_models_of_predict)

@@ -8,10 +8,11 @@
 // second with half the rate and no decay.
 //
 // Case parameters: i[0] the updates, i[1] the update whose gradient has a NaN plus one (0 = none),
-// i[2] Nesterov, f[] as in the enum below.
+// i[2] Nesterov, i[3] the form of momentum, f[] as in the enum below.
 
 #include <math.h>
 #include <stdlib.h>
+#include "lattn/optim.h"
 #include "ops/engine.h"
 #include "ops/optim_kernels.h"
 #include "ops/reference.h"
@@ -87,6 +88,14 @@ static void free_arena(struct arena *a)
     free(a->g);
 }
 
+// What the gradient of update t counts in SGD's velocity.
+static double share_of(const struct ot_case *c, int64_t t)
+{
+    if (c->i[3] == LATTN_MOMENTUM_AVERAGE)
+        return 1 - c->f[MOMENTUM];
+    return t == 1 ? 1 : 1 - c->f[DAMPENING];
+}
+
 // The gradient of update t and the host's numbers for it.
 static bool next_gradient(struct arena *a, int64_t t, bool adam)
 {
@@ -99,9 +108,7 @@ static bool next_gradient(struct arena *a, int64_t t, bool adam)
         [LAT_HYPER_GRAD_SCALE] = f[GRAD_SCALE],
         [LAT_HYPER_MAX_NORM] = f[MAX_NORM],
         [LAT_HYPER_BETA1] = f[BETA1],
-        [LAT_HYPER_SHARE1] = adam     ? 1 - f[BETA1]
-                             : t == 1 ? 1
-                                      : 1 - f[DAMPENING],
+        [LAT_HYPER_SHARE1] = adam ? 1 - f[BETA1] : share_of(a->c, t),
         [LAT_HYPER_BETA2] = f[BETA2],
         [LAT_HYPER_SHARE2] = 1 - f[BETA2],
         [LAT_HYPER_EPS] = f[EPS],
@@ -109,6 +116,7 @@ static bool next_gradient(struct arena *a, int64_t t, bool adam)
         [LAT_HYPER_SQRT_BIAS2] = sqrt(1 - pow(f[BETA2], (double) t)),
         [LAT_HYPER_MOMENTUM] = f[MOMENTUM],
         [LAT_HYPER_NESTEROV] = (double) a->c->i[2],
+        [LAT_HYPER_RATE_INSIDE] = a->c->i[3] == LATTN_MOMENTUM_RATE_INSIDE,
     };
     a->grad = ot_tensor(a->ctx, a->dtype, 1, &a->n, a->g);
     a->hyper = ot_tensor(a->ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ LAT_HYPER_COUNT }, hyper);
@@ -160,18 +168,24 @@ static void want_adamw(struct arena *a, int64_t t, double factor)
     }
 }
 
+// Where the weight went: the velocity in each form as it is written down, Nesterov's step from the
+// velocity of one update later.
 static void want_sgd(struct arena *a, int64_t t, double factor)
 {
     const double *f = a->c->f;
+    bool inside = a->c->i[3] == LATTN_MOMENTUM_RATE_INSIDE;
     for (int64_t i = 0; i < a->n; i++) {
         double lr = f[LR] * lr_ratio[group_of(i)];
         double g = a->g[i] * factor + decay_of(a, group_of(i)) * a->want_param[i];
-        if (f[MOMENTUM] > 0) {
-            double share = t == 1 ? 1 : 1 - f[DAMPENING];
-            a->want_m[i] = f[MOMENTUM] * a->want_m[i] + share * g;
-            g = a->c->i[2] ? g + f[MOMENTUM] * a->want_m[i] : a->want_m[i];
+        if (f[MOMENTUM] == 0) {
+            a->want_param[i] -= lr * g;
+            continue;
         }
-        a->want_param[i] -= lr * g;
+        double added = share_of(a->c, t) * (inside ? lr * g : g);
+        double v = f[MOMENTUM] * a->want_m[i] + added;
+        double step = a->c->i[2] ? f[MOMENTUM] * v + added : v;
+        a->want_m[i] = v;
+        a->want_param[i] -= inside ? step : lr * step;
     }
 }
 
@@ -366,6 +380,11 @@ static const struct ot_case sgd_cases[] = {
     { "momentum", { { OT_DIMS(1500) } }, .i = { 20 }, .f = SGD(0.9, 0) },
     { "dampening", { { OT_DIMS(1500) } }, .i = { 20 }, .f = SGD(0.9, 0.5) },
     { "nesterov", { { OT_DIMS(1500) } }, .i = { 20, 0, 1 }, .f = SGD(0.9, 0) },
+    { "rate_inside", { { OT_DIMS(1500) } }, .i = { 20, 0, 0, 1 }, .f = SGD(0.9, 0) },
+    { "rate_inside_nesterov", { { OT_DIMS(1500) } }, .i = { 20, 0, 1, 1 }, .f = SGD(0.9, 0) },
+    { "average", { { OT_DIMS(1500) } }, .i = { 20, 0, 0, 2 }, .f = SGD(0.9, 0) },
+    { "average_nesterov", { { OT_DIMS(1500) } }, .i = { 20, 0, 1, 2 }, .f = SGD(0.9, 0) },
+    { "whole_chunks_rate_inside", { { OT_DIMS(3072) } }, .i = { 20, 0, 1, 1 }, .f = SGD(0.9, 0) },
     { "whole_chunks_plain", { { OT_DIMS(3072) } }, .i = { 20 }, .f = SGD(0, 0) },
     { "whole_chunks_nesterov", { { OT_DIMS(3072) } }, .i = { 20, 0, 1 }, .f = SGD(0.9, 0) },
     { "millions", ARENA, .i = { 1 }, .f = SGD(0.9, 0), .flags = OT_FULL | OT_BENCH },
