@@ -29,6 +29,23 @@ lattn_status cnn_data_open(
 lattn_status cnn_data_split(struct cnn_data *d, double share, uint64_t seed);
 void cnn_data_close(struct cnn_data *d);
 
+// ---- rates.c --------------------------------------------------------------------------------------
+
+// Which layers train and how fast. Patterns are those of lattn_name_fits.
+struct cnn_rates {
+    bool freeze;  // all but the head
+    struct cli_strs freeze_layers;
+    struct cli_strs factors;  // PATTERN=FACTOR
+    float factor[CLI_MAX_STRS];
+    float backbone, layer_decay;  // 1 = none
+};
+// Reads the factors; *wrong is one that is none.
+bool cnn_rates_parse(struct cnn_rates *r, const char **wrong);
+// Before the optimiser is made.
+lattn_status cnn_rates_apply(lattn_cnn *cnn, const struct cnn_rates *r);
+// What a resumed run must have alike; the caller frees it. NULL = no memory.
+char *cnn_rates_text(const struct cnn_rates *r);
+
 // ---- model.c --------------------------------------------------------------------------------------
 
 struct cnn_model {

@@ -24,7 +24,8 @@ struct options {
     int n_milestones;
     float flip, vertical_flip, rotate, brightness, contrast, saturation, min_area, mixup;
     int cutout;
-    bool nesterov, freeze, overwrite, eager, quiet, json;
+    bool nesterov, overwrite, eager, quiet, json;
+    struct cnn_rates rates;
     int64_t max_steps, eval_steps, save_steps, seed;
 };
 
@@ -195,11 +196,7 @@ static lattn_status open_model(struct job *j)
         TRY(lattn_cnn_load_weights(j->m.cnn, j->o.start ? j->o.start : j->o.weights, &report));
         TRY(tell_load(j, &report));
     }
-    if (j->o.freeze) {
-        TRY(lattn_module_set_requires_grad(lattn_cnn_module(j->m.cnn), false));
-        TRY(lattn_module_set_requires_grad(lattn_cnn_head(j->m.cnn), true));
-        TRY(lattn_batch_norm_set_frozen(lattn_cnn_module(j->m.cnn), true));
-    }
+    TRY(cnn_rates_apply(j->m.cnn, &j->o.rates));
     j->m.label_smoothing = j->o.smoothing;
 
 done:
@@ -228,23 +225,27 @@ static lattn_status write_settings(struct job *j)
     const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
     const char *model = c->architecture ? c->architecture : c->layers;
     const char *steps = o->lr_steps ? o->lr_steps : "";
-    size_t bytes = 1024 + strlen(model) + strlen(steps);
+    char *rates = cnn_rates_text(&o->rates);
+    size_t bytes = 1024 + strlen(model) + strlen(steps) + (rates ? strlen(rates) : 0);
     j->settings = malloc(bytes);
-    if (!j->settings)
+    if (!j->settings || !rates) {
+        free(rates);
         return LATTN_ERR_HOST_MEMORY;
+    }
     snprintf(j->settings, bytes,
         "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g, decay %.9g, clip %.9g, "
         "optimiser %d %.9g %d %d, schedule %d %.9g %.9g %s, smoothing %.9g, seed %lld, "
         "augmentation %d %.9g %.9g "
-        "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, freeze %d, images %lld x %lld, model %s",
+        "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, %s, images %lld x %lld, model %s",
         o->batch_size, o->accumulation, (double) o->lr, (double) o->epochs,
         (long long) o->max_steps, (double) o->warmup, (double) o->weight_decay, (double) o->clip,
         o->optimizer, (double) o->momentum, o->nesterov, o->momentum_form, o->scheduler,
         (double) o->lr_step_size, (double) o->lr_gamma, steps, (double) o->smoothing,
         (long long) o->seed, o->pad, (double) o->flip, (double) o->vertical_flip,
         (double) o->rotate, (double) o->brightness, (double) o->contrast, (double) o->saturation,
-        (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split, o->freeze,
+        (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split, rates,
         (long long) c->height, (long long) c->width, model);
+    free(rates);
     return LATTN_OK;
 }
 
@@ -395,6 +396,7 @@ int cnn_train(int argc, char **argv)
                          .lr_step_size = 30,
                          .lr_gamma = 0.1f,
                          .val_split = 0.1f,
+                         .rates = { .backbone = 1, .layer_decay = 1 },
                          .seed = 42,
                      } };
     struct options *o = &j.o;
@@ -425,7 +427,16 @@ int cnn_train(int argc, char **argv)
         CLI_STR("model_name_or_path", 0, &o->start, "DIR", "folder to start from"),
         CLI_STR("weights", 0, &o->weights, "FILE",
             "safetensors of that architecture, as torchvision names them"),
-        CLI_FLAG("freeze", 0, &o->freeze, "train the last layer only"),
+        CLI_GROUP("Layers (a pattern fits a path or its beginning: layer1, '*.bias')"),
+        CLI_FLAG("freeze", 0, &o->rates.freeze, "train the last layer only"),
+        CLI_STRS("freeze_layers", 0, &o->rates.freeze_layers, "PATTERN",
+            "do not train these; may be given again"),
+        CLI_F32("backbone_lr_factor", 0, &o->rates.backbone, 0, 1000,
+            "on the rate of all but the last layer"),
+        CLI_F32("layer_decay", 0, &o->rates.layer_decay, 1e-6, 1,
+            "factor on the rate for each layer in front of the last"),
+        CLI_STRS("lr_factor", 0, &o->rates.factors, "PATTERN=X",
+            "factor on the rate of these; may be given again, and factors multiply"),
         CLI_GROUP("Training"),
         CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
         CLI_FLAG("overwrite_output_dir", 0, &o->overwrite,
@@ -466,6 +477,7 @@ int cnn_train(int argc, char **argv)
     const struct cli_command command = {
         .name = name, .summary = "trains a classifier of pictures", .opts = opts
     };
+    const char *wrong = NULL;
     int code;
     if (!cli_parse(&command, argc, argv, NULL, &code))
         return code;
@@ -476,6 +488,9 @@ int cnn_train(int argc, char **argv)
     if (!parse_milestones(o))
         return cli_usage_error(name, "--lr_steps is \"%s\", expected are up to %d epochs: 30,60,80",
             o->lr_steps, LATTN_MAX_MILESTONES);
+    if (!cnn_rates_parse(&o->rates, &wrong))
+        return cli_usage_error(
+            name, "--lr_factor is \"%s\", expected is a pattern and a factor: layer1=0.1", wrong);
     code = finish(&j, run(&j));
     close_job(&j);
     return code;

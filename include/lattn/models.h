@@ -247,6 +247,16 @@ LATTN_API lattn_module *lattn_cnn_head(lattn_cnn *cnn);
 /** The configuration with all defaults filled in. Lent. */
 LATTN_API const lattn_cnn_config *lattn_cnn_get_config(const lattn_cnn *cnn);
 
+/**
+ * Multiplies the learning rate of every layer by factor for each layer behind it: the head keeps the whole
+ * rate. A layer is a convolution, a linear layer or a block, with the norm behind it.
+ *
+ * Args     n_layers  how many there are; may be NULL
+ * Errors   ERR_ARG (a factor outside (0, 1])
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_layer_decay(
+    lattn_cnn *cnn, double factor, int *n_layers);
+
 /** Images [N, C, H, W], normalised, to logits [N, num_classes]. */
 LATTN_API lattn_tensor *lattn_cnn_forward(lattn_ctx *ctx, lattn_cnn *cnn, lattn_tensor *x);
 

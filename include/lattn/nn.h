@@ -104,6 +104,7 @@ typedef struct lattn_parameter {
     lattn_tensor *tensor;
     bool no_decay;
     bool optional;
+    float lr_factor;  // lattn_module_scale_lr; 1 at first
 } lattn_parameter;
 
 /** Number of parameters of m and everything below. */
@@ -158,6 +159,32 @@ LATTN_API lattn_tensor *lattn_module_buffer(lattn_module *m, const char *name);
  * Errors   the first error kept in the context
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on);
+
+// ---- choosing parameters by name ----------------------------------------------------------
+
+/**
+ * Whether a path fits a pattern, all of it or its beginning up to a dot: * stands for any number of any
+ * characters, ? for one. "layer1" fits layer1.0.conv1.weight, "*.bias" fits every bias.
+ */
+LATTN_API bool lattn_name_fits(const char *name, const char *pattern);
+
+/**
+ * Multiplies the learning rate of the parameters that fit, for optimisers made afterwards: layers that
+ * know something already may learn more slowly than a new head. Factors of several calls multiply.
+ *
+ * Args     factor  0 or more
+ * Errors   ERR_ARG (a factor out of range, a pattern that fits nothing)
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_scale_lr(
+    lattn_module *m, const char *pattern, float factor);
+
+/**
+ * Freezes the parameters that fit: no gradient, no update. A batch norm with nothing left to train keeps
+ * to its running statistics, as with lattn_batch_norm_set_frozen.
+ *
+ * Errors   ERR_ARG (a pattern that fits nothing)
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_freeze(lattn_module *m, const char *pattern);
 
 // ---- containers ---------------------------------------------------------------------------
 

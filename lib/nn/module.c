@@ -158,6 +158,7 @@ static lattn_status add_param(lattn_module *m, struct lat_params *to, const char
         .name = lat_strdup(name),
         .no_decay = params->no_decay,
         .optional = params->optional,
+        .lr_factor = 1,
     };
     if (!param.name)
         return LATTN_ERR_HOST_MEMORY;
@@ -259,6 +260,7 @@ static lattn_status list_params(
                 .tensor = param->tensor,
                 .no_decay = param->no_decay,
                 .optional = param->optional,
+                .lr_factor = param->lr_factor,
             };
         }
         l->n++;

@@ -12,6 +12,7 @@ struct lat_param {
     char *name;
     lattn_tensor *tensor;
     bool no_decay, optional;
+    float lr_factor;
 };
 struct lat_params {
     struct lat_param *items;

@@ -5,7 +5,7 @@
 //   weights   [ buffer 0: parameter, gap, parameter, ... ] [ buffer 1 ... ]
 //   grads     the same layout; each parameter's grad tensor lies in it
 //   moments   the same layout, f32
-//   groups    group 0 decays, group 1 does not; chunk_group says which group a chunk is in
+//   groups    parameters of one rate and decay; chunk_group says which group a chunk is in
 //
 // One step is: norm over the gradient buffers, then one kernel per buffer.
 
@@ -14,7 +14,12 @@
 #include "base/alloc.h"
 #include "optim/optim.h"
 
-enum { GROUP_DECAY, GROUP_NO_DECAY, N_GROUPS };
+// Rate and decay of every group, and which one a parameter is in. At most one group per parameter.
+struct grouping {
+    float (*row)[LAT_GROUP_COUNT];
+    int32_t *of_param;
+    int n;
+};
 
 // ---- making ---------------------------------------------------------------------------------------
 
@@ -87,7 +92,34 @@ static lattn_status move_in(lattn_optim *o)
     return LATTN_OK;
 }
 
-static lattn_status fill_chunk_groups(lattn_optim *o, int buffer)
+static int find_group(struct grouping *g, float lr_factor, float decay)
+{
+    int i = 0;
+    while (i < g->n && (g->row[i][LAT_GROUP_LR_RATIO] != lr_factor ||
+                           g->row[i][LAT_GROUP_WEIGHT_DECAY] != decay))
+        i++;
+    g->row[i][LAT_GROUP_LR_RATIO] = lr_factor;
+    g->row[i][LAT_GROUP_WEIGHT_DECAY] = decay;
+    g->n = LAT_MAX(g->n, i + 1);
+    return i;
+}
+
+static lattn_status make_groups(lattn_optim *o, struct grouping *g)
+{
+    g->row = lat_calloc((size_t) o->n_params, sizeof *g->row);
+    g->of_param = lat_calloc((size_t) o->n_params, sizeof *g->of_param);
+    if (!g->row || !g->of_param)
+        return LATTN_ERR_HOST_MEMORY;
+    for (int i = 0; i < o->n_params; i++) {
+        const lattn_parameter *p = &o->params[i];
+        g->of_param[i] = find_group(g, p->lr_factor, p->no_decay ? 0 : o->common.weight_decay);
+    }
+    const int64_t dims[] = { g->n, LAT_GROUP_COUNT };
+    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 2, dims, &o->groups));
+    return lattn_tensor_write(o->groups, g->row, (size_t) g->n * sizeof *g->row);
+}
+
+static lattn_status fill_chunk_groups(lattn_optim *o, const struct grouping *g, int buffer)
 {
     int64_t n_chunks = lat_numel(o->weights->buffer[buffer]) / LAT_FLAT_CHUNK;
     int32_t *group = lat_calloc((size_t) n_chunks + 1, sizeof *group);
@@ -98,7 +130,7 @@ static lattn_status fill_chunk_groups(lattn_optim *o, int buffer)
         int64_t first = p->start / LAT_FLAT_CHUNK;
         int64_t end = (p->start + p->n + LAT_FLAT_CHUNK - 1) / LAT_FLAT_CHUNK;
         for (int64_t c = first; p->buffer == buffer && c < end; c++)
-            group[c] = o->params[i].no_decay ? GROUP_NO_DECAY : GROUP_DECAY;
+            group[c] = g->of_param[i];
     }
     lattn_tensor **out = &o->chunk_group[buffer];
     lattn_status st = lattn_tensor_create(o->ctx, LATTN_DTYPE_I32, 1, &n_chunks, out);
@@ -110,19 +142,19 @@ static lattn_status fill_chunk_groups(lattn_optim *o, int buffer)
 
 static lattn_status make_numbers(lattn_optim *o)
 {
-    const int64_t groups[] = { N_GROUPS, LAT_GROUP_COUNT };
     const int64_t hyper = LAT_HYPER_COUNT, report = LAT_REPORT_COUNT;
-    float values[N_GROUPS][LAT_GROUP_COUNT] = { { 0 } };
-    values[GROUP_DECAY][LAT_GROUP_LR_RATIO] = 1;
-    values[GROUP_DECAY][LAT_GROUP_WEIGHT_DECAY] = o->common.weight_decay;
-    values[GROUP_NO_DECAY][LAT_GROUP_LR_RATIO] = 1;
-    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 2, groups, &o->groups));
-    LAT_TRY(lattn_tensor_write(o->groups, values, sizeof values));
-    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 1, &hyper, &o->hyper));
-    LAT_TRY(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 1, &report, &o->report));
+    struct grouping g = { 0 };
+    lattn_status st;
+    LAT_GO(make_groups(o, &g));
+    LAT_GO(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 1, &hyper, &o->hyper));
+    LAT_GO(lattn_tensor_create(o->ctx, LATTN_DTYPE_F32, 1, &report, &o->report));
     for (int b = 0; b < o->weights->n_buffers; b++)
-        LAT_TRY(fill_chunk_groups(o, b));
-    return LATTN_OK;
+        LAT_GO(fill_chunk_groups(o, &g, b));
+
+done:
+    lat_free(g.row);
+    lat_free(g.of_param);
+    return st;
 }
 
 static lattn_status check_common(const struct lat_rule *rule, const lattn_optim_params *p)

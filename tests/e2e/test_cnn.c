@@ -380,34 +380,72 @@ GPU_TEST(cnn, another_number_of_classes_makes_a_new_head_and_says_so)
     lt_command_free(&c);
 }
 
-// Batch norm's running statistics stay, too.
-GPU_TEST(cnn, freeze_changes_the_last_layer_only)
+// Every tensor of the tiny network, and whether it was changed by a run with extra that started from
+// another one: a letter each, - for those that stayed.
+static void expect_changes(
+    const char *dir, const char *name, const char *extra, const char *letters)
 {
-    (void) ctx;
     static const struct {
         const char *name;
         int64_t n;
-        bool changes;
-    } tensors[] = { { "0.weight", 36, false }, { "0.bias", 4, false }, { "1.weight", 4, false },
-        { "1.bias", 4, false }, { "1.running_mean", 4, false }, { "1.running_var", 4, false },
-        { "1.num_batches_tracked", 1, false }, { "5.weight", 192, true }, { "5.bias", 3, true } };
-    const char *dir = lt_temp_dir();
-    lt_idx_files(dir, "idx", 8, 8, 3);
-    train_only(dir, "idx", "first", "--epochs 2");
-    char extra[4096];
-    snprintf(extra, sizeof extra, "--model_name_or_path %s/first --freeze --epochs 2", dir);
-    train_only(dir, "idx", "second", extra);
+    } tensors[] = { { "0.weight", 36 }, { "0.bias", 4 }, { "1.weight", 4 }, { "1.bias", 4 },
+        { "1.running_mean", 4 }, { "1.running_var", 4 }, { "1.num_batches_tracked", 1 },
+        { "5.weight", 192 }, { "5.bias", 3 } };
+    char all[4096];
+    snprintf(all, sizeof all, "--model_name_or_path %s/first %s --epochs 2", dir, extra);
+    train_only(dir, "idx", name, all);
     for (size_t i = 0; i < LAT_COUNT(tensors); i++) {
         float a[192], b[192];
         size_t bytes = (size_t) tensors[i].n * sizeof *a;
-        const char *name = tensors[i].name;
-        EXPECT_EQ(tensor_of(lt_path(dir, "first/model.safetensors"), name, a, bytes), tensors[i].n);
+        const char *tensor = tensors[i].name;
         EXPECT_EQ(
-            tensor_of(lt_path(dir, "second/model.safetensors"), name, b, bytes), tensors[i].n);
-        if ((memcmp(a, b, bytes) != 0) != tensors[i].changes)
+            tensor_of(lt_path(dir, "first/model.safetensors"), tensor, a, bytes), tensors[i].n);
+        EXPECT_EQ(tensor_of(lt_path(lt_path(dir, name), "model.safetensors"), tensor, b, bytes),
+            tensors[i].n);
+        bool changed = memcmp(a, b, bytes) != 0;
+        if (changed != (letters[i] != '-'))
             lt_fail(
-                __FILE__, __LINE__, "%s %s", name, tensors[i].changes ? "stayed" : "has changed");
+                __FILE__, __LINE__, "%s: %s %s", extra, tensor, changed ? "has changed" : "stayed");
     }
+}
+
+// Batch norm's running statistics stay, too.
+GPU_TEST(cnn, freezing_and_rates_by_pattern_reach_the_layers_they_name)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    train_only(dir, "idx", "first", "--epochs 2");
+    expect_changes(dir, "head", "--freeze", "-------wb");
+    expect_changes(dir, "conv", "--freeze_layers 0", "--wbmvnwb");
+    expect_changes(dir, "both", "--freeze_layers 0 --freeze_layers '1*'", "-------wb");
+    expect_changes(dir, "slow", "--lr_factor '*.bias=0'", "w-w-mvnw-");
+    expect_changes(dir, "backbone", "--backbone_lr_factor 0", "----mvnwb");
+}
+
+GPU_TEST(cnn, layer_decay_slows_the_first_layer)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    float start[36], fast[36], slow[36];
+    double far = 0, near = 0;
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    train_only(dir, "idx", "first", "--epochs 1");
+    char extra[4096];
+    snprintf(extra, sizeof extra, "--model_name_or_path %s/first --epochs 1", dir);
+    train_only(dir, "idx", "fast", extra);
+    snprintf(
+        extra, sizeof extra, "--model_name_or_path %s/first --epochs 1 --layer_decay 0.01", dir);
+    train_only(dir, "idx", "slow", extra);
+    EXPECT_EQ(
+        tensor_of(lt_path(dir, "first/model.safetensors"), "0.weight", start, sizeof start), 36);
+    EXPECT_EQ(tensor_of(lt_path(dir, "fast/model.safetensors"), "0.weight", fast, sizeof fast), 36);
+    EXPECT_EQ(tensor_of(lt_path(dir, "slow/model.safetensors"), "0.weight", slow, sizeof slow), 36);
+    for (int i = 0; i < 36; i++) {
+        far += fabs((double) fast[i] - (double) start[i]);
+        near += fabs((double) slow[i] - (double) start[i]);
+    }
+    EXPECT(near > 0 && near < 0.1 * far);
 }
 
 // ---- summary --------------------------------------------------------------------------------------
@@ -441,6 +479,8 @@ TEST(cnn_bad_input, options)
     lt_expect_refusal(NULL, "lattn-cnn predict -m out", 2, "PICTURE... expected");
     expect_train(dir, "idx", "--lr fast", 2, "lr");
     expect_train(dir, "idx", "--opt lion", 2, "lion");
+    expect_train(dir, "idx", "--lr_factor layer1", 2, "--lr_factor is \"layer1\"");
+    expect_train(dir, "idx", "--lr_factor 0=-1", 2, "--lr_factor is \"0=-1\"");
     expect_train(dir, "idx", "--lr_steps 1,x", 2, "--lr_steps is \"1,x\"");
     expect_train(dir, "idx", "--mixup_alpha 0.2 --label_smoothing 0.1", 2, "exclude each other");
 }
@@ -491,6 +531,7 @@ GPU_TEST(cnn_bad_input, networks)
         NULL, "lattn-cnn summary --model resnet19", 3, "no architecture \"resnet19\"");
     expect_train(dir, "idx", "--layers 'conv 4 9x9 pad=0'", 3, "(H1 - F + 2P)/S + 1");
     expect_train(dir, "idx", "--layers 'conf 4 3x3'", 3, "there is no layer \"conf\"");
+    expect_train(dir, "idx", "--freeze_layers tail", 2, "no parameter fits \"tail\"");
     expect_train(dir, "idx", "--lr_scheduler multisteplr", 2, "0 milestones, 1 to 32");
     expect_train(
         dir, "idx", "--lr_scheduler multisteplr --lr_steps 3,2", 2, "milestone 2 must be above 3");
@@ -535,6 +576,7 @@ GPU_TEST(cnn_bad_input, resuming_with_other_settings_or_pictures)
     expect_train(dir, "idx", "--epochs 1 --resume --lr 0.3", 3, "other settings");
     expect_train(dir, "idx", "--epochs 1 --resume --cutout 2", 3, "other settings");
     expect_train(dir, "idx", "--epochs 1 --resume --freeze", 3, "other settings");
+    expect_train(dir, "idx", "--epochs 1 --resume --lr_factor 0=0.5", 3, "other settings");
     expect_train(dir, "idx", "--epochs 1 --resume --layers 'conv 4 3x3, bn, silu, maxpool 2'", 3,
         "other settings");
     expect_train(dir, "others", "--epochs 1 --resume", 3, "training data");

@@ -71,6 +71,72 @@ GPU_TEST(cnn, summary_counts_parameters)
     }
 }
 
+// ---- rates ----------------------------------------------------------------------------------------
+
+// Factor on the rate of the parameter with that name.
+static double rate_of(lattn_module *m, const char *name)
+{
+    int n = lattn_module_n_parameters(m);
+    lattn_parameter *list = calloc((size_t) n + 1, sizeof *list);
+    double factor = -1;
+    EXPECT_OK(lattn_module_parameters(m, list, n, &n));
+    for (int i = 0; i < n; i++)
+        if (strcmp(list[i].name, name) == 0)
+            factor = (double) list[i].lr_factor;
+    free(list);
+    return factor;
+}
+
+GPU_TEST(cnn, layer_decay_falls_from_head_to_stem)
+{
+    lattn_cnn_config config = { .layers = "conv 4 3, bn, relu, res(conv 8 3 stride=2), fc 5, relu",
+        .height = 8,
+        .width = 8,
+        .num_classes = 2 };
+    lattn_cnn *cnn = NULL;
+    int n = 0;
+    REQUIRE(lattn_cnn_create(ctx, &config, &cnn) == LATTN_OK);
+    lattn_module *m = lattn_cnn_module(cnn);
+    EXPECT_OK(lattn_cnn_layer_decay(cnn, 0.5, &n));
+    EXPECT_EQ(n, 4);
+    static const struct {
+        const char *name;
+        double factor;
+    } rates[] = { { "0.weight", 0.125 }, { "1.bias", 0.125 }, { "3.body.0.weight", 0.25 },
+        { "3.shortcut.1.weight", 0.25 }, { "5.weight", 0.5 }, { "7.bias", 1 } };
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (rate_of(m, rates[i].name) != rates[i].factor)
+            lt_fail(__FILE__, __LINE__, "%s: %g, expected %g", rates[i].name,
+                rate_of(m, rates[i].name), rates[i].factor);
+    EXPECT_STATUS(lattn_cnn_layer_decay(cnn, 0, NULL), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(NULL), "0 is outside (0, 1]");
+    lattn_cnn_destroy(&cnn);
+}
+
+GPU_TEST(cnn, layers_of_architectures_are_their_blocks)
+{
+    static const struct {
+        const char *architecture;
+        int n;
+    } cases[] = {
+        { "lenet", 5 },          // two convolutions, three linear layers
+        { "mobilenet_v2", 20 },  // stem, 17 blocks, last convolution, head
+        { "resnet18", 10 },      // stem, 8 blocks, head
+    };
+    bool small = lattn_ctx_device(ctx)->max_binding_bytes < 1 << 24;
+    for (size_t i = 0; i < (small ? 1 : sizeof cases / sizeof *cases); i++) {
+        lattn_cnn_config config = {
+            .architecture = cases[i].architecture, .height = 32, .width = 32, .num_classes = 10
+        };
+        lattn_cnn *cnn = NULL;
+        int n = 0;
+        REQUIRE(lattn_cnn_create(ctx, &config, &cnn) == LATTN_OK);
+        EXPECT_OK(lattn_cnn_layer_decay(cnn, 0.75, &n));
+        EXPECT_EQ(n, cases[i].n);
+        lattn_cnn_destroy(&cnn);
+    }
+}
+
 // ---- config.json ----------------------------------------------------------------------------------
 
 TEST(cnn, config_round_trip)
