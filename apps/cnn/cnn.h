@@ -10,6 +10,7 @@
 int cnn_train(int argc, char **argv);
 int cnn_eval(int argc, char **argv);
 int cnn_predict(int argc, char **argv);
+int cnn_features(int argc, char **argv);
 int cnn_summary(int argc, char **argv);
 
 // ---- data.c ---------------------------------------------------------------------------------------
@@ -65,5 +66,39 @@ lattn_transform cnn_transform(const lattn_cnn_config *c, const struct cnn_data *
 const char *cnn_label(const void *config, int id, char *buffer, size_t bytes);
 // Layers, shapes, parameters and FLOPs, as a table.
 lattn_status cnn_print_summary(struct cnn_model *m, FILE *to);
+
+// ---- filters.c ------------------------------------------------------------------------------------
+
+// Writes filters.png into a folder: the first layer that sees the picture. None, where there is no such
+// layer.
+lattn_status cnn_save_filters(lattn_cnn *cnn, const char *dir);
+
+// ---- judge.c --------------------------------------------------------------------------------------
+
+enum { CNN_N_WORST = 36 };
+
+struct cnn_mistake {
+    int64_t row;
+    double loss, probability;  // of the prediction
+    int label, prediction;
+};
+
+// Watches an evaluation of rows of a dataset, in order.
+struct cnn_judge {
+    const lattn_dataset *data;
+    const lattn_rows *rows;  // NULL = all
+    lattn_confusion *confusion;
+    struct cnn_mistake worst[CNN_N_WORST];
+    int n_worst;
+    int64_t next;
+};
+lattn_status cnn_judge_open(
+    struct cnn_judge *j, int n_classes, const lattn_dataset *data, const lattn_rows *rows);
+void cnn_judge_close(struct cnn_judge *j);
+// As lattn_evaluate calls it.
+lattn_status cnn_judge_each(void *user, const lattn_fields *batch, const float *logits, int n);
+// Writes confusion.csv, .png and .svg into a folder that is there, and the mistakes with the largest loss
+// as worst.png and worst.svg.
+lattn_status cnn_judge_write(const struct cnn_judge *j, const lattn_cnn_config *c, const char *dir);
 
 #endif

@@ -13,6 +13,7 @@ int main(int argc, char **argv)
         { "train", "trains a classifier on labelled pictures", cnn_train },
         { "eval", "accuracy and macro F1 of a model on labelled pictures", cnn_eval },
         { "predict", "labels and probabilities for pictures, one JSON object a line", cnn_predict },
+        { "features", "what the layers make of one picture, as PNG", cnn_features },
         { "summary", "layers, shapes, parameters and FLOPs of a network", cnn_summary },
         { NULL, NULL, NULL },
     };

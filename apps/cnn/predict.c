@@ -4,11 +4,12 @@
 // file, the label, the probability of each label.
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include "cnn/cnn.h"
 #include "common/json.h"
 
 struct options {
-    const char *model, *data, *device;
+    const char *model, *data, *output, *device;
     int batch_size, threads;
     bool json;
 };
@@ -21,6 +22,7 @@ struct job {
     lattn_dataset *pictures;  // predict
     lattn_loader *loader;
     int64_t row;
+    struct cnn_judge judge;
 };
 
 static void print_row(const struct job *j, const float *logits, int n)
@@ -34,7 +36,7 @@ static void print_row(const struct job *j, const float *logits, int n)
     printf("}\n");
 }
 
-static lattn_status each(void *user, const lattn_fields *batch, const float *logits, int n)
+static lattn_status print_rows(void *user, const lattn_fields *batch, const float *logits, int n)
 {
     struct job *j = user;
     for (int64_t i = 0; i < batch->n_samples; i++, j->row++)
@@ -53,13 +55,14 @@ static lattn_status open_loader(struct job *j, const lattn_dataset *data)
     return lattn_image_loader_create(&params, &j->loader);
 }
 
-static lattn_status evaluate(struct job *j, const lattn_dataset *data, lattn_metrics *metrics)
+static lattn_status evaluate(struct job *j, const lattn_dataset *data, lattn_logits_fn each,
+    void *user, lattn_metrics *metrics)
 {
     lattn_task task = cnn_task(&j->m);
     lattn_status st;
     TRY(open_loader(j, data));
     lattn_source source = lattn_source_from_loader(j->loader, lattn_dataset_count(data));
-    TRY(lattn_evaluate(j->m.ctx, &task, &source, j->pictures ? each : NULL, j, metrics));
+    TRY(lattn_evaluate(j->m.ctx, &task, &source, each, user, metrics));
 
 done:
     return st;
@@ -67,6 +70,7 @@ done:
 
 static void close_job(struct job *j)
 {
+    cnn_judge_close(&j->judge);
     lattn_loader_destroy(&j->loader);
     lattn_dataset_close(&j->pictures);
     cnn_model_close(&j->m);
@@ -88,7 +92,7 @@ static lattn_status predict(struct job *j, char **files, int n)
     const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
     lattn_image_params image = { .channels = (int32_t) c->channels };
     TRY(lattn_pictures_open((const char *const *) files, n, &image, &j->pictures));
-    TRY(evaluate(j, j->pictures, &metrics));
+    TRY(evaluate(j, j->pictures, print_rows, j, &metrics));
 
 done:
     return st;
@@ -132,7 +136,13 @@ static lattn_status judge(struct job *j, lattn_metrics *metrics)
     const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
     TRY(cnn_data_open(j->o.data, (int) c->channels, c->labels, c->num_classes, &j->data));
     const struct cnn_data *d = &j->data;
-    TRY(evaluate(j, d->test ? d->test : d->validation ? d->validation : d->train, metrics));
+    const lattn_dataset *rows = d->test ? d->test : d->validation ? d->validation : d->train;
+    TRY(cnn_judge_open(&j->judge, c->num_classes, rows, NULL));
+    TRY(evaluate(j, rows, cnn_judge_each, &j->judge, metrics));
+    if (j->o.output) {
+        mkdir(j->o.output, 0777);  // where it cannot be, writing into it says why
+        TRY(cnn_judge_write(&j->judge, c, j->o.output));
+    }
 
 done:
     return st;
@@ -145,6 +155,8 @@ int cnn_eval(int argc, char **argv)
     const struct cli_opt opts[] = {
         CLI_STR("model_name_or_path", 'm', &o->model, "DIR", "trained folder"),
         CLI_STR("data_path", 0, &o->data, "PATH", "as of train; its test part, else val, else all"),
+        CLI_STR("output_dir", 'o', &o->output, "DIR",
+            "folder for the confusion matrix and the worst mistakes, as pictures"),
         CLI_INT("batch_size", 'b', &o->batch_size, 1, 65536, "pictures of a batch"),
         CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
         CLI_INT("workers", 'j', &o->threads, 1, 64, "threads that prepare batches"),

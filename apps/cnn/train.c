@@ -303,18 +303,29 @@ static lattn_status train(struct job *j)
     return lattn_train(j->m.ctx, &params, &j->result);
 }
 
-// The output folder has the best model by now; the test set judges that one.
+// The output folder has the best model by now; the test set judges that one, and where there is none the
+// validation set shows what it does.
 static lattn_status test(struct job *j)
 {
     lattn_task task = cnn_task(&j->m);
+    const struct cnn_data *d = &j->data;
+    const lattn_dataset *data = d->test ? d->test : d->split ? d->train : d->validation;
+    const lattn_rows *rows = !d->test && d->split ? &d->validation_rows : NULL;
+    const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
+    lattn_source source = d->test ? source_of(j->test_loader, lattn_dataset_count(d->test))
+                                  : source_of(j->validation_loader, n_validation(j));
+    struct cnn_judge judge = { 0 };
     lattn_status st;
-    if (!j->data.test)
-        return LATTN_OK;
-    lattn_source source = source_of(j->test_loader, lattn_dataset_count(j->data.test));
-    TRY(task.load(task.user, j->o.output));
-    TRY(lattn_evaluate(j->m.ctx, &task, &source, NULL, NULL, &j->test_metrics));
+    if (source.n_samples) {
+        TRY(task.load(task.user, j->o.output));
+        TRY(cnn_judge_open(&judge, c->num_classes, data, rows));
+        TRY(lattn_evaluate(j->m.ctx, &task, &source, cnn_judge_each, &judge, &j->test_metrics));
+        TRY(cnn_judge_write(&judge, c, j->o.output));
+    }
+    TRY(cnn_save_filters(j->m.cnn, j->o.output));
 
 done:
+    cnn_judge_close(&judge);
     return st;
 }
 
@@ -438,7 +449,8 @@ int cnn_train(int argc, char **argv)
         CLI_STRS("lr_factor", 0, &o->rates.factors, "PATTERN=X",
             "factor on the rate of these; may be given again, and factors multiply"),
         CLI_GROUP("Training"),
-        CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
+        CLI_STR("output_dir", 'o', &o->output, "DIR",
+            "folder for model, checkpoints, curves, pictures"),
         CLI_FLAG("overwrite_output_dir", 0, &o->overwrite,
             "begin anew in a folder that is not empty; checkpoints of an older run are removed"),
         CLI_INT("batch_size", 'b', &o->batch_size, 1, 65536, "pictures of a batch"),

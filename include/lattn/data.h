@@ -319,6 +319,55 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_save_png(
 /** Frees a picture and makes it { 0 } again. */
 LATTN_API void lattn_image_free(lattn_image *image);
 
+// ---- pictures for people ------------------------------------------------------------------
+
+/**
+ * Numbers as a picture: lo and below become black, hi and above white.
+ *
+ * Shapes   x [C, H, W]
+ * Edge     NaN is black; with hi <= lo everything is grey
+ * Owner    the caller; lattn_image_free
+ * Errors   ERR_ARG (C not 1 to 4, no pixels, more than 2^28 bytes), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_from_f32(
+    const float *x, int32_t C, int32_t H, int32_t W, float lo, float hi, lattn_image *out);
+
+typedef struct lattn_grid_params {
+    int32_t columns;     // 0 = about as many as rows
+    int32_t tile;        // side of the square every picture is fitted into; 0 = the longest side
+    int32_t gap;         // pixels between and around them
+    uint8_t background;  // 0 black to 255 white
+} lattn_grid_params;
+
+/**
+ * Pictures of any sizes side by side as one, row by row. Each keeps the ratio of its sides: it is
+ * enlarged by a whole factor, so that pixels stay squares, or made smaller as lattn_transform.resize does.
+ *
+ * Args     params  NULL = defaults
+ * Edge     the result has colours when one of them has; alpha is left out
+ * Owner    the caller; lattn_image_free
+ * Errors   ERR_ARG (no pictures, one without pixels, numbers out of range), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_grid(
+    const lattn_image *pictures, int32_t n, const lattn_grid_params *params, lattn_image *out);
+
+// What stands under a picture; each may be NULL.
+typedef struct lattn_caption {
+    const char *first, *second;  // lines, cut to the width of the picture
+    const char *about;           // shown by a browser when the mouse rests on the picture
+} lattn_caption;
+
+/**
+ * Pictures with captions as one SVG file, laid out as by lattn_image_grid (whose background is not used:
+ * the file follows the viewer's light or dark theme).
+ *
+ * Shapes   captions [n]
+ * Errors   as lattn_image_grid; ERR_IO
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_save_sheet(const char *path,
+    const lattn_image *pictures, const lattn_caption *captions, int32_t n,
+    const lattn_grid_params *params);
+
 // ---- files of pictures --------------------------------------------------------------------
 
 typedef struct lattn_idx_params {
@@ -420,6 +469,9 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_pictures_open(const char *const *p
  * Shape of the samples; H and W are 0 where every picture has its own. False for texts.
  */
 LATTN_API bool lattn_dataset_shape(const lattn_dataset *d, int32_t *C, int32_t *H, int32_t *W);
+
+/** Whether rows are pictures that lattn_dataset_image gives: not texts, not rows of numbers. */
+LATTN_API bool lattn_dataset_has_pictures(const lattn_dataset *d);
 
 /**
  * Picture i as bytes, decoded if need be.

@@ -155,6 +155,42 @@ typedef lattn_status (*lattn_logits_fn)(
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task,
     const lattn_source *source, lattn_logits_fn each, void *user, lattn_metrics *out);
 
+// ---- confusion matrix ---------------------------------------------------------------------
+
+// How often rows of each label were predicted as each class.
+typedef struct lattn_confusion lattn_confusion;
+
+/**
+ * Makes a matrix of zeros.
+ *
+ * Owner    the caller; lattn_confusion_destroy
+ * Errors   ERR_ARG (n_classes not 1 to 65536), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_confusion_create(
+    int n_classes, lattn_confusion **out);
+/** Frees a matrix; sets *c to NULL. Accepts NULL. */
+LATTN_API void lattn_confusion_destroy(lattn_confusion **c);
+
+/**
+ * Counts n rows of logits [n, n_classes]; the largest is the prediction. Labels out of range, -1 among
+ * them, are passed over.
+ */
+LATTN_API void lattn_confusion_add(
+    lattn_confusion *c, const float *logits, const int32_t *labels, int64_t n);
+/** Rows of a label that were predicted as a class; 0 for what is out of range. */
+LATTN_API int64_t lattn_confusion_count(const lattn_confusion *c, int label, int prediction);
+
+/**
+ * Writes confusion.csv (counts, labels in the first column, predictions across), confusion.png (the share
+ * of each label's rows, white to blue; up to 8192 classes) and, up to 40 classes, confusion.svg (the same with names and
+ * counts) into a folder that is there.
+ *
+ * Args     labels  [n_classes] names; NULL = 0, 1, ...
+ * Errors   ERR_IO, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_confusion_save(
+    const lattn_confusion *c, const char *const *labels, const char *dir);
+
 #ifdef __cplusplus
 }
 #endif

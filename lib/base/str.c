@@ -161,6 +161,24 @@ const char *lat_quoted(const char *text, char *buf, size_t bytes)
     return buf;
 }
 
+void lat_str_add_xml(struct lat_str *s, const char *text, size_t characters)
+{
+    size_t left = strlen(text);
+    for (; left > 0 && characters > 0; characters--) {
+        size_t len = lat_utf8_length(text, left);
+        if (len == 0 || (unsigned char) *text < 0x20 || *text == 0x7F)
+            lat_str_add(s, "?");
+        else if (strchr("<>&\"'", *text))
+            lat_str_addf(s, "&#%d;", *text);
+        else
+            lat_str_addn(s, text, len);
+        text += len ? len : 1;
+        left -= len ? len : 1;
+    }
+    if (left > 0)
+        lat_str_add(s, "...");
+}
+
 // strtod and strtoll skip leading blanks; a number in a file or option has none.
 static bool starts_like_number(const char *s)
 {

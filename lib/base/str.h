@@ -27,6 +27,10 @@ size_t lat_utf8_length(const char *text, size_t n);
 // ... when it does not fit. Returns buf.
 const char *lat_quoted(const char *text, char *buf, size_t bytes);
 
+// Text between the tags of XML: markup escaped, control characters and invalid bytes as ?, cut after so
+// many characters with ...
+void lat_str_add_xml(struct lat_str *s, const char *text, size_t characters);
+
 // strtod in the C locale over the whole string; false if s is no number.
 bool lat_parse_f64(const char *s, double *out);
 bool lat_parse_i64(const char *s, int64_t *out);

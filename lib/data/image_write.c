@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "data/image.h"
+#include "data/image_fit.h"
 
 enum { N_FILTERS = 5, LEVEL = 6 };
 
@@ -152,23 +153,29 @@ static lattn_status check(const lattn_image *m)
     return LATTN_OK;
 }
 
-lattn_status lattn_image_save_png(const char *path, const lattn_image *image)
+lattn_status lat_png_encode(const lattn_image *image, struct lat_str *file)
 {
     LAT_CHECK_ARG(path);
     LAT_CHECK_ARG(image);
     static const uint8_t colour_types[] = { 0, 0, 4, 2, 6 };
     LAT_TRY(check(image));
-    struct lat_str file = { 0 };
     uint8_t header[13] = { [8] = 8 };
     put_be32(header, (uint32_t) image->W);
     put_be32(header + 4, (uint32_t) image->H);
     header[9] = colour_types[image->C];
-    lat_str_addn(&file, "\x89PNG\r\n\x1A\n", 8);
-    add_chunk(&file, "IHDR", header, sizeof header);
-    lattn_status st = add_pixels(&file, image);
-    add_chunk(&file, "IEND", NULL, 0);
+    lat_str_addn(file, "\x89PNG\r\n\x1A\n", 8);
+    add_chunk(file, "IHDR", header, sizeof header);
+    LAT_TRY(add_pixels(file, image));
+    add_chunk(file, "IEND", NULL, 0);
+    return file->status;
+}
+
+lattn_status lattn_image_save_png(const char *path, const lattn_image *image)
+{
+    struct lat_str file = { 0 };
+    lattn_status st = lat_png_encode(image, &file);
     if (!st)
-        st = file.status ? file.status : lat_file_replace(path, file.items, file.n);
+        st = lat_file_replace(path, file.items, file.n);
     lat_str_free(&file);
     return st;
 }

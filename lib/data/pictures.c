@@ -20,12 +20,17 @@ bool lattn_dataset_shape(const lattn_dataset *d, int32_t *C, int32_t *H, int32_t
     return d && d->kind != LAT_DATA_TEXTS;
 }
 
+bool lattn_dataset_has_pictures(const lattn_dataset *d)
+{
+    return d->kind == LAT_DATA_BYTES || d->kind == LAT_DATA_FILES;
+}
+
 lattn_status lattn_dataset_image(const lattn_dataset *d, int64_t i, lattn_image *out)
 {
     LAT_CHECK_ARG(out);
     *out = (lattn_image){ 0 };
     LAT_CHECK_ARG(d);
-    if (d->kind != LAT_DATA_BYTES && d->kind != LAT_DATA_FILES)
+    if (!lattn_dataset_has_pictures(d))
         return lat_err(LATTN_ERR_ARG, "the dataset has no pictures");
     if (i < 0 || i >= lattn_dataset_count(d))
         return lat_err(LATTN_ERR_ARG, "picture %lld of %lld", (long long) i,

@@ -27,7 +27,7 @@ void lat_counts_free(struct lat_counts *c)
     *c = (struct lat_counts){ 0 };
 }
 
-static int argmax(const float *row, int n)
+int lat_argmax(const float *row, int n)
 {
     int best = 0;
     for (int i = 1; i < n && !isnan(row[best]); i++) {
@@ -43,7 +43,7 @@ void lat_counts_add(struct lat_counts *c, const float *logits, const int32_t *la
         int label = labels[i];
         if (label < 0 || label >= c->n_classes)
             continue;
-        int predicted = argmax(logits + i * c->n_classes, c->n_classes);
+        int predicted = lat_argmax(logits + i * c->n_classes, c->n_classes);
         c->predicted[predicted]++;
         c->labelled[label]++;
         c->hit[label] += predicted == label;

@@ -13,7 +13,8 @@ struct lat_counts {
 };
 lattn_status lat_counts_create(int n_classes, struct lat_counts *c);
 void lat_counts_free(struct lat_counts *c);
-// The first of the largest wins; NaN counts as the largest, so that it shows.
+// What a row of logits predicts: the first of the largest; NaN counts as the largest, so that it shows.
+int lat_argmax(const float *row, int n);
 void lat_counts_add(struct lat_counts *c, const float *logits, const int32_t *labels, int64_t n);
 lattn_metrics lat_counts_metrics(const struct lat_counts *c);
 

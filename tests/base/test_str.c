@@ -190,3 +190,17 @@ TEST(hash, streaming_gives_the_hash_of_the_whole)
     EXPECT(h == NULL);
     EXPECT(lat_hash("", 0) == 0x2d06800538d394c2ull);  // the value of the XXH3 specification
 }
+
+TEST(str, text_for_xml_is_escaped_and_cut_at_characters)
+{
+    struct lat_str s = { 0 };
+    lat_str_add_xml(&s, "a<b>&\"'\n\xff\x7f", SIZE_MAX);
+    EXPECT_STR(s.items, "a&#60;b&#62;&#38;&#34;&#39;???");
+    lat_str_clear(&s);
+    lat_str_add_xml(&s, "\xc3\xa4\xe2\x82\xac<x", 3);
+    EXPECT_STR(s.items, "\xc3\xa4\xe2\x82\xac&#60;...");
+    lat_str_clear(&s);
+    lat_str_add_xml(&s, "abc", 3);
+    EXPECT_STR(s.items, "abc");
+    lat_str_free(&s);
+}

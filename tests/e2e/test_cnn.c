@@ -356,6 +356,128 @@ GPU_TEST(cnn, transforms_go_with_pictures_of_any_size)
     EXPECT(lt_has_file(lt_path(dir, "parts"), "model.safetensors"));
 }
 
+// ---- pictures of a network ------------------------------------------------------------------------
+
+static void expect_png(const char *path, int32_t C, int32_t H, int32_t W)
+{
+    lattn_image m;
+    REQUIRE(lattn_image_load(path, NULL, &m) == LATTN_OK);
+    if (m.C != C || m.H != H || m.W != W)
+        lt_fail(__FILE__, __LINE__, "%s is [%d, %d, %d], expected [%d, %d, %d]", path, m.C, m.H,
+            m.W, C, H, W);
+    lattn_image_free(&m);
+}
+
+// All rows, and those on the diagonal, of a confusion.csv.
+static void sums_of(const char *path, int n_classes, int64_t *all, int64_t *right)
+{
+    char *csv = lt_read_file(path, NULL);
+    const char *line = strchr(csv, '\n');
+    *all = *right = 0;
+    for (int i = 0; i < n_classes && line; i++) {
+        const char *at = line + 1;
+        for (int k = 0; k < n_classes; k++) {
+            at = strchr(at, ',');
+            REQUIRE(at != NULL);
+            int64_t n = atoll(++at);
+            *all += n;
+            *right += i == k ? n : 0;
+        }
+        line = strchr(at, '\n');
+    }
+    lat_free(csv);
+}
+
+// One update at a rate of 0: half of the test pictures or more are wrong.
+GPU_TEST(cnn, train_and_eval_write_what_the_network_does)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    int64_t all, right;
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    struct lt_command c = train(dir, "idx", "out", "--epochs 1 --lr 0 --json");
+    double accuracy = number_of(&c, "test_accuracy");
+    lt_command_free(&c);
+    sums_of(lt_path(dir, "out/confusion.csv"), 3, &all, &right);
+    EXPECT_EQ(all, LT_TEST_PICTURES);
+    EXPECT_NEAR((double) right / (double) all, accuracy, 1e-6);
+    expect_png(lt_path(dir, "out/confusion.png"), 3, 399, 399);
+    expect_png(lt_path(dir, "out/filters.png"), 1, 2 * 24 + 6, 2 * 24 + 6);  // 4 of 3x3
+    EXPECT(lt_has_file(lt_path(dir, "out"), "confusion.svg"));
+    char *svg = lt_read_file(lt_path(dir, "out/worst.svg"), NULL);
+    int64_t mistakes = 0;
+    for (const char *p = strstr(svg, "<image "); p; p = strstr(p + 1, "<image "))
+        mistakes++;
+    EXPECT_EQ(mistakes, all - right);
+    EXPECT_CONTAINS(svg, "loss ");
+    lat_free(svg);
+    EXPECT(lt_has_file(lt_path(dir, "out"), "worst.png"));
+
+    c = run(line_in(dir, "lattn-cnn eval -m @/out --data_path @/idx --output_dir @/seen"));
+    lt_command_free(&c);
+    static const char *const files[] = { "confusion.csv", "worst.png", "worst.svg" };
+    for (size_t i = 0; i < LAT_COUNT(files); i++)
+        EXPECT(lt_same_file(
+            lt_path(lt_path(dir, "out"), files[i]), lt_path(lt_path(dir, "seen"), files[i])));
+}
+
+// Without a test part the rows that were set aside are looked at; a perfect network has no worst picture,
+// and those of an earlier run go.
+GPU_TEST(cnn, pictures_of_a_run_without_test_data)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    int64_t all, right;
+    lt_picture_folder(dir, "pics", 8, 8);
+    EXPECT_OK(lat_dir_create(lt_path(dir, "out")));
+    lt_write_file(lt_path(dir, "out/worst.png"), "old");
+    train_only(dir, "pics", "out", "--image_size 8 --epochs 6 --val_split 0.25");
+    sums_of(lt_path(dir, "out/confusion.csv"), 2, &all, &right);
+    EXPECT_EQ(all, 6);
+    EXPECT_EQ(right, 6);
+    EXPECT(!lt_has_file(lt_path(dir, "out"), "worst.png"));
+    expect_png(lt_path(dir, "out/filters.png"), 3, 54, 54);
+}
+
+// The rows of a linear classifier are templates as large as a picture; a text that begins with a narrow
+// layer has no filters.
+GPU_TEST(cnn, filters_of_a_linear_classifier_are_templates)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_idx_files(dir, "idx", 8, 10, 3);
+    train_only(dir, "idx", "out", "--layers flatten --epochs 1");
+    expect_png(lt_path(dir, "out/filters.png"), 1, 2 * 30 + 6, 2 * 30 + 6);
+    train_only(dir, "idx", "none", "--layers 'maxpool 2, fc 4, relu' --epochs 1");
+    EXPECT(!lt_has_file(lt_path(dir, "none"), "filters.png"));
+}
+
+GPU_TEST(cnn, features_are_a_png_per_layer)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    train_only(dir, "idx", "out", "--epochs 1");
+    lt_picture(lt_path(dir, "a.png"), 1, 20, 16, 1);
+    struct lt_command c = run(line_in(dir, "lattn-cnn features -m @/out -o @/maps @/a.png"));
+    EXPECT_CONTAINS(c.out, "maps/0.png: 4 maps of 8 x 8");
+    EXPECT_CONTAINS(c.out, "maps/3.png: 4 maps of 4 x 4");
+    EXPECT(!strstr(c.out, "maps/5.png"));  // the head has no maps
+    lt_command_free(&c);
+    expect_png(lt_path(dir, "maps/0.png"), 1, 2 * 48 + 6, 2 * 48 + 6);
+
+    c = run(line_in(dir, "lattn-cnn features -m @/out -o @/one --layer '3' @/a.png"));
+    EXPECT(!strstr(c.out, "one/0.png") && strstr(c.out, "one/3.png"));
+    EXPECT(lt_same_file(lt_path(dir, "maps/3.png"), lt_path(dir, "one/3.png")));
+    lt_command_free(&c);
+    lt_expect_refusal(NULL, line_in(dir, "lattn-cnn features -m @/out -o @/x --layer 7 @/a.png"), 2,
+        "no layer with maps fits");
+    lt_expect_refusal(
+        NULL, line_in(dir, "lattn-cnn features -m @/out @/a.png"), 2, "--output_dir is missing");
+    lt_expect_refusal(NULL, line_in(dir, "lattn-cnn features -m @/out -o /proc/nowhere @/a.png"), 7,
+        "/proc/nowhere");
+}
+
 // ---- starting from a folder -----------------------------------------------------------------------
 
 GPU_TEST(cnn, another_number_of_classes_makes_a_new_head_and_says_so)
