@@ -32,6 +32,10 @@ typedef struct lattn_load_params {
     const char *(*alias)(void *user, const char *name, int attempt, char *buffer, size_t bytes);
     // True for names of the file that are known not to be needed; they are not reported.
     bool (*ignore)(void *user, const char *name);
+    // Whether a tensor of the file that has not the parameter's shape can be made to fit; NULL = never.
+    bool (*fits)(void *user, const char *name, const lattn_safetensors_entry *entry);
+    // Fills a parameter from tensor i of the file, for which fits was true.
+    lattn_status (*adapt)(void *user, lattn_safetensors *file, size_t i, lattn_tensor *t);
     void *user;
 } lattn_load_params;
 
@@ -223,7 +227,8 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_cnn_load(
 
 /**
  * Loads weights of the same architecture, torchvision's or ours, from a safetensors file or folder into
- * a network. The head keeps its own values where the file has another number of classes.
+ * a network. The head keeps its own values where the file has another number of classes; embedded
+ * positions of a vit for images of another size are interpolated (bicubic, as torchvision does it).
  *
  * Args     report  may be NULL
  * Errors   as lattn_module_load

@@ -455,6 +455,8 @@ LATTN_API lattn_tensor *lattn_dropout_forward(lattn_ctx *ctx, lattn_module *m, l
 typedef enum lattn_names {
     LATTN_NAMES_TORCH,  // self_attn.q_proj .k_proj .v_proj .out_proj, linear1, linear2, norm1, norm2
     LATTN_NAMES_BERT,   // attention.self.query ..., intermediate.dense, output.LayerNorm
+    LATTN_NAMES_TORCH_PACKED,  // torch.nn's: self_attn.in_proj_weight of query, key and value below one
+                               // another, in_proj_bias, out_proj; the rest as LATTN_NAMES_TORCH
 } lattn_names;
 
 typedef struct lattn_attention_params {

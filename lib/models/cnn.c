@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "models/cnn_config.h"
 #include "models/cnn_zoo.h"
+#include "models/vit.h"
 #include "tensor/tensor.h"
 
 // clang-format off
@@ -38,6 +39,13 @@ static const struct lat_cnn_variant table[] = {
     { .name = "resnet50", .build = lat_resnet_build, .depths = { 3, 4, 6, 3 }, .bottleneck = true },
     { .name = "resnet101", .build = lat_resnet_build, .depths = { 3, 4, 23, 3 }, .bottleneck = true },
     { .name = "mobilenet_v2", .build = lat_mobilenet_build },
+    // patch, width, layers, heads
+    { .name = "vit_ti_4", .build = lat_vit_build, .depths = { 4, 192, 12, 3 } },
+    { .name = "vit_ti_16", .build = lat_vit_build, .depths = { 16, 192, 12, 3 } },
+    { .name = "vit_s_16", .build = lat_vit_build, .depths = { 16, 384, 12, 6 } },
+    { .name = "vit_b_16", .build = lat_vit_build, .depths = { 16, 768, 12, 12 } },
+    { .name = "vit_b_32", .build = lat_vit_build, .depths = { 32, 768, 12, 12 } },
+    { .name = "vit_l_16", .build = lat_vit_build, .depths = { 16, 1024, 24, 16 } },
 };
 // clang-format on
 
@@ -190,6 +198,7 @@ lattn_tensor *lattn_cnn_forward(lattn_ctx *ctx, lattn_cnn *cnn, lattn_tensor *x)
 struct head_fit {
     const char *prefix;  // "fc."
     bool fits;
+    const lattn_cnn *cnn;
 };
 
 // The auxiliary heads of torchvision's GoogLeNet.
@@ -205,24 +214,58 @@ static bool skip_head(void *user, const char *name)
     return !h->fits && strncmp(name, h->prefix, strlen(h->prefix)) == 0;
 }
 
-lattn_status lattn_cnn_load_weights(lattn_cnn *cnn, const char *path, lattn_load_report *report)
+static bool positions_fit(void *user, const char *name, const lattn_safetensors_entry *entry)
 {
-    LAT_CHECK_ARG(cnn);
-    LAT_CHECK_ARG(path);
-    lattn_safetensors *file = NULL;
+    return lat_vit_positions_fit(((const struct head_fit *) user)->cnn->root, name, entry);
+}
+
+static lattn_status adapt_positions(void *user, lattn_safetensors *file, size_t i, lattn_tensor *t)
+{
+    const lattn_cnn *cnn = ((const struct head_fit *) user)->cnn;
+    return lat_vit_load_positions(cnn->root, &cnn->config, file, i, t);
+}
+
+// Published vision transformers call mlp.0 and mlp.3 by the names that torchvision had first.
+static const char *alias(void *user, const char *name, int attempt, char *buffer, size_t bytes)
+{
+    const char *mlp = strstr(name, ".mlp.");
+    (void) user;
+    if (attempt || !mlp || (mlp[5] != '0' && mlp[5] != '3'))
+        return NULL;
+    snprintf(buffer, bytes, "%.*s.mlp.linear_%d%s", (int) (mlp - name), name, mlp[5] == '0' ? 1 : 2,
+        mlp + 6);
+    return buffer;
+}
+
+static lattn_status load_weights(lattn_cnn *cnn, lattn_safetensors *file, lattn_load_report *report)
+{
     lattn_safetensors_entry entry;
     char prefix[256], name[272];
-    LAT_TRY(lattn_safetensors_open(path, NULL, &file));
     lattn_module_path(lattn_cnn_head(cnn), prefix, sizeof prefix - 1);
     strcat(prefix, ".");
     snprintf(name, sizeof name, "%sweight", prefix);
     int64_t at = lattn_safetensors_find(file, name);
     bool other = at >= 0 && !lattn_safetensors_get(file, (size_t) at, &entry) && entry.rank == 2 &&
                  entry.dim[0] != cnn->config.num_classes;
-    struct head_fit head = { .prefix = prefix, .fits = !other };
-    lattn_load_params params = { .skip = skip_head, .ignore = ignore, .user = &head };
-    params.optional = other ? skip_head : NULL;
-    lattn_status st = lattn_module_load(cnn->root, file, &params, report);
+    struct head_fit head = { .prefix = prefix, .fits = !other, .cnn = cnn };
+    lattn_load_params params = {
+        .skip = skip_head,
+        .ignore = ignore,
+        .alias = alias,
+        .fits = positions_fit,
+        .adapt = adapt_positions,
+        .user = &head,
+    };
+    return lattn_module_load(cnn->root, file, &params, report);
+}
+
+lattn_status lattn_cnn_load_weights(lattn_cnn *cnn, const char *path, lattn_load_report *report)
+{
+    LAT_CHECK_ARG(cnn);
+    LAT_CHECK_ARG(path);
+    lattn_safetensors *file = NULL;
+    LAT_TRY(lattn_safetensors_open(path, NULL, &file));
+    lattn_status st = load_weights(cnn, file, report);
     lattn_safetensors_close(&file);
     return st;
 }

@@ -12,10 +12,24 @@ struct summary {
     void *user;
 };
 
+// Of the projections, whose weights meet every token once.
+static int64_t attention_flops(const lattn_module *m, const lattn_tensor *out)
+{
+    int64_t weights = 0;
+    for (size_t i = 0; i < m->params.n; i++)
+        weights +=
+            lat_rank(m->params.items[i].tensor) == 2 ? lat_numel(m->params.items[i].tensor) : 0;
+    for (size_t i = 0; i < m->children.n; i++)
+        weights += lat_numel(lattn_module_parameter(m->children.items[i], "weight"));
+    return 2 * weights * (lat_numel(out) / lat_dim(out, -1));
+}
+
 // A layer with a matrix of weights does one multiply-add per weight and output position; a block what
 // its layers do. positions of a layer: elements of its output per row of the weight.
 static int64_t flops_of(const lattn_module *m, const lattn_tensor *out)
 {
+    if (strcmp(m->kind, "multihead_attention") == 0)
+        return attention_flops(m, out);
     for (size_t i = 0; i < m->params.n; i++) {
         const lattn_tensor *w = m->params.items[i].tensor;
         if (strcmp(m->params.items[i].name, "weight") == 0 && lat_rank(w) >= 2)

@@ -10,7 +10,7 @@ struct lat_cnn_variant {
     lattn_status (*build)(
         lattn_module *root, const struct lat_cnn_variant *v, const lattn_cnn_config *c);
     const char *layers;  // networks that are text
-    int depths[5];       // blocks or convolutions of each stage
+    int depths[5];       // blocks or convolutions of each stage; of a vit see vit.h
     bool bottleneck;     // resnet
     bool batch_norm;     // vgg
 };

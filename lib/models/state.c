@@ -40,20 +40,35 @@ static int64_t find(
     return i;
 }
 
-static lattn_status check_shape(
-    const lattn_safetensors *file, int64_t i, const lattn_parameter *param)
+static bool same_shape(const lattn_safetensors_entry *entry, const lattn_tensor *t)
+{
+    bool same = entry->rank == lat_rank(t);
+    for (int d = 0; same && d < entry->rank; d++)
+        same = entry->dim[d] == lat_dim(t, d);
+    return same;
+}
+
+static lattn_status check_shape(const lattn_safetensors *file, int64_t i,
+    const lattn_parameter *param, const lattn_load_params *params)
 {
     lattn_safetensors_entry entry;
     LAT_TRY(lattn_safetensors_get(file, (size_t) i, &entry));
-    const lattn_tensor *t = param->tensor;
-    bool same = entry.rank == lat_rank(t);
-    for (int d = 0; same && d < entry.rank; d++)
-        same = entry.dim[d] == lat_dim(t, d);
-    if (same)
+    if (same_shape(&entry, param->tensor) ||
+        (params->fits && params->fits(params->user, param->name, &entry)))
         return LATTN_OK;
     char text[LAT_SHAPE_TEXT];
     return lat_err(LATTN_ERR_SHAPE, "%s: tensor \"%s\" is %s, the model needs %s", entry.path,
-        entry.name, lat_shape_text(text, entry.rank, entry.dim), LAT_SHAPE(t));
+        entry.name, lat_shape_text(text, entry.rank, entry.dim), LAT_SHAPE(param->tensor));
+}
+
+static lattn_status read_parameter(
+    lattn_safetensors *file, int64_t i, lattn_tensor *t, const lattn_load_params *params)
+{
+    lattn_safetensors_entry entry;
+    LAT_TRY(lattn_safetensors_get(file, (size_t) i, &entry));
+    if (same_shape(&entry, t))
+        return lattn_safetensors_read_tensor(file, (size_t) i, t);
+    return params->adapt(params->user, file, (size_t) i, t);
 }
 
 // Adds name to a list of names that is cut when full.
@@ -84,7 +99,7 @@ static lattn_status match(const struct listing *l, lattn_safetensors *file,
         bool skip = params->skip && params->skip(params->user, name);
         index[p] = skip ? -1 : find(file, name, params);
         if (index[p] >= 0) {
-            LAT_TRY(check_shape(file, index[p], &l->items[p]));
+            LAT_TRY(check_shape(file, index[p], &l->items[p], params));
             report->n_loaded++;
             continue;
         }
@@ -139,7 +154,7 @@ lattn_status lattn_module_load(lattn_module *m, lattn_safetensors *file,
     LAT_GO(match(&l, file, params, index, &own));
     for (int p = 0; p < l.n; p++) {
         if (index[p] >= 0)
-            LAT_GO(lattn_safetensors_read_tensor(file, (size_t) index[p], l.items[p].tensor));
+            LAT_GO(read_parameter(file, index[p], l.items[p].tensor, params));
     }
     LAT_GO(report_unused(file, params, index, l.n, &own));
     if (report)

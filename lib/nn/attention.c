@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Multi-head attention: three projections, the fused attention op, the output projection.
+// Multi-head attention: three projections, of their own or packed into one weight, the fused attention op,
+// the output projection.
 //
 //   q, k, v  [B, T, C] -> views [B, H, T, D], read in place by the op (strided)
 //   k, v     with a cache: behind those of earlier tokens
@@ -19,10 +20,12 @@ enum { QUERY, KEY, VALUE, OUT, N_PROJECTIONS };
 static const char *const child_names[][N_PROJECTIONS] = {
     [LATTN_NAMES_TORCH] = { "q_proj", "k_proj", "v_proj", "out_proj" },
     [LATTN_NAMES_BERT] = { "self.query", "self.key", "self.value", "output.dense" },
+    [LATTN_NAMES_TORCH_PACKED] = { NULL, NULL, NULL, "out_proj" },
 };
 
 struct attention {
-    lattn_module *projection[N_PROJECTIONS];
+    lattn_module *projection[N_PROJECTIONS];  // NULL where they are packed
+    lattn_tensor *in_proj_weight, *in_proj_bias;
     int n_heads, n_kv_heads;
     int64_t head_dim;
     float dropout;
@@ -44,23 +47,59 @@ static lattn_status check(const lattn_attention_params *p, int n_kv_heads)
     return LATTN_OK;
 }
 
-static lattn_status build(lattn_module *m, const lattn_attention_params *p)
+// Rows of a projection.
+static int64_t rows_of(const struct attention *a, int projection)
+{
+    bool is_kv = projection == KEY || projection == VALUE;
+    return (is_kv ? a->n_kv_heads : a->n_heads) * a->head_dim;
+}
+
+// Query, key and value as one weight, started as torch.nn.MultiheadAttention does.
+static lattn_status add_packed(lattn_module *m, const lattn_attention_params *p)
 {
     struct attention *a = m->data;
-    int64_t kv_dim = a->n_kv_heads * a->head_dim;
+    int64_t rows = rows_of(a, QUERY) + rows_of(a, KEY) + rows_of(a, VALUE);
+    lattn_parameter_params weight = {
+        .dtype = p->dtype,
+        .rank = 2,
+        .dims = (int64_t[]){ rows, p->embed_dim },
+        .init = p->has_init ? p->init : (lattn_init){ LATTN_INIT_XAVIER_UNIFORM, 0 },
+    };
+    lattn_parameter_params bias = { .dtype = p->dtype, .rank = 1, .dims = &rows, .no_decay = true };
+    LAT_TRY(lattn_module_add_parameter(m, "in_proj_weight", &weight, &a->in_proj_weight));
+    if (p->no_bias)
+        return LATTN_OK;
+    return lattn_module_add_parameter(m, "in_proj_bias", &bias, &a->in_proj_bias);
+}
+
+static lattn_status add_projections(lattn_module *m, const lattn_attention_params *p)
+{
+    struct attention *a = m->data;
     for (int i = 0; i < N_PROJECTIONS; i++) {
         lattn_linear_params linear = {
             .in_features = p->embed_dim,
-            .out_features = i == KEY || i == VALUE ? kv_dim : p->embed_dim,
+            .out_features = rows_of(a, i),
             .no_bias = p->no_bias,
             .dtype = p->dtype,
             .init = p->init,
             .has_init = p->has_init,
         };
-        LAT_ADOPT(m, child_names[p->names][i],
-            lattn_linear_create(m->ctx, &linear, &a->projection[i]), a->projection[i]);
+        const char *name = child_names[p->names][i];
+        if (name)
+            LAT_ADOPT(
+                m, name, lattn_linear_create(m->ctx, &linear, &a->projection[i]), a->projection[i]);
     }
     return LATTN_OK;
+}
+
+static lattn_status build(lattn_module *m, const lattn_attention_params *p)
+{
+    bool packed = p->names == LATTN_NAMES_TORCH_PACKED;
+    if (packed)
+        LAT_TRY(add_packed(m, p));
+    LAT_TRY(add_projections(m, p));
+    lattn_tensor *bias = lattn_module_parameter(m, "out_proj.bias");
+    return packed && bias ? lattn_fill_(bias, 0) : LATTN_OK;
 }
 
 lattn_status lattn_multihead_attention_create(
@@ -112,13 +151,29 @@ static bool check_input(lattn_ctx *ctx, const lattn_tensor *x, const struct atte
     return false;
 }
 
+// A packed weight is used in parts, views of its rows: what is added up in backward is as large as the
+// weight, where parts of the result would be as large as the batch.
+static lattn_tensor *linear_of(
+    lattn_ctx *ctx, const struct attention *a, int which, lattn_tensor *x)
+{
+    if (a->projection[which])
+        return lattn_linear_forward(ctx, a->projection[which], x, LATTN_EPILOGUE_NONE);
+    int64_t first = 0, end;
+    for (int i = QUERY; i < which; i++)
+        first += rows_of(a, i);
+    end = first + rows_of(a, which);
+    lattn_tensor *weight = lattn_slice(ctx, a->in_proj_weight, 0, first, end, 1);
+    lattn_tensor *bias =
+        a->in_proj_bias ? lattn_slice(ctx, a->in_proj_bias, 0, first, end, 1) : NULL;
+    return lattn_linear(ctx, x, weight, bias, LATTN_EPILOGUE_NONE);
+}
+
 // One of the three projections of x as heads, turned to its places where these are rotary: [B, H, T, D].
 static lattn_tensor *project(lattn_ctx *ctx, const struct attention *a, int which, lattn_tensor *x,
     lattn_tensor *rotary, bool interleaved)
 {
     int n_heads = which == QUERY ? a->n_heads : a->n_kv_heads;
-    lattn_tensor *y = lattn_linear_forward(ctx, a->projection[which], x, LATTN_EPILOGUE_NONE);
-    y = split_heads(ctx, y, n_heads);
+    lattn_tensor *y = split_heads(ctx, linear_of(ctx, a, which, x), n_heads);
     if (rotary)
         y = lattn_rotary(ctx, y, rotary, NULL, interleaved);
     return lattn_transpose(ctx, y, 1, 2);

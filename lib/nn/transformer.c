@@ -22,6 +22,10 @@ static const char *const child_names[][2][N_PARTS] = {
         { "self_attn", "norm1", NULL, NULL, "linear1", "gate", "linear2", "norm2" },
         { "self_attn", "norm1", "multihead_attn", "norm2", "linear1", "gate", "linear2", "norm3" },
     },
+    [LATTN_NAMES_TORCH_PACKED] = {
+        { "self_attn", "norm1", NULL, NULL, "linear1", "gate", "linear2", "norm2" },
+        { "self_attn", "norm1", "multihead_attn", "norm2", "linear1", "gate", "linear2", "norm3" },
+    },
     [LATTN_NAMES_BERT] = {
         { "attention", "attention.output.LayerNorm", NULL, NULL, "intermediate.dense",
             "intermediate.gate", "output.dense", "output.LayerNorm" },

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "e2e/command.h"
 #include "e2e/pictures.h"
+#include "models/torchvision.h"
 
 // The number behind "name": in the one JSON object that c printed.
 static double number_of(const struct lt_command *c, const char *name)
@@ -568,6 +569,59 @@ GPU_TEST(cnn, layer_decay_slows_the_first_layer)
         near += fabs((double) slow[i] - (double) start[i]);
     }
     EXPECT(near > 0 && near < 0.1 * far);
+}
+
+// The tiny vit learns; its folder predicts.
+GPU_TEST(cnn, a_vision_transformer_trains_and_predicts)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_picture_folder(dir, "pics", 8, 8);
+    char line[8192];
+    snprintf(line, sizeof line,
+        "lattn-cnn train --data_path %s/pics --output_dir %s/out --seed 7 --batch_size 11 "
+        "--model vit_ti_4 --image_size 8 --opt adamw --lr 5e-4 --epochs 8 --quiet --json",
+        dir, dir);
+    struct lt_command c = run(line);
+    EXPECT(number_of(&c, "eval_accuracy") >= 0.99);
+    lt_command_free(&c);
+    expect_png(lt_path(dir, "out/filters.png"), 3, 14 * 26 + 2, 14 * 26 + 2);  // 192 of 4x4
+    lt_picture(lt_path(dir, "a.png"), 1, 20, 16, 1);
+    c = run(line_in(dir, "lattn-cnn predict -m @/out @/a.png"));
+    EXPECT_CONTAINS(c.out, "\"label\": \"columns\"");
+    lt_command_free(&c);
+}
+
+GPU_TEST(cnn, weights_of_torchvision_with_a_new_head)
+{
+    const char *dir = lt_temp_dir();
+    lattn_cnn_config config = {
+        .architecture = "mobilenet_v2", .height = 32, .width = 32, .num_classes = 20
+    };
+    lattn_cnn *cnn = NULL;
+    if (lattn_ctx_device(ctx)->max_binding_bytes < 1 << 24)
+        return;
+    REQUIRE(lattn_cnn_create(ctx, &config, &cnn) == LATTN_OK);
+    lt_save_as_torchvision(cnn, lt_path(dir, "mobilenet_v2.safetensors"));
+    lattn_cnn_destroy(&cnn);
+    lt_picture_folder(dir, "pics", 8, 8);
+    char line[8192];
+    snprintf(line, sizeof line,
+        "lattn-cnn train --data_path %s/pics --output_dir %s/out --batch_size 11 --quiet "
+        "--model mobilenet_v2 --weights %s/mobilenet_v2.safetensors --freeze --image_size 32 "
+        "--epochs 1",
+        dir, dir, dir);
+    struct lt_command c = run(line);
+    EXPECT_CONTAINS(c.err, "newly initialised: classifier.1.weight, classifier.1.bias");
+    EXPECT_CONTAINS(c.err, "not used: classifier.1.bias, classifier.1.weight");
+    lt_command_free(&c);
+    float a[864], b[864];
+    EXPECT_EQ(
+        tensor_of(lt_path(dir, "mobilenet_v2.safetensors"), "features.0.0.weight", a, sizeof a),
+        864);
+    EXPECT_EQ(
+        tensor_of(lt_path(dir, "out/model.safetensors"), "features.0.0.weight", b, sizeof b), 864);
+    EXPECT(memcmp(a, b, sizeof a) == 0);
 }
 
 // ---- summary --------------------------------------------------------------------------------------

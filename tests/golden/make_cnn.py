@@ -4,7 +4,9 @@
 
 usage: make_cnn.py [OUTPUT_DIR]      (default: cnn beside this script)
 
-Logits of ResNet-18, MobileNetV2 and GoogLeNet (evaluation), and twenty training steps of ResNet-18: SGD
+Logits of ResNet-18, MobileNetV2, GoogLeNet and a vision transformer (evaluation; the transformer also of an
+image whose sides are no multiples of the patch, with black rows and columns added, and embedded positions
+interpolated for other image sizes), and twenty training steps of ResNet-18: SGD
 at 0.01, momentum 0.9, decay 1e-4 on all but biases and norms; losses and running statistics. The networks
 are torchvision's, written out, with its parameter names. No weights are written: every value is a
 formula of its name and index (values() below, and in the test), so a wrong name, shape or order shows
@@ -97,7 +99,7 @@ class Net:
         return F.batch_norm(x, mean, var, weight, bias, self.training, 0.1, eps)
 
     def linear(self, name, x, out):
-        return F.linear(x, self.get(name + ".weight", out, x.shape[1]), self.get(name + ".bias", out))
+        return F.linear(x, self.get(name + ".weight", out, x.shape[-1]), self.get(name + ".bias", out))
 
 
 # ---- networks -------------------------------------------------------------------------------------
@@ -161,6 +163,36 @@ def googlenet(net, x, classes):
     return net.linear("fc", x.mean((2, 3)), classes)
 
 
+def vit(net, x, classes, patch=16, dim=192, layers=12, heads=3):
+    def norm(name, x):
+        return F.layer_norm(x, (dim,), net.get(name + ".weight", dim), net.get(name + ".bias", dim), 1e-6)
+
+    x = F.pad(x, (0, -x.shape[3] % patch, 0, -x.shape[2] % patch))
+    x = F.conv2d(x, net.get("conv_proj.weight", dim, x.shape[1], patch, patch),
+                 net.get("conv_proj.bias", dim), patch)
+    x = x.flatten(2).transpose(1, 2)
+    x = torch.cat([net.get("class_token", 1, 1, dim).expand(len(x), 1, dim), x], 1)
+    n = x.shape[1]
+    x = x + net.get("encoder.pos_embedding", 1, n, dim)
+    for i in range(layers):
+        p = f"encoder.layers.encoder_layer_{i}."
+        a = F.linear(norm(p + "ln_1", x), net.get(p + "self_attention.in_proj_weight", 3 * dim, dim),
+                     net.get(p + "self_attention.in_proj_bias", 3 * dim))
+        q, k, v = (t.reshape(-1, n, heads, dim // heads).transpose(1, 2) for t in a.chunk(3, 2))
+        a = torch.softmax(q @ k.transpose(2, 3) / (dim // heads) ** 0.5, 3) @ v
+        x = x + net.linear(p + "self_attention.out_proj", a.transpose(1, 2).reshape(-1, n, dim), dim)
+        h = F.gelu(net.linear(p + "mlp.0", norm(p + "ln_2", x), 4 * dim))
+        x = x + net.linear(p + "mlp.3", h, dim)
+    return net.linear("heads.head", norm("encoder.ln", x)[:, 0], classes)
+
+
+def positions(h, w):
+    """Of 4 x 4 patches, width 8, for h x w: torchvision's interpolate_embeddings."""
+    grid = values("positions", (1, 16, 8)).transpose(1, 2).reshape(1, 8, 4, 4)
+    grid = F.interpolate(grid, (h, w), mode="bicubic", align_corners=True)
+    return grid.reshape(8, h * w).T.contiguous()
+
+
 # ---- goldens --------------------------------------------------------------------------------------
 
 def train():
@@ -197,6 +229,10 @@ def main():
         golden[model.__name__] = logits.numpy().astype(np.float32)
         print(f"{model.__name__}: {count} parameters, logits {float(logits.min()):.4f} to "
               f"{float(logits.max()):.4f}, images differ by {float((logits[0] - logits[1]).abs().max()):.4f}")
+    golden["vit_ti_16"] = vit(Net(), values("images", (2, 3, 64, 64)), 1000).numpy().astype(np.float32)
+    golden["vit_ti_16.odd"] = vit(Net(), values("images", (2, 3, 40, 23)), 1000).numpy().astype(np.float32)
+    for h, w in ((7, 5), (1, 3), (4, 4)):
+        golden[f"positions.{h}x{w}"] = positions(h, w).numpy().astype(np.float32)
     losses, w = train()
     golden["losses"] = np.array(losses, np.float32)
     for norm in ("bn1", "layer4.1.bn2"):

@@ -5,6 +5,7 @@
 // value is a formula of its parameter's name and its index, so names and layouts are compared too.
 
 #include "harness/harness.h"
+#include "models/vit.h"
 
 enum { B = 8, SIDE = 32, N_CLASSES = 10, N_BATCHES = 4, N_STEPS = 20, FIRST_BATCH = 108 };
 enum { IMAGES = 2, IMAGE_SIDE = 64, N_LOGITS = IMAGES * 1000 };
@@ -124,21 +125,25 @@ static void read_logits(lattn_ctx *ctx, lattn_cnn *cnn, float *logits, int64_t n
     free(images);
 }
 
-static void expect_logits(lattn_ctx *ctx, const char *architecture)
+static void expect_logits_of_size(
+    lattn_ctx *ctx, const char *architecture, int64_t height, int64_t width, const char *golden)
 {
     static float got[N_LOGITS], want[N_LOGITS];
-    lattn_cnn_config config = {
-        .architecture = architecture, .height = IMAGE_SIDE, .width = IMAGE_SIDE
-    };
+    lattn_cnn_config config = { .architecture = architecture, .height = height, .width = width };
     lattn_cnn *cnn = NULL;
-    REQUIRE(read_golden(architecture, want, N_LOGITS));
+    REQUIRE(read_golden(golden, want, N_LOGITS));
     REQUIRE(lattn_cnn_create(ctx, &config, &cnn) == LATTN_OK);
     fill_network(lattn_cnn_module(cnn));
     read_logits(ctx, cnn, got, N_LOGITS);
     double d = distance(got, want, N_LOGITS);
     if (!(d <= 1e-4))
-        lt_fail(__FILE__, __LINE__, "%s: logits differ by %g of the largest", architecture, d);
+        lt_fail(__FILE__, __LINE__, "%s: logits differ by %g of the largest", golden, d);
     lattn_cnn_destroy(&cnn);
+}
+
+static void expect_logits(lattn_ctx *ctx, const char *architecture)
+{
+    expect_logits_of_size(ctx, architecture, IMAGE_SIDE, IMAGE_SIDE, architecture);
 }
 
 GPU_TEST(cnn, logits_of_resnet18_are_pytorchs)
@@ -154,6 +159,33 @@ GPU_TEST(cnn, logits_of_mobilenet_v2_are_pytorchs)
 GPU_TEST(cnn, logits_of_googlenet_are_pytorchs)
 {
     expect_logits(ctx, "googlenet");
+}
+
+GPU_TEST(cnn, logits_of_vit_are_pytorchs)
+{
+    expect_logits(ctx, "vit_ti_16");
+}
+
+// Black rows and columns make the patches whole.
+GPU_TEST(cnn, logits_of_vit_for_sides_that_no_patch_divides_are_pytorchs)
+{
+    expect_logits_of_size(ctx, "vit_ti_16", 40, 23, "vit_ti_16.odd");
+}
+
+TEST(cnn, positions_of_a_vit_are_interpolated_as_pytorch_does)
+{
+    enum { GRID = 4, WIDTH = 8 };
+    static const int sizes[][2] = { { 7, 5 }, { 1, 3 }, { 4, 4 } };
+    float from[GRID * GRID * WIDTH], got[35 * WIDTH], want[35 * WIDTH];
+    fill(from, GRID * GRID * WIDTH, "positions", 0, 0.1);
+    for (int i = 0; i < 3; i++) {
+        int64_t n = (int64_t) sizes[i][0] * sizes[i][1] * WIDTH;
+        char name[32];
+        snprintf(name, sizeof name, "positions.%dx%d", sizes[i][0], sizes[i][1]);
+        REQUIRE(read_golden(name, want, (size_t) n));
+        lat_vit_resize_positions(from, GRID, got, sizes[i][0], sizes[i][1], WIDTH);
+        EXPECT(distance(got, want, n) <= 1e-6);
+    }
 }
 
 // ---- training -------------------------------------------------------------------------------------

@@ -163,3 +163,87 @@ GPU_TEST(module, cannot_be_inside_itself)
     EXPECT_EQ(lattn_module_n_parameters(a), 0);
     lattn_module_destroy(&a);
 }
+
+// The same projections, apart and packed, give the same result, also across.
+GPU_TEST(module, packed_attention_is_attention)
+{
+    lattn_module *apart = NULL, *packed = NULL;
+    lattn_attention_params params = { .embed_dim = 6, .n_heads = 2 };
+    static const char *const names[] = { "q_proj", "k_proj", "v_proj" };
+    float w[3 * 36], b[3 * 6], x[2 * 3 * 6], y[2 * 5 * 6], want[36];
+    for (int i = 0; i < 108; i++)
+        w[i] = 0.1f * (float) (i * 7 % 13 - 6);
+    for (int i = 0; i < 18; i++)
+        b[i] = 0.1f * (float) (i % 5);
+    for (int i = 0; i < 60; i++)
+        y[i] = 0.3f * (float) (i * 5 % 11 - 5);
+    for (int i = 0; i < 36; i++)
+        x[i] = 0.2f * (float) (i * 3 % 7 - 3);
+    EXPECT_OK(lattn_multihead_attention_create(ctx, &params, &apart));
+    params.names = LATTN_NAMES_TORCH_PACKED;
+    EXPECT_OK(lattn_multihead_attention_create(ctx, &params, &packed));
+    EXPECT_EQ(lattn_module_n_parameters(packed), 4);
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s.weight", names[i]);
+        EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(apart, name), w + 36 * i, 36));
+        snprintf(name, sizeof name, "%s.bias", names[i]);
+        EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(apart, name), b + 6 * i, 6));
+    }
+    EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(packed, "in_proj_weight"), w, 108));
+    EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(packed, "in_proj_bias"), b, 18));
+    EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(packed, "out_proj.weight"), w, 36));
+    EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(apart, "out_proj.weight"), w, 36));
+    EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(apart, "out_proj.bias"), b, 6));
+    EXPECT_OK(lattn_tensor_write_f32(lattn_module_parameter(packed, "out_proj.bias"), b, 6));
+    for (int across = 0; across < 2; across++) {
+        lattn_tensor *query = lattn_from_f32(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, 3, 6 }, x);
+        lattn_tensor *keys =
+            across ? lattn_from_f32(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, 5, 6 }, y) : NULL;
+        EXPECT_OK(lattn_tensor_read_f32(
+            lattn_multihead_attention_forward(ctx, apart, query, keys, NULL), want, 36));
+        lt_expect_near(
+            ctx, lattn_multihead_attention_forward(ctx, packed, query, keys, NULL), want, 36, 1e-6);
+    }
+    lattn_module_destroy(&apart);
+    lattn_module_destroy(&packed);
+}
+
+// Every row of the packed weight gets its gradient: against central differences of the loss.
+GPU_TEST(module, packed_attention_has_gradients)
+{
+    lattn_module *m = NULL;
+    lattn_attention_params params = {
+        .embed_dim = 4, .n_heads = 2, .names = LATTN_NAMES_TORCH_PACKED
+    };
+    enum { N = 12 * 4 };
+    float w[N], grad[N], x[2 * 3 * 4];
+    for (int i = 0; i < N; i++)
+        w[i] = 0.2f * (float) (i * 7 % 11 - 5);
+    for (int i = 0; i < 24; i++)
+        x[i] = 0.3f * (float) (i * 5 % 7 - 3);
+    EXPECT_OK(lattn_multihead_attention_create(ctx, &params, &m));
+    lattn_tensor *weight = lattn_module_parameter(m, "in_proj_weight");
+    for (int i = -1; i < N; i++) {
+        double loss[2];
+        for (int side = 0; side < (i < 0 ? 1 : 2); side++) {
+            const float step = 1e-2f;
+            float moved[N];
+            memcpy(moved, w, sizeof w);
+            if (i >= 0)
+                moved[i] += side ? step : -step;
+            EXPECT_OK(lattn_tensor_write_f32(weight, moved, N));
+            lattn_tensor *in = lattn_from_f32(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, 3, 4 }, x);
+            lattn_tensor *out = lattn_multihead_attention_forward(ctx, m, in, NULL, NULL);
+            lattn_tensor *l = lattn_sum(ctx, lattn_mul(ctx, out, out), NULL, 0, false);
+            EXPECT_OK(lattn_tensor_item(ctx, l, &loss[side]));
+            if (i < 0) {
+                EXPECT_OK(lattn_backward(ctx, l, NULL));
+                EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(weight), grad, N));
+            }
+        }
+        if (i >= 0)
+            EXPECT_NEAR((double) grad[i], (loss[1] - loss[0]) / 2e-2, 5e-3);
+    }
+    lattn_module_destroy(&m);
+}
