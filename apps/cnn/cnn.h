@@ -73,6 +73,21 @@ lattn_status cnn_print_summary(struct cnn_model *m, FILE *to);
 // layer.
 lattn_status cnn_save_filters(lattn_cnn *cnn, const char *dir);
 
+// ---- sheet.c --------------------------------------------------------------------------------------
+
+// Pictures with what was predicted, collected one by one.
+struct cnn_sheet {
+    lattn_image *pictures;
+    struct cnn_sheet_text *texts;
+    int n, capacity;
+};
+// Row of data with captions: first and second line, and about, which the sheet adds the file's name to.
+lattn_status cnn_sheet_add(struct cnn_sheet *s, const lattn_dataset *data, int64_t row,
+    const char *first, const char *second, const char *about);
+// Writes an SVG file with captions and, unless png is NULL, the pictures alone. There must be one.
+lattn_status cnn_sheet_save(const struct cnn_sheet *s, const char *svg, const char *png);
+void cnn_sheet_free(struct cnn_sheet *s);
+
 // ---- judge.c --------------------------------------------------------------------------------------
 
 enum { CNN_N_WORST = 36 };

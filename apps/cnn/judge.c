@@ -5,11 +5,8 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "cnn/cnn.h"
-
-enum { COLUMNS = 6, TILE = 96, GAP = 8 };
 
 lattn_status cnn_judge_open(
     struct cnn_judge *j, int n_classes, const lattn_dataset *data, const lattn_rows *rows)
@@ -70,69 +67,40 @@ lattn_status cnn_judge_each(void *user, const lattn_fields *batch, const float *
     return LATTN_OK;
 }
 
-// ---- the sheet ------------------------------------------------------------------------------------
+// ---- files ----------------------------------------------------------------------------------------
 
-struct sheet {
-    lattn_image pictures[CNN_N_WORST];
-    lattn_caption captions[CNN_N_WORST];
-    char text[CNN_N_WORST][3][160];
-};
-
-static lattn_status fill(
-    struct sheet *s, int i, const struct cnn_judge *j, const lattn_cnn_config *c)
+static lattn_status save_worst(
+    const struct cnn_judge *j, const lattn_cnn_config *c, const char *svg, const char *png)
 {
-    const struct cnn_mistake *m = &j->worst[i];
-    const char *file = lattn_dataset_text(j->data, m->row, NULL);
-    char buffer[16];
-    snprintf(s->text[i][0], sizeof s->text[i][0], "%s", cnn_label(c, m->label, buffer, 16));
-    snprintf(s->text[i][1], sizeof s->text[i][1], "%.0f %% %s", 100 * m->probability,
-        cnn_label(c, m->prediction, buffer, 16));
-    if (file && *file)
-        snprintf(s->text[i][2], sizeof s->text[i][2], "%.100s, loss %.3f", file, m->loss);
-    else
-        snprintf(s->text[i][2], sizeof s->text[i][2], "row %lld, loss %.3f", (long long) m->row,
-            m->loss);
-    s->captions[i] = (lattn_caption){ s->text[i][0], s->text[i][1], s->text[i][2] };
-    return lattn_dataset_image(j->data, m->row, &s->pictures[i]);
-}
-
-static lattn_status save_sheet(
-    const struct cnn_judge *j, const lattn_cnn_config *c, const char *dir)
-{
-    struct sheet *s = calloc(1, sizeof *s);
-    lattn_grid_params params = { .columns = COLUMNS, .tile = TILE, .gap = GAP, .background = 255 };
-    lattn_image grid = { 0 };
-    char path[4096];
-    lattn_status st;
-    if (!s)
-        return LATTN_ERR_HOST_MEMORY;
-    for (int i = 0; i < j->n_worst; i++)
-        TRY(fill(s, i, j, c));
-    snprintf(path, sizeof path, "%s/worst.svg", dir);
-    TRY(lattn_image_save_sheet(path, s->pictures, s->captions, j->n_worst, &params));
-    snprintf(path, sizeof path, "%s/worst.png", dir);
-    TRY(lattn_image_grid(s->pictures, j->n_worst, &params, &grid));
-    TRY(lattn_image_save_png(path, &grid));
+    struct cnn_sheet sheet = { 0 };
+    lattn_status st = LATTN_OK;
+    for (int i = 0; i < j->n_worst; i++) {
+        const struct cnn_mistake *m = &j->worst[i];
+        char label[16], prediction[16], second[128], about[64];
+        snprintf(second, sizeof second, "%.0f %% %s", 100 * m->probability,
+            cnn_label(c, m->prediction, prediction, sizeof prediction));
+        snprintf(about, sizeof about, "loss %.3f", m->loss);
+        TRY(cnn_sheet_add(
+            &sheet, j->data, m->row, cnn_label(c, m->label, label, sizeof label), second, about));
+    }
+    TRY(cnn_sheet_save(&sheet, svg, png));
 
 done:
-    for (int i = 0; i < j->n_worst; i++)
-        lattn_image_free(&s->pictures[i]);
-    lattn_image_free(&grid);
-    free(s);
+    cnn_sheet_free(&sheet);
     return st;
 }
 
 lattn_status cnn_judge_write(const struct cnn_judge *j, const lattn_cnn_config *c, const char *dir)
 {
-    char path[2][4096];
+    char svg[4096], png[4096];
     lattn_status st;
     TRY(lattn_confusion_save(j->confusion, c->labels, dir));
-    snprintf(path[0], sizeof path[0], "%s/worst.png", dir);
-    snprintf(path[1], sizeof path[1], "%s/worst.svg", dir);
-    for (int i = 0; i < 2; i++)
-        remove(path[i]);  // of an earlier run: this one may have no mistakes
+    snprintf(svg, sizeof svg, "%s/worst.svg", dir);
+    snprintf(png, sizeof png, "%s/worst.png", dir);
+    remove(svg);  // of an earlier run: this one may have no mistakes
+    remove(png);
     if (j->n_worst && lattn_dataset_has_pictures(j->data))
-        TRY(save_sheet(j, c, dir));
+        TRY(save_worst(j, c, svg, png));
 
 done:
     return st;

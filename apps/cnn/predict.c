@@ -3,13 +3,14 @@
 // lattn-cnn predict and eval: a trained folder on pictures. predict writes one JSON object a line: the
 // file, the label, the probability of each label.
 
+#include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include "cnn/cnn.h"
 #include "common/json.h"
 
 struct options {
-    const char *model, *data, *output, *device;
+    const char *model, *data, *output, *sheet, *device;
     int batch_size, threads;
     bool json;
 };
@@ -23,6 +24,7 @@ struct job {
     lattn_loader *loader;
     int64_t row;
     struct cnn_judge judge;
+    struct cnn_sheet sheet;
 };
 
 static void print_row(const struct job *j, const float *logits, int n)
@@ -36,11 +38,30 @@ static void print_row(const struct job *j, const float *logits, int n)
     printf("}\n");
 }
 
+static lattn_status add_to_sheet(struct job *j, const float *logits, int n)
+{
+    const lattn_cnn_config *c = lattn_cnn_get_config(j->m.cnn);
+    char buffer[16], share[32];
+    double sum = 0;
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        best = logits[i] > logits[best] ? i : best;
+    for (int i = 0; i < n; i++)
+        sum += exp((double) logits[i] - (double) logits[best]);
+    snprintf(share, sizeof share, "%.0f %%", 100 / sum);
+    return cnn_sheet_add(
+        &j->sheet, j->pictures, j->row, cnn_label(c, best, buffer, sizeof buffer), share, share);
+}
+
 static lattn_status print_rows(void *user, const lattn_fields *batch, const float *logits, int n)
 {
     struct job *j = user;
-    for (int64_t i = 0; i < batch->n_samples; i++, j->row++)
+    for (int64_t i = 0; i < batch->n_samples; i++, j->row++) {
+        lattn_status st = j->o.sheet ? add_to_sheet(j, logits + i * n, n) : LATTN_OK;
+        if (st)
+            return st;
         print_row(j, logits + i * n, n);
+    }
     return ferror(stdout) ? LATTN_ERR_IO : LATTN_OK;  // cli_end says so
 }
 
@@ -71,6 +92,7 @@ done:
 static void close_job(struct job *j)
 {
     cnn_judge_close(&j->judge);
+    cnn_sheet_free(&j->sheet);
     lattn_loader_destroy(&j->loader);
     lattn_dataset_close(&j->pictures);
     cnn_model_close(&j->m);
@@ -93,6 +115,8 @@ static lattn_status predict(struct job *j, char **files, int n)
     lattn_image_params image = { .channels = (int32_t) c->channels };
     TRY(lattn_pictures_open((const char *const *) files, n, &image, &j->pictures));
     TRY(evaluate(j, j->pictures, print_rows, j, &metrics));
+    if (j->o.sheet)
+        TRY(cnn_sheet_save(&j->sheet, j->o.sheet, NULL));
 
 done:
     return st;
@@ -104,6 +128,7 @@ int cnn_predict(int argc, char **argv)
     struct options *o = &j.o;
     const struct cli_opt opts[] = {
         CLI_STR("model_name_or_path", 'm', &o->model, "DIR", "trained folder"),
+        CLI_STR("sheet", 0, &o->sheet, "FILE", "SVG file with the pictures and their labels"),
         CLI_INT("batch_size", 'b', &o->batch_size, 1, 65536, "pictures of a batch"),
         CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
         CLI_INT("workers", 'j', &o->threads, 1, 64, "threads that prepare batches"),

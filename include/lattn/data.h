@@ -332,6 +332,17 @@ LATTN_API void lattn_image_free(lattn_image *image);
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_from_f32(
     const float *x, int32_t C, int32_t H, int32_t W, float lo, float hi, lattn_image *out);
 
+/**
+ * A copy of a picture that fits into a square and keeps the ratio of its sides: enlarged by a whole
+ * factor, so that pixels stay squares, or made smaller as lattn_transform.resize does.
+ *
+ * Args     side  of the square, at least 1
+ * Owner    the caller; lattn_image_free
+ * Errors   ERR_ARG (no pixels, C not 1 to 4, side below 1), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_image_fit(
+    const lattn_image *image, int32_t side, lattn_image *out);
+
 typedef struct lattn_grid_params {
     int32_t columns;     // 0 = about as many as rows
     int32_t tile;        // side of the square every picture is fitted into; 0 = the longest side
@@ -340,8 +351,7 @@ typedef struct lattn_grid_params {
 } lattn_grid_params;
 
 /**
- * Pictures of any sizes side by side as one, row by row. Each keeps the ratio of its sides: it is
- * enlarged by a whole factor, so that pixels stay squares, or made smaller as lattn_transform.resize does.
+ * Pictures of any sizes side by side as one, row by row, each fitted as by lattn_image_fit.
  *
  * Args     params  NULL = defaults
  * Edge     the result has colours when one of them has; alpha is left out

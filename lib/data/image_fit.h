@@ -15,9 +15,6 @@ struct lat_grid {
 lattn_status lat_grid_plan(
     const lattn_image *pictures, int32_t n, const lattn_grid_params *params, struct lat_grid *out);
 
-// A copy that fits into a square, with the ratio of its sides: larger by a whole factor, or resized.
-lattn_status lat_image_fit(const lattn_image *m, int32_t side, lattn_image *out);
-
 // The bytes of a PNG file, added to file (image_write.c).
 lattn_status lat_png_encode(const lattn_image *image, struct lat_str *file);
 

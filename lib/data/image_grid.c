@@ -35,6 +35,14 @@ lattn_status lattn_image_from_f32(
     return LATTN_OK;
 }
 
+static lattn_status check(const lattn_image *m)
+{
+    if (!m->data || m->C < 1 || m->C > 4 || m->H < 1 || m->W < 1)
+        return lat_err(LATTN_ERR_ARG, "a picture of %d channels, %d x %d pixels%s", m->C, m->W,
+            m->H, m->data ? "" : ", without pixels");
+    return LATTN_OK;
+}
+
 // ---- one into a square ----------------------------------------------------------------------------
 
 static lattn_status enlarge(const lattn_image *m, int32_t k, lattn_image *out)
@@ -73,11 +81,14 @@ done:
     return st;
 }
 
-lattn_status lat_image_fit(const lattn_image *m, int32_t side, lattn_image *out)
+lattn_status lattn_image_fit(const lattn_image *m, int32_t side, lattn_image *out)
 {
     int32_t longest = LAT_MAX(m->H, m->W);
     lattn_status st;
     *out = (lattn_image){ 0 };
+    LAT_TRY(check(m));
+    if (side < 1)
+        return lat_err(LATTN_ERR_ARG, "a picture into a square of %d", side);
     if (longest <= side) {
         st = enlarge(m, side / longest, out);
     } else {
@@ -108,8 +119,7 @@ lattn_status lat_grid_plan(
     *out = (struct lat_grid){ .side = p.tile, .gap = p.gap, .C = 1 };
     for (int32_t i = 0; i < n; i++) {
         const lattn_image *m = &pictures[i];
-        if (!m->data || m->C < 1 || m->C > 4 || m->H < 1 || m->W < 1)
-            return lat_err(LATTN_ERR_ARG, "picture %d of a grid has no pixels", i);
+        LAT_TRY(check(m));
         out->C = m->C >= 3 ? 3 : out->C;
         out->side = p.tile ? p.tile : LAT_MAX(out->side, LAT_MAX(m->H, m->W));
     }
@@ -143,7 +153,7 @@ lattn_status lattn_image_grid(
     memset(out->data, params ? params->background : 0, (size_t) g.C * (size_t) (H * W));
     for (int32_t i = 0; i < n; i++) {
         lattn_image fitted;
-        lattn_status st = lat_image_fit(&pictures[i], g.side, &fitted);
+        lattn_status st = lattn_image_fit(&pictures[i], g.side, &fitted);
         if (st) {
             lattn_image_free(out);
             return st;

@@ -31,7 +31,7 @@ static lattn_status add_picture(
     int32_t longest = LAT_MAX(m->H, m->W);
     int32_t factor = longest <= side ? side / longest : 1;
     lattn_status st;
-    LAT_GO(lat_image_fit(m, longest <= side ? longest : side, &fitted));
+    LAT_GO(lattn_image_fit(m, longest <= side ? longest : side, &fitted));
     LAT_GO(lat_png_encode(&fitted, &png));
     int32_t W = fitted.W * factor, H = fitted.H * factor;
     lat_str_addf(svg,

@@ -97,7 +97,9 @@ TEST(image_grid, what_cannot_be_is_refused)
     lattn_image in = picture(1, 1, 1, 0), none = { .C = 1, .H = 1, .W = 1 }, m;
     EXPECT_STATUS(lattn_image_grid(&in, 0, NULL, &m), LATTN_ERR_ARG);
     EXPECT_STATUS(lattn_image_grid(&none, 1, NULL, &m), LATTN_ERR_ARG);
-    EXPECT_CONTAINS(lattn_error(NULL), "picture 0 of a grid has no pixels");
+    EXPECT_CONTAINS(lattn_error(NULL), "1 channels, 1 x 1 pixels, without pixels");
+    EXPECT_STATUS(lattn_image_fit(&none, 1, &m), LATTN_ERR_ARG);
+    EXPECT_STATUS(lattn_image_fit(&in, 0, &m), LATTN_ERR_ARG);
     EXPECT_STATUS(lattn_image_grid(&in, 1, &(lattn_grid_params){ .gap = -1 }, &m), LATTN_ERR_ARG);
     EXPECT_STATUS(
         lattn_image_grid(&in, 1, &(lattn_grid_params){ .tile = 1 << 20 }, &m), LATTN_ERR_ARG);

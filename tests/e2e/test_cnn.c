@@ -479,6 +479,32 @@ GPU_TEST(cnn, features_are_a_png_per_layer)
         "/proc/nowhere");
 }
 
+GPU_TEST(cnn, a_sheet_of_predictions_has_every_picture)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_picture_folder(dir, "pics", 8, 8);
+    train_only(dir, "pics", "out", "--image_size 8 --epochs 6");
+    char line[16384];
+    size_t n = (size_t) snprintf(line, sizeof line,
+        "lattn-cnn predict -m %s/out --batch_size 7 --sheet %s/sheet.svg", dir, dir);
+    for (int i = 0; i < 40; i++)
+        n += (size_t) snprintf(line + n, sizeof line - n, " %s/pics/%s/%d.png", dir,
+            i % 2 ? "rows" : "columns", i % 12);
+    struct lt_command c = run(line);
+    lt_command_free(&c);
+    char *svg = lt_read_file(lt_path(dir, "sheet.svg"), NULL);
+    int pictures = 0, columns = 0;
+    for (const char *p = strstr(svg, "<image "); p; p = strstr(p + 1, "<image "))
+        pictures++;
+    for (const char *p = strstr(svg, ">columns</text>"); p; p = strstr(p + 1, ">columns</text>"))
+        columns++;
+    EXPECT_EQ(pictures, 40);
+    EXPECT_EQ(columns, 20);
+    EXPECT_CONTAINS(svg, "pics/rows/1.png: ");
+    lat_free(svg);
+}
+
 // ---- starting from a folder -----------------------------------------------------------------------
 
 GPU_TEST(cnn, another_number_of_classes_makes_a_new_head_and_says_so)
@@ -580,7 +606,9 @@ GPU_TEST(cnn, a_vision_transformer_trains_and_predicts)
     char line[8192];
     snprintf(line, sizeof line,
         "lattn-cnn train --data_path %s/pics --output_dir %s/out --seed 7 --batch_size 11 "
-        "--model vit_ti_4 --image_size 8 --opt adamw --lr 5e-4 --epochs 8 --quiet --json",
+        "--model vit_ti_4 --image_size 8 --opt adamw --lr 5e-4 --epochs 8 --save_steps 8 "
+        "--eval_steps 8 --quiet "
+        "--json",
         dir, dir);
     struct lt_command c = run(line);
     EXPECT(number_of(&c, "eval_accuracy") >= 0.99);
