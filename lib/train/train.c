@@ -109,6 +109,9 @@ static lattn_status begin(struct lat_run *r, bool *resumed)
     if (*resumed)
         LAT_TRY(lat_run_restore(r, dir));
     LAT_TRY(lat_run_claim_output(r, *resumed));
+    size_t n = strlen(p->output_dir);
+    if (*resumed && (strncmp(dir, p->output_dir, n) != 0 || dir[n] != '/'))
+        r->best_step = -1;  // the best model so far is in another folder
     lat_progress_begin(&r->progress, !p->show_progress, r->schedule.n_steps, r->step);
     LAT_TRY(open_output(r, *resumed));
     LAT_TRY(p->train.seek(p->train.user, r->epoch, r->batch));

@@ -268,6 +268,21 @@ GPU_TEST(cnn, forms_of_momentum_differ_where_they_should)
     EXPECT(memcmp(w[0], w[2], sizeof w[0]) != 0);
 }
 
+// From a checkpoint elsewhere, with a best model that stays elsewhere: this folder gets its own.
+GPU_TEST(cnn, a_run_resumed_into_another_folder_leaves_a_model_there)
+{
+    (void) ctx;
+    const char *dir = lt_temp_dir();
+    lt_idx_files(dir, "idx", 8, 8, 3);
+    train_only(dir, "idx", "whole", "--epochs 10 --lr 0.1");
+    char extra[4096];
+    snprintf(extra, sizeof extra, "--epochs 10 --lr 0.1 --resume %s/whole/checkpoint-36", dir);
+    train_only(dir, "idx", "rest", extra);
+    EXPECT(lt_has_file(lt_path(dir, "rest"), "model.safetensors"));
+    EXPECT(lt_same_file(lt_path(dir, "whole/checkpoint-40/model.safetensors"),
+        lt_path(dir, "rest/checkpoint-40/model.safetensors")));
+}
+
 // ---- pictures -------------------------------------------------------------------------------------
 
 static void expect_prediction(const char *text, const char *file, const char *label)
