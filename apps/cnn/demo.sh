@@ -23,5 +23,6 @@ demo_cnn() {
     say ""
     say "Model folder: $model"
     say "Curves:       $model/curves.svg"
+    say "Mistakes:     $model/worst.svg, $model/confusion.svg"
     say "TensorBoard:  tensorboard --logdir $model"
 }
