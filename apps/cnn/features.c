@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // lattn-cnn features: what the layers of a network make of one picture, a PNG per layer with a map per
-// channel. Each map has its own scale, from its smallest value, black, to its largest, white.
+// channel, also of a transformer's tokens. Each map has its own scale, from its smallest value, black, to
+// its largest, white.
 
 #include <math.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct job {
     lattn_dataset *pictures;
     lattn_loader *loader;
     lattn_status status;  // of what the observer did
+    int64_t H, W;         // of the last map: how the tokens of a transformer lie
     int n_written;
 };
 
@@ -67,22 +69,40 @@ done:
     return st;
 }
 
+// Tokens [1 + H W, C], the class token first, as maps [C, H, W].
+static lattn_status maps_of_tokens(const float *tokens, int64_t C, int64_t n, float **out)
+{
+    float *maps = malloc((size_t) (C * n) * sizeof *maps);
+    if (!maps)
+        return LATTN_ERR_HOST_MEMORY;
+    for (int64_t c = 0; c < C; c++)
+        for (int64_t i = 0; i < n; i++)
+            maps[c * n + i] = tokens[(1 + i) * C + c];
+    *out = maps;
+    return LATTN_OK;
+}
+
 static lattn_status write_layer(struct job *j, const char *path, lattn_tensor *out)
 {
-    int64_t C = lattn_tensor_dim(out, 1), H = lattn_tensor_dim(out, 2);
-    int64_t W = lattn_tensor_dim(out, 3), n = lattn_tensor_numel(out);
+    bool is_map = lattn_tensor_rank(out) == 4;
+    int64_t C = lattn_tensor_dim(out, is_map ? 1 : 2), n = lattn_tensor_numel(out);
     char file[4096];
-    float *values = malloc((size_t) n * sizeof *values);
+    float *values = malloc((size_t) n * sizeof *values), *maps = NULL;
     lattn_status st;
     if (!values)
         return LATTN_ERR_HOST_MEMORY;
     snprintf(file, sizeof file, "%s/%s.png", j->output, path);
     TRY(lattn_tensor_read_f32(out, values, n));
-    TRY(draw(values, (int32_t) (C < MAX_TILES ? C : MAX_TILES), (int32_t) H, (int32_t) W, file));
+    if (!is_map)
+        TRY(maps_of_tokens(values, C, j->H * j->W, &maps));
+    TRY(draw(maps ? maps : values, (int32_t) (C < MAX_TILES ? C : MAX_TILES), (int32_t) j->H,
+        (int32_t) j->W, file));
     j->n_written++;
-    printf("%s: %lld maps of %lld x %lld\n", file, (long long) C, (long long) W, (long long) H);
+    printf(
+        "%s: %lld maps of %lld x %lld\n", file, (long long) C, (long long) j->W, (long long) j->H);
 
 done:
+    free(maps);
     free(values);
     return st;
 }
@@ -91,10 +111,14 @@ static void see(void *user, const lattn_module *m, lattn_tensor *out)
 {
     struct job *j = user;
     char path[256];
+    int rank = lattn_tensor_rank(out);
     lattn_module_path(m, path, sizeof path);
-    bool is_map =
-        lattn_tensor_rank(out) == 4 && lattn_tensor_dim(out, 2) * lattn_tensor_dim(out, 3) > 1;
-    if (!j->status && is_map && is_wanted(j, path))
+    if (rank == 4) {
+        j->H = lattn_tensor_dim(out, 2);
+        j->W = lattn_tensor_dim(out, 3);
+    }
+    bool has_maps = rank == 4 || (rank == 3 && lattn_tensor_dim(out, 1) == 1 + j->H * j->W);
+    if (!j->status && has_maps && j->H * j->W > 1 && is_wanted(j, path))
         j->status = write_layer(j, path, out);
 }
 

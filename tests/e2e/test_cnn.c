@@ -633,6 +633,11 @@ GPU_TEST(cnn, a_vision_transformer_trains_and_predicts)
     c = run(line_in(dir, "lattn-cnn predict -m @/out @/a.png"));
     EXPECT_CONTAINS(c.out, "\"label\": \"columns\"");
     lt_command_free(&c);
+    c = run(line_in(dir, "lattn-cnn features -m @/out -o @/maps @/a.png"));
+    EXPECT_CONTAINS(c.out, "maps/conv_proj.png: 192 maps of 2 x 2");
+    EXPECT_CONTAINS(c.out, "maps/encoder.png: 192 maps of 2 x 2");
+    EXPECT(!strstr(c.out, "heads"));
+    lt_command_free(&c);
 }
 
 GPU_TEST(cnn, weights_of_torchvision_with_a_new_head)
