@@ -235,8 +235,8 @@ static lattn_status write_settings(struct job *j)
     snprintf(j->settings, bytes,
         "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g, decay %.9g, clip %.9g, "
         "optimiser %d %.9g %d %d, schedule %d %.9g %.9g %s, smoothing %.9g, seed %lld, "
-        "augmentation %d %.9g %.9g "
-        "%.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, %s, images %lld x %lld, model %s",
+        "augmentation %d %.9g %.9g %.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, %s, "
+        "images %lld x %lld, model %s",
         o->batch_size, o->accumulation, (double) o->lr, (double) o->epochs,
         (long long) o->max_steps, (double) o->warmup, (double) o->weight_decay, (double) o->clip,
         o->optimizer, (double) o->momentum, o->nesterov, o->momentum_form, o->scheduler,
@@ -469,7 +469,7 @@ int cnn_train(int argc, char **argv)
         CLI_ENUM("lr_scheduler", 0, &o->scheduler, schedulers, "what follows the warm-up"),
         CLI_F32("lr_step_size", 0, &o->lr_step_size, 0, 1e6, "epochs between cuts of steplr"),
         CLI_STR("lr_steps", 0, &o->lr_steps, "EPOCHS", "where multisteplr cuts: 30,60,80"),
-        CLI_F32("lr_gamma", 0, &o->lr_gamma, 0, 1, "factor of a cut"),
+        CLI_F32("lr_gamma", 0, &o->lr_gamma, 1e-6, 1, "factor of a cut"),
         CLI_F32("warmup_ratio", 0, &o->warmup, 0, 1, "share of the updates that warm up"),
         CLI_F32("label_smoothing", 0, &o->smoothing, 0, 0.99, "of cross-entropy"),
         CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order, augmentation"),
