@@ -26,7 +26,7 @@ struct lattn_optim {
     float beta1, beta2, eps;              // AdamW
     float momentum, dampening, nesterov;  // SGD
     lattn_momentum form;
-    float lr;                             // of the next step
+    float lr;  // of the next step
     int64_t n_steps;
 
     lattn_parameter *params;  // trainable ones
