@@ -272,6 +272,22 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv1d_create(
 /** x [N, in, L] -> [N, out, L2]. */
 LATTN_API lattn_tensor *lattn_conv1d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
 
+typedef struct lattn_conv3d_layer_params {
+    int64_t in_channels, out_channels;
+    int64_t kernel_size[3];  // both others 0 = as the first
+    lattn_conv3d_params conv;
+    bool no_bias;
+    lattn_dtype dtype;
+    lattn_init init;  // as in lattn_conv2d_layer_params
+    bool has_init;
+} lattn_conv3d_layer_params;
+
+/** lattn_conv3d. Parameters weight [out, in / groups, depth, height, width], bias [out]. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv3d_create(
+    lattn_ctx *ctx, const lattn_conv3d_layer_params *params, lattn_module **out);
+/** x [N, in, Z, H, W] -> [N, out, Z2, H2, W2]. */
+LATTN_API lattn_tensor *lattn_conv3d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
+
 typedef struct lattn_conv_transpose2d_layer_params {
     int64_t in_channels, out_channels;
     int64_t kernel_size[2];  // as in lattn_conv2d_layer_params

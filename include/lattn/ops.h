@@ -672,6 +672,31 @@ typedef struct lattn_conv1d_params {
 LATTN_API lattn_tensor *lattn_conv1d(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
     lattn_tensor *bias, const lattn_conv1d_params *params);
 
+// Triples are depth, vertical, horizontal.
+typedef struct lattn_conv3d_params {
+    int64_t stride[3], padding[3], dilation[3], groups;  // as in lattn_conv2d_params
+    bool same;
+    lattn_epilogue epilogue;
+} lattn_conv3d_params;
+
+/**
+ * Convolution of volumes: films, or pictures in layers.
+ *
+ *     out[n, o, d, h, w] = bias[o] + sum_{c, k, i, j} weight[o, c, k, i, j]
+ *                          x[n, c', d S - P + k D, h S - P + i D, w S - P + j D]
+ *
+ * Shapes   x [N, C, Z, H, W], weight [O, C / groups, F_z, F_h, F_w], bias [O]
+ *          ->  out [N, O, Z2, H2, W2], each by the rule of lattn_conv2d
+ * Dtypes   as lattn_conv2d
+ * Args     as lattn_conv2d
+ * Edge     as lattn_conv2d. It runs as a lattn_conv2d whose channels are those that a slice of the
+ *          result sees, copied some slices at a time: 32 MiB at most, or one slice
+ * Grad     as lattn_conv2d, but x's is not added up in place
+ * Errors   as lattn_conv2d
+ */
+LATTN_API lattn_tensor *lattn_conv3d(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
+    lattn_tensor *bias, const lattn_conv3d_params *params);
+
 typedef struct lattn_conv_transpose2d_params {
     int64_t stride[2];          // 0 = 1
     int64_t padding[2];         // rows and columns that are cut off at both ends

@@ -4,15 +4,17 @@
 // uniform in 1/sqrt(fan_in), which is its kaiming_uniform with a = sqrt(5).
 
 #include <math.h>
+#include <stdio.h>
 #include "nn/module.h"
 
-static const char conv1d_kind[] = "conv1d", conv2d_kind[] = "conv2d",
+static const char conv1d_kind[] = "conv1d", conv2d_kind[] = "conv2d", conv3d_kind[] = "conv3d",
                   transpose_kind[] = "conv_transpose2d";
 
 struct conv {
     lattn_tensor *weight, *bias;  // lent by the tree
     lattn_conv1d_params one;      // of the kind that it is
     lattn_conv2d_params two;
+    lattn_conv3d_params three;
     lattn_conv_transpose2d_params transpose;
 };
 
@@ -20,7 +22,7 @@ struct conv {
 struct shape {
     const char *kind;
     int rank;
-    int64_t dims[4];
+    int64_t dims[5];
     int64_t out_channels;
     bool no_bias;
     lattn_dtype dtype;
@@ -61,14 +63,19 @@ static lattn_status create(lattn_ctx *ctx, const struct shape *s, lattn_module *
     return st;
 }
 
-// groups: 0 has become 1.
-static lattn_status check(
-    const char *kind, int64_t in, int64_t out, int64_t groups, const int64_t kernel[2])
+// groups: 0 has become 1. depth: of the kernel, 1 for all but volumes.
+static lattn_status check(const char *kind, int64_t in, int64_t out, int64_t groups, int64_t depth,
+    const int64_t kernel[2])
 {
-    if (in < 1 || out < 1 || kernel[0] < 1 || kernel[1] < 1)
+    if (in < 1 || out < 1 || depth < 1 || kernel[0] < 1 || kernel[1] < 1) {
+        char of_depth[32] = "";
+        if (kind == conv3d_kind)
+            snprintf(of_depth, sizeof of_depth, "%lld x ", (long long) depth);
         return lat_err(LATTN_ERR_ARG,
-            "%s: in_channels %lld, out_channels %lld and kernel size %lld x %lld must be >= 1",
-            kind, (long long) in, (long long) out, (long long) kernel[0], (long long) kernel[1]);
+            "%s: in_channels %lld, out_channels %lld and kernel size %s%lld x %lld must be >= 1",
+            kind, (long long) in, (long long) out, of_depth, (long long) kernel[0],
+            (long long) kernel[1]);
+    }
     if (groups < 1 || in % groups != 0 || out % groups != 0)
         return lat_err(LATTN_ERR_ARG,
             "%s: groups %lld do not divide in_channels %lld and out_channels %lld", kind,
@@ -90,7 +97,7 @@ lattn_status lattn_conv2d_create(
     int64_t groups = or_1(p->conv.groups);
     int64_t kernel[] = { p->kernel_size[0],
         p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
-    LAT_TRY(check(conv2d_kind, p->in_channels, p->out_channels, groups, kernel));
+    LAT_TRY(check(conv2d_kind, p->in_channels, p->out_channels, groups, 1, kernel));
     struct shape shape = {
         .kind = conv2d_kind,
         .rank = 4,
@@ -121,7 +128,7 @@ lattn_status lattn_conv1d_create(
     LAT_CHECK_ARG(p);
     int64_t groups = or_1(p->conv.groups);
     LAT_TRY(check(
-        conv1d_kind, p->in_channels, p->out_channels, groups, (int64_t[]){ 1, p->kernel_size }));
+        conv1d_kind, p->in_channels, p->out_channels, groups, 1, (int64_t[]){ 1, p->kernel_size }));
     struct shape shape = {
         .kind = conv1d_kind,
         .rank = 3,
@@ -144,6 +151,35 @@ lattn_tensor *lattn_conv1d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor
     return c ? lattn_conv1d(ctx, x, c->weight, c->bias, &c->one) : NULL;
 }
 
+lattn_status lattn_conv3d_create(
+    lattn_ctx *ctx, const lattn_conv3d_layer_params *p, lattn_module **out)
+{
+    *out = NULL;
+    int64_t groups = or_1(p->conv.groups), depth = p->kernel_size[0];
+    bool cube = p->kernel_size[1] == 0 && p->kernel_size[2] == 0;
+    int64_t kernel[] = { cube ? depth : p->kernel_size[1], cube ? depth : p->kernel_size[2] };
+    LAT_TRY(check(conv3d_kind, p->in_channels, p->out_channels, groups, depth, kernel));
+    struct shape shape = {
+        .kind = conv3d_kind,
+        .rank = 5,
+        .dims = { p->out_channels, p->in_channels / groups, depth, kernel[0], kernel[1] },
+        .out_channels = p->out_channels,
+        .no_bias = p->no_bias,
+        .dtype = p->dtype,
+        .init = p->has_init ? &p->init : NULL,
+    };
+    LAT_TRY(create(ctx, &shape, out));
+    ((struct conv *) (*out)->data)->three = p->conv;
+    (*out)->forward = lattn_conv3d_forward;
+    return LATTN_OK;
+}
+
+lattn_tensor *lattn_conv3d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
+{
+    const struct conv *c = lat_module_data(ctx, m, conv3d_kind);
+    return c ? lattn_conv3d(ctx, x, c->weight, c->bias, &c->three) : NULL;
+}
+
 lattn_status lattn_conv_transpose2d_create(
     lattn_ctx *ctx, const lattn_conv_transpose2d_layer_params *p, lattn_module **out)
 {
@@ -153,7 +189,7 @@ lattn_status lattn_conv_transpose2d_create(
     int64_t groups = or_1(p->conv.groups);
     int64_t kernel[] = { p->kernel_size[0],
         p->kernel_size[1] ? p->kernel_size[1] : p->kernel_size[0] };
-    LAT_TRY(check(transpose_kind, p->in_channels, p->out_channels, groups, kernel));
+    LAT_TRY(check(transpose_kind, p->in_channels, p->out_channels, groups, 1, kernel));
     struct shape shape = {
         .kind = transpose_kind,
         .rank = 4,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Convolutions of raw tensors: which kernel does one, and in how many parts.
+// Convolutions of raw tensors: which kernel does one, and in how many parts. Volumes are images here,
+// see conv_depth.c.
 //
 //   forward          y[o, p] = sum over c, t of weight[o, c, t] x[c, p S - P + t R]
 //   input gradient   dx[c, i] = sum over o and those t for which p = (i + P - t R) / S is whole
@@ -15,27 +16,28 @@
 
 // ---- walks ----------------------------------------------------------------------------------------
 
+// Dimension d of a walk is dimension d + 1 of a convolution: walks have no depth.
 static struct lat_conv_walk forward_walk(const struct lat_conv *cv)
 {
-    int64_t n_taps = cv->kernel[0] * cv->kernel[1];
+    int64_t n_taps = cv->kernel[LAT_HEIGHT] * cv->kernel[LAT_WIDTH];
     struct lat_conv_walk w = {
         .images = cv->images,
         .groups = cv->groups,
         .m = cv->y_channels / cv->groups,
         .q = cv->x_channels / cv->groups,
         .dst_step = { 1, 1 },
-        .w_tap = { cv->kernel[1], 1 },
+        .w_tap = { cv->kernel[LAT_WIDTH], 1 },
         .w_q = n_taps,
     };
     w.w_m = w.q * n_taps;
     w.w_group = w.m * w.w_m;
     for (int d = 0; d < 2; d++) {
-        w.src[d] = cv->x_size[d];
-        w.dst[d] = w.positions[d] = cv->y_size[d];
-        w.taps[d] = cv->kernel[d];
-        w.step[d] = cv->stride[d];
-        w.dil[d] = cv->dilation[d];
-        w.off[d] = -cv->padding[d];
+        w.src[d] = cv->x_size[d + 1];
+        w.dst[d] = w.positions[d] = cv->y_size[d + 1];
+        w.taps[d] = cv->kernel[d + 1];
+        w.step[d] = cv->stride[d + 1];
+        w.dil[d] = cv->dilation[d + 1];
+        w.off[d] = -cv->padding[d + 1];
     }
     return w;
 }
@@ -50,42 +52,50 @@ static int64_t gcd(int64_t a, int64_t b)
     return a;
 }
 
-// Rows (d = 0) or columns `phase`, phase + S, ... of dx. Returns the first tap that they meet; with
-// no tap, w->taps[d] is 0.
-static int64_t phase_of(const struct lat_conv *cv, int d, int64_t phase, struct lat_conv_walk *w)
+struct lat_conv_phase lat_conv_phase_of(const struct lat_conv *cv, int d, int64_t phase)
 {
     int64_t stride = cv->stride[d], dilation = cv->dilation[d], common = gcd(stride, dilation);
     int64_t every = stride / common, first = 0, padded = phase + cv->padding[d];
     while (first < every && (padded - first * dilation) % stride != 0)
         first++;
     bool met = first < every && first < cv->kernel[d];
-    w->src[d] = cv->y_size[d];
-    w->dst[d] = cv->x_size[d];
-    w->positions[d] = (cv->x_size[d] - phase + stride - 1) / stride;
-    w->dst_step[d] = stride;
-    w->dst_off[d] = phase;
-    w->taps[d] = met ? (cv->kernel[d] - first + every - 1) / every : 0;
-    w->step[d] = 1;
-    w->dil[d] = -dilation / common;
-    w->off[d] = met ? (padded - first * dilation) / stride : 0;
-    w->w_tap[d] = every * (d == 0 ? cv->kernel[1] : 1);
-    return first;
+    return (struct lat_conv_phase){
+        .positions = (cv->x_size[d] - phase + stride - 1) / stride,
+        .first = first,
+        .every = every,
+        .taps = met ? (cv->kernel[d] - first + every - 1) / every : 0,
+        .off = met ? (padded - first * dilation) / stride : 0,
+        .dil = -dilation / common,
+    };
 }
 
 static struct lat_conv_walk phase_walk(const struct lat_conv *cv, int64_t y, int64_t x)
 {
-    int64_t n_taps = cv->kernel[0] * cv->kernel[1];
+    int64_t n_taps = cv->kernel[LAT_HEIGHT] * cv->kernel[LAT_WIDTH];
     struct lat_conv_walk w = {
         .images = cv->images,
         .groups = cv->groups,
         .m = cv->x_channels / cv->groups,
         .q = cv->y_channels / cv->groups,
+        .dst_off = { y, x },
+        .step = { 1, 1 },
         .w_m = n_taps,
     };
     w.w_q = w.m * n_taps;
     w.w_group = w.q * w.w_q;
-    int64_t first_y = phase_of(cv, 0, y, &w), first_x = phase_of(cv, 1, x, &w);
-    w.w_base = first_y * cv->kernel[1] + first_x;
+    for (int d = 0; d < 2; d++) {
+        struct lat_conv_phase phase = lat_conv_phase_of(cv, d + 1, w.dst_off[d]);
+        int64_t line = d == 0 ? cv->kernel[LAT_WIDTH] : 1;
+        w.src[d] = cv->y_size[d + 1];
+        w.dst[d] = cv->x_size[d + 1];
+        w.positions[d] = phase.positions;
+        w.dst_step[d] = cv->stride[d + 1];
+        w.taps[d] = phase.taps;
+        w.dil[d] = phase.dil;
+        w.off[d] = phase.off;
+        w.w_tap[d] = phase.every * line;
+        w.w_base += phase.first * line;
+    }
     if (w.taps[0] == 0 || w.taps[1] == 0)
         w.taps[0] = w.taps[1] = 0;
     return w;
@@ -105,7 +115,7 @@ static int64_t images_at_once(lattn_ctx *ctx, const struct lat_conv_walk *w, lat
     return LAT_MIN(LAT_MAX(elements / most, 1), w->images);
 }
 
-static lattn_tensor *images_of(lattn_tensor *t, int64_t start, int64_t count)
+lattn_tensor *lat_conv_images(lattn_tensor *t, int64_t start, int64_t count)
 {
     return t->dim[0] == count ? t : lat_view_slice(t, 0, start, count, 1);
 }
@@ -119,8 +129,8 @@ static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, latt
         struct lat_conv_walk part = *w;
         struct lat_conv_out out = *dst;
         part.images = LAT_MIN(count, w->images - start);
-        out.t = images_of(dst->t, start, part.images);
-        lattn_tensor *from = images_of(src, start, part.images);
+        out.t = lat_conv_images(dst->t, start, part.images);
+        lattn_tensor *from = lat_conv_images(src, start, part.images);
         if (!from || !out.t)
             return ctx->error;
         LAT_TRY(lat_conv_direct_fits(w) ? lat_conv_direct(ctx, &part, from, weight, &out)
@@ -191,6 +201,8 @@ static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_co
 lattn_status lat_conv_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *weight, const struct lat_conv_out *y)
 {
+    if (x->rank == 5)
+        return lat_conv_depth_forward(ctx, cv, x, weight, y);
     struct lat_conv_walk w = forward_walk(cv);
     struct walks walks = { .n = 0 };
     lattn_tensor *const t[] = { x, weight };
@@ -201,10 +213,12 @@ lattn_status lat_conv_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_t
 lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *dy,
     lattn_tensor *weight, const struct lat_conv_out *dx)
 {
+    if (dy->rank == 5)
+        return lat_conv_depth_input(ctx, cv, dy, weight, dx);
     struct walks walks = { .n = 0 };
     lattn_tensor *const t[] = { dy, weight };
-    for (int64_t y = 0; y < LAT_MIN(cv->stride[0], cv->x_size[0]); y++)
-        for (int64_t x = 0; x < LAT_MIN(cv->stride[1], cv->x_size[1]); x++) {
+    for (int64_t y = 0; y < LAT_MIN(cv->stride[LAT_HEIGHT], cv->x_size[LAT_HEIGHT]); y++)
+        for (int64_t x = 0; x < LAT_MIN(cv->stride[LAT_WIDTH], cv->x_size[LAT_WIDTH]); x++) {
             struct lat_conv_walk w = phase_walk(cv, y, x);
             LAT_TRY(add(ctx, &walks, &w, t, dx));
         }
@@ -214,11 +228,13 @@ lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_ten
 lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *dy, const struct lat_conv_out *dw)
 {
-    struct lat_conv_walk w = forward_walk(cv);
     if (lat_numel(dw->t) == 0)
         return LATTN_OK;
     if (lat_numel(dy) == 0)
         return dw->accumulate ? LATTN_OK : lat_prim_fill(dw->t, 0);
+    if (x->rank == 5)
+        return lat_conv_depth_weight(ctx, cv, x, dy, dw);
+    struct lat_conv_walk w = forward_walk(cv);
     bool direct = lat_conv_direct_fits(&w);
     bool many =
         w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES && lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
@@ -231,8 +247,8 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
     for (int64_t start = 0; start < w.images; start += count) {
         struct lat_conv_walk part = w;
         part.images = LAT_MIN(count, w.images - start);
-        lattn_tensor *from = images_of(x, start, part.images);
-        lattn_tensor *to = images_of(dy, start, part.images);
+        lattn_tensor *from = lat_conv_images(x, start, part.images);
+        lattn_tensor *to = lat_conv_images(dy, start, part.images);
         if (!from || !to)
             return ctx->error;
         LAT_TRY(direct ? lat_conv_direct_weight(ctx, &part, from, to, &out)

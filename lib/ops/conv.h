@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// Convolutions of raw tensors, for conv2d and conv_transpose2d. No tape.
+// Convolutions of raw tensors, for conv2d, conv3d and conv_transpose2d. No tape.
 #ifndef LAT_CONV_H
 #define LAT_CONV_H
 #include "conv/conv.abi.h"
 #include "ops/internal.h"
 
-// Shapes as conv2d has them: x [images, x_channels, x_size], y [images, y_channels, y_size], weight
-// [y_channels, x_channels / groups, kernel]. Pairs are vertical, horizontal. What padding there is
+// Of the arrays of struct lat_conv. Images have neither depth nor a kernel in it: 1 everywhere, no padding.
+enum { LAT_DEPTH, LAT_HEIGHT, LAT_WIDTH, LAT_CONV_DIMS };
+extern const char *const lat_conv_dim_names[LAT_CONV_DIMS];
+
+// Shapes as conv2d and conv3d have them: x [images, x_channels, x_size], y [images, y_channels, y_size],
+// weight [y_channels, x_channels / groups, kernel]; of images without the depth. What padding there is
 // after the last row and column follows from the sizes.
 struct lat_conv {
     int64_t images, groups;
     int64_t x_channels, y_channels;
-    int64_t x_size[2], y_size[2];
-    int64_t kernel[2], stride[2], padding[2], dilation[2];
+    int64_t x_size[LAT_CONV_DIMS], y_size[LAT_CONV_DIMS];
+    int64_t kernel[LAT_CONV_DIMS], stride[LAT_CONV_DIMS], padding[LAT_CONV_DIMS];
+    int64_t dilation[LAT_CONV_DIMS];
 };
 
 // How a sum is written.
@@ -24,7 +29,8 @@ struct lat_conv_out {
     bool accumulate;  // add to what t holds
 };
 
-// y = x * weight, dx = dy * weight turned round, dw = x * dy. All contiguous.
+// y = x * weight, dx = dy * weight turned round, dw = x * dy. All contiguous. Volumes are told by the
+// rank of their tensors. dw may be f32 beside x and dy of 16 bits.
 lattn_status lat_conv_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *weight, const struct lat_conv_out *y);
 lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *dy,
@@ -32,7 +38,7 @@ lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_ten
 lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *dy, const struct lat_conv_out *dw);
 
-// What both ops do besides. Inputs are x, weight, bias. backward: of a transposed convolution x takes the
+// What the ops do besides. Inputs are x, weight, bias. backward: of a transposed convolution x takes the
 // place of y in cv.
 lattn_status lat_conv_check_dtypes(struct lat_call *c);
 lattn_status lat_conv_backward(
@@ -40,11 +46,30 @@ lattn_status lat_conv_backward(
 
 // Arguments as given; lat_conv_defaults puts in what 0 stands for. False with ERR_ARG kept.
 struct lat_conv_numbers {
-    int64_t stride[2], padding[2], dilation[2], groups;
+    int64_t stride[LAT_CONV_DIMS], padding[LAT_CONV_DIMS], dilation[LAT_CONV_DIMS], groups;
 };
 bool lat_conv_defaults(lattn_ctx *ctx, const char *op, struct lat_conv_numbers *n);
 
 // ---- between the files of convolution ----------------------------------------------------------------
+
+// Which elements of dx meet which taps, along dimension d of cv: dx's elements phase, phase + S, ...,
+// `positions` of them, meet the `taps` taps first, first + every, ..., and tap number t of those sees
+// dy's element p + off + t dil for position p. No tap: taps is 0.
+struct lat_conv_phase {
+    int64_t positions, first, every, taps, off, dil;
+};
+struct lat_conv_phase lat_conv_phase_of(const struct lat_conv *cv, int d, int64_t phase);
+
+// Images of a tensor; itself when all.
+lattn_tensor *lat_conv_images(lattn_tensor *t, int64_t start, int64_t count);
+
+// conv_depth.c: the three functions above for volumes, by those for images.
+lattn_status lat_conv_depth_forward(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
+    lattn_tensor *weight, const struct lat_conv_out *y);
+lattn_status lat_conv_depth_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *dy,
+    lattn_tensor *weight, const struct lat_conv_out *dx);
+lattn_status lat_conv_depth_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
+    lattn_tensor *dy, const struct lat_conv_out *dw);
 
 // A correlation as the kernels know it (shaders/conv/conv.abi.h): from source planes to destination
 // planes. A phase of an input gradient reaches every dst_step-th row and column only.

@@ -122,8 +122,11 @@ lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w,
     push.k_part = ceil_div(ceil_div(push.k, splits), form->bk) * form->bk;
     struct lat_kernel kernel = { .t = (int) src->dtype, .read = { dst, src } };
     uint64_t partial_bytes = 4ull * splits * (uint64_t) lat_numel(dw->t);
-    if (splits == 1 || partial_bytes > lat_caps(ctx)->max_binding_bytes) {
+    bool too_long = partial_bytes > lat_caps(ctx)->max_binding_bytes;
+    if (splits == 1 || too_long)
         push.k_part = push.k;
+    // The kernel stores src's dtype, or parts in f32.
+    if (dw->t->dtype == src->dtype && push.k_part == push.k) {
         kernel.write[0] = dw->t;
         uint32_t epilogue = dw->accumulate ? LAT_GEMM_ACCUMULATE : 0;
         return dispatch(ctx, w, form, &push, &kernel, epilogue, true);

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// What conv2d and conv_transpose2d do besides convolving: their arguments, dtypes, ReLU and bias.
+// What convolutions do besides convolving: their arguments, dtypes, ReLU and bias.
 
 #include "ops/conv.h"
 #include "ops/pointwise.h"
 #include "pointwise/unary.abi.h"
 
-enum { X, WEIGHT, BIAS };  // inputs of both ops
+enum { X, WEIGHT, BIAS };  // inputs of all
+
+const char *const lat_conv_dim_names[LAT_CONV_DIMS] = { "depth", "height", "width" };
 
 bool lat_conv_defaults(lattn_ctx *ctx, const char *op, struct lat_conv_numbers *n)
 {
     n->groups = n->groups ? n->groups : 1;
-    for (int d = 0; d < 2; d++) {
+    for (int d = 0; d < LAT_CONV_DIMS; d++) {
         n->stride[d] = n->stride[d] ? n->stride[d] : 1;
         n->dilation[d] = n->dilation[d] ? n->dilation[d] : 1;
         // Sizes are products of these and of dimensions, in 64 bits.
@@ -63,7 +65,9 @@ static lattn_status grad_bias(struct lat_call *c, lattn_tensor *g)
     lattn_tensor *grad = c->grad_in[BIAS];
     int64_t dims[] = { grad->dim[0], 1 };
     lattn_tensor *column = lat_view_reshape(grad, 2, dims);
-    int64_t positions = g->dim[2] * g->dim[3];
+    int64_t positions = 1;
+    for (int d = 2; d < g->rank; d++)
+        positions *= g->dim[d];
     lattn_tensor *planes = lat_view_reshape(g, 3, (int64_t[]){ g->dim[0], g->dim[1], positions });
     if (!column || !planes)
         return c->ctx->error;

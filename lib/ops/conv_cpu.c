@@ -157,11 +157,6 @@ static int64_t images_at_once(lattn_ctx *ctx, const struct grid *g, const struct
     return LAT_MIN(LAT_MAX((most - spare) / LAT_MAX(image_bytes, 1), 1), w->images);
 }
 
-static lattn_tensor *images_of(lattn_tensor *t, int64_t start, int64_t count)
-{
-    return t->dim[0] == count ? t : lat_view_slice(t, 0, start, count, 1);
-}
-
 // ---- forward and input gradient -----------------------------------------------------------------------
 
 static int64_t columns_of(const struct lat_conv_walk *w, int64_t row)
@@ -266,8 +261,8 @@ lattn_status lat_conv_cpu(lattn_ctx *ctx, const struct lat_conv_walk *walks, int
     for (int64_t start = 0; start < first->images; start += count) {
         int64_t images = LAT_MIN(count, first->images - start);
         struct lat_conv_out out = *dst;
-        out.t = images_of(dst->t, start, images);
-        lattn_tensor *t[] = { weight, images_of(src, start, images) };
+        out.t = lat_conv_images(dst->t, start, images);
+        lattn_tensor *t[] = { weight, lat_conv_images(src, start, images) };
         if (!out.t || !t[1])
             return ctx->error;
         if (g.copied) {
@@ -462,7 +457,8 @@ lattn_status lat_conv_cpu_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, 
     struct part part = { .w = w, .g = &g, .dw = dw };
     for (int64_t start = 0; start < w->images; start += count) {
         int64_t images = LAT_MIN(count, w->images - start);
-        lattn_tensor *x = images_of(src, start, images), *dy = images_of(dst, start, images);
+        lattn_tensor *x = lat_conv_images(src, start, images),
+                     *dy = lat_conv_images(dst, start, images);
         LAT_TRY(x && dy ? add_images(&part, taps, x, dy) : ctx->error);
         part.accumulate = true;
     }
@@ -570,7 +566,8 @@ lattn_status lat_conv_cpu_weight_few(lattn_ctx *ctx, const struct lat_conv_walk 
             .step = { 1, 1 }, .planes = { 1, 1 }, .size = { g.size[0], g.size[1] }
         };
         lattn_tensor *sums = lat_tensor_new(ctx, LATTN_DTYPE_F32, 4, dims);
-        lattn_tensor *x = images_of(src, start, images), *dy = images_of(dst, start, images);
+        lattn_tensor *x = lat_conv_images(src, start, images),
+                     *dy = lat_conv_images(dst, start, images);
         if (!p.x || !p.dy || !sums || !x || !dy)
             return ctx->error;
         LAT_TRY(spread(&g, x, p.x, &p.l));

@@ -57,38 +57,40 @@ static struct lat_conv geometry(const struct lat_call *c)
         .x_channels = w[1] * a->n.groups,
         .y_channels = x[1],
     };
-    for (int d = 0; d < 2; d++) {
-        cv.y_size[d] = x[2 + d];
-        cv.kernel[d] = w[2 + d];
+    cv.y_size[LAT_DEPTH] = cv.x_size[LAT_DEPTH] = cv.kernel[LAT_DEPTH] = 1;
+    cv.stride[LAT_DEPTH] = cv.dilation[LAT_DEPTH] = 1;
+    for (int d = LAT_HEIGHT; d < LAT_CONV_DIMS; d++) {
+        cv.y_size[d] = x[1 + d];
+        cv.kernel[d] = w[1 + d];
         cv.stride[d] = a->n.stride[d];
         cv.dilation[d] = a->n.dilation[d];
         cv.padding[d] = a->n.padding[d];
-        cv.x_size[d] = (x[2 + d] - 1) * cv.stride[d] - 2 * cv.padding[d] +
-                       cv.dilation[d] * (cv.kernel[d] - 1) + a->output_padding[d] + 1;
+        cv.x_size[d] = (cv.y_size[d] - 1) * cv.stride[d] - 2 * cv.padding[d] +
+                       cv.dilation[d] * (cv.kernel[d] - 1) + a->output_padding[d - 1] + 1;
     }
     return cv;
 }
 
 static lattn_status infer(struct lat_call *c)
 {
-    static const char *const names[] = { "height", "width" };
     LAT_TRY(check(c));
     struct lat_conv cv = geometry(c);
-    for (int d = 0; d < 2; d++) {
+    for (int d = LAT_HEIGHT; d < LAT_CONV_DIMS; d++) {
         if (cv.x_size[d] > 0 && cv.y_size[d] > 0)
             continue;
         long long h1 = cv.y_size[d], s = cv.stride[d], p = cv.padding[d], dil = cv.dilation[d],
                   f = cv.kernel[d],
-                  more = ((const struct transpose_attr *) c->attr)->output_padding[d];
+                  more = ((const struct transpose_attr *) c->attr)->output_padding[d - 1];
         lat_fail(c->ctx, LATTN_ERR_SHAPE,
             "conv_transpose2d: x %s, weight %s: the %s is H2 = (H1 - 1) S - 2P + D (F - 1) + "
             "output_padding + 1 = (%lld - 1) %lld - 2 * %lld + %lld (%lld - 1) + %lld + 1; H1 and "
             "H2 "
             "must be at least 1",
-            LAT_SHAPE(c->in[X]), LAT_SHAPE(c->in[WEIGHT]), names[d], h1, s, p, dil, f, more);
+            LAT_SHAPE(c->in[X]), LAT_SHAPE(c->in[WEIGHT]), lat_conv_dim_names[d], h1, s, p, dil, f,
+            more);
         return c->ctx->error;
     }
-    int64_t dims[] = { cv.images, cv.x_channels, cv.x_size[0], cv.x_size[1] };
+    int64_t dims[] = { cv.images, cv.x_channels, cv.x_size[LAT_HEIGHT], cv.x_size[LAT_WIDTH] };
     return lat_out(c, 0, c->in[X]->dtype, 4, dims);
 }
 
@@ -137,9 +139,9 @@ lattn_tensor *lattn_conv_transpose2d(lattn_ctx *ctx, lattn_tensor *x, lattn_tens
         return NULL;  // an earlier error; ctx has it
     struct transpose_attr attr = {
         .n = {
-            .stride = { p->stride[0], p->stride[1] },
-            .padding = { p->padding[0], p->padding[1] },
-            .dilation = { p->dilation[0], p->dilation[1] },
+            .stride = { 1, p->stride[0], p->stride[1] },
+            .padding = { 0, p->padding[0], p->padding[1] },
+            .dilation = { 1, p->dilation[0], p->dilation[1] },
             .groups = p->groups,
         },
         .output_padding = { p->output_padding[0], p->output_padding[1] },
@@ -149,11 +151,11 @@ lattn_tensor *lattn_conv_transpose2d(lattn_ctx *ctx, lattn_tensor *x, lattn_tens
         return NULL;
     for (int d = 0; d < 2; d++)
         if (p->output_padding[d] < 0 ||
-            p->output_padding[d] >= LAT_MAX(attr.n.stride[d], attr.n.dilation[d]))
+            p->output_padding[d] >= LAT_MAX(attr.n.stride[d + 1], attr.n.dilation[d + 1]))
             return lat_fail(ctx, LATTN_ERR_ARG,
                 "conv_transpose2d: output_padding %lld is not below stride %lld or dilation %lld",
-                (long long) p->output_padding[d], (long long) attr.n.stride[d],
-                (long long) attr.n.dilation[d]);
+                (long long) p->output_padding[d], (long long) attr.n.stride[d + 1],
+                (long long) attr.n.dilation[d + 1]);
     if (p->epilogue != LATTN_EPILOGUE_NONE && p->epilogue != LATTN_EPILOGUE_RELU)
         return lat_fail(ctx, LATTN_ERR_ARG, "conv_transpose2d: no epilogue %d", (int) p->epilogue);
     lattn_tensor *in[] = { x, weight, bias };

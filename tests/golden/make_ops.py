@@ -180,6 +180,20 @@ def conv():
     f.case("transpose_strided", transpose(stride=(2, 3), padding=1, output_padding=(1, 2)), x, w, f.normal(4))
     f.case("transpose_groups", transpose(stride=2, padding=2, dilation=2, groups=3, output_padding=1), x,
            w, f.normal(12))
+
+    def conv3d(**args):
+        return lambda x, w, b: F.conv3d(x, w, b, **args)
+    x, w, b = f.normal(2, 4, 4, 5, 3) / 4, f.normal(6, 4, 3, 2, 3) / 6, f.normal(6)
+    f.case("conv3d", conv3d(), x, w, b)
+    f.case("conv3d_padding", conv3d(padding=(2, 1, 0)), x, w, b)
+    f.case("conv3d_strided", conv3d(stride=(2, 3, 1), padding=1), x, w, b)
+    f.case("conv3d_all", conv3d(stride=(3, 2, 2), dilation=(2, 1, 3), padding=(4, 0, 2)), x, w, b)
+    f.case("conv3d_relu", lambda x, w, b: F.relu(F.conv3d(x, w, b, padding=1)), x, w, b)
+    f.case("conv3d_same", conv3d(padding="same"), x, w, b)
+    f.case("conv3d_groups", conv3d(groups=2, padding=1), x, f.normal(6, 2, 3, 3, 3) / 6, b)
+    f.case("conv3d_depthwise", conv3d(groups=4, stride=2, padding=1), x, f.normal(8, 1, 3, 3, 3), f.normal(8))
+    f.case("conv3d_depth_alone", conv3d(padding=(1, 0, 0)), x, f.normal(5, 4, 3, 1, 1), f.normal(5))
+    f.case("conv3d_1x1", conv3d(), x, f.normal(5, 4, 1, 1, 1), f.normal(5))
     return f
 
 

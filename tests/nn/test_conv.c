@@ -17,7 +17,7 @@ static void expect_shape(lattn_tensor *t, int rank, const int64_t *dims)
 
 GPU_TEST(conv, parameters_have_pytorchs_names_and_shapes)
 {
-    lattn_module *two = NULL, *one = NULL, *transpose = NULL;
+    lattn_module *two = NULL, *one = NULL, *three = NULL, *cube = NULL, *transpose = NULL;
     lattn_conv2d_layer_params p2 = {
         .in_channels = 4, .out_channels = 6, .kernel_size = { 3, 5 }, .conv.groups = 2
     };
@@ -30,6 +30,15 @@ GPU_TEST(conv, parameters_have_pytorchs_names_and_shapes)
     EXPECT_OK(lattn_conv1d_create(ctx, &p1, &one));
     EXPECT_SHAPE(lattn_module_parameter(one, "weight"), 6, 4, 3);
     EXPECT(!lattn_module_parameter(one, "bias"));
+    lattn_conv3d_layer_params p3 = {
+        .in_channels = 4, .out_channels = 6, .kernel_size = { 3, 1, 5 }, .conv.groups = 2
+    };
+    EXPECT_OK(lattn_conv3d_create(ctx, &p3, &three));
+    EXPECT_SHAPE(lattn_module_parameter(three, "weight"), 6, 2, 3, 1, 5);
+    EXPECT_SHAPE(lattn_module_parameter(three, "bias"), 6);
+    p3 = (lattn_conv3d_layer_params){ .in_channels = 4, .out_channels = 6, .kernel_size = { 3 } };
+    EXPECT_OK(lattn_conv3d_create(ctx, &p3, &cube));
+    EXPECT_SHAPE(lattn_module_parameter(cube, "weight"), 6, 4, 3, 3, 3);
     lattn_conv_transpose2d_layer_params pt = {
         .in_channels = 4, .out_channels = 6, .kernel_size = { 2 }, .conv.groups = 2
     };
@@ -38,12 +47,14 @@ GPU_TEST(conv, parameters_have_pytorchs_names_and_shapes)
     EXPECT_SHAPE(lattn_module_parameter(transpose, "bias"), 6);
     lattn_module_destroy(&two);
     lattn_module_destroy(&one);
+    lattn_module_destroy(&three);
+    lattn_module_destroy(&cube);
     lattn_module_destroy(&transpose);
 }
 
 GPU_TEST(conv, forward_uses_the_settings_of_the_layer)
 {
-    lattn_module *two = NULL, *one = NULL, *transpose = NULL;
+    lattn_module *two = NULL, *one = NULL, *three = NULL, *transpose = NULL;
     lattn_conv2d_layer_params p2 = { .in_channels = 3,
         .out_channels = 5,
         .kernel_size = { 3 },
@@ -66,6 +77,13 @@ GPU_TEST(conv, forward_uses_the_settings_of_the_layer)
     EXPECT_SHAPE(lattn_conv1d_forward(
                      ctx, one, lattn_zeros(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, 3, 8 })),
         2, 5, 3);
+    lattn_conv3d_layer_params p3 = {
+        .in_channels = 3, .out_channels = 5, .kernel_size = { 2 }, .conv.stride = { 1, 2, 3 }
+    };
+    EXPECT_OK(lattn_conv3d_create(ctx, &p3, &three));
+    EXPECT_SHAPE(lattn_module_forward(ctx, three,
+                     lattn_zeros(ctx, LATTN_DTYPE_F32, 5, (int64_t[]){ 2, 3, 4, 8, 9 })),
+        2, 5, 3, 4, 3);
     lattn_conv_transpose2d_layer_params pt = {
         .in_channels = 3, .out_channels = 5, .kernel_size = { 2 }, .conv.stride = { 2, 2 }
     };
@@ -73,6 +91,7 @@ GPU_TEST(conv, forward_uses_the_settings_of_the_layer)
     EXPECT_SHAPE(lattn_conv_transpose2d_forward(ctx, transpose, x), 2, 5, 16, 18);
     lattn_module_destroy(&two);
     lattn_module_destroy(&one);
+    lattn_module_destroy(&three);
     lattn_module_destroy(&transpose);
 }
 
@@ -126,5 +145,9 @@ GPU_TEST(conv, settings_that_make_no_layer_are_refused)
     EXPECT_STATUS(lattn_conv2d_create(ctx, &p, &m), LATTN_ERR_ARG);
     EXPECT_CONTAINS(
         lattn_error(NULL), "conv2d: groups 4 do not divide in_channels 4 and out_channels 6");
+    lattn_conv3d_layer_params p3 = { .in_channels = 4, .out_channels = 6, .kernel_size = { 3, 1 } };
+    EXPECT_STATUS(lattn_conv3d_create(ctx, &p3, &m), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(
+        lattn_error(NULL), "conv3d: in_channels 4, out_channels 6 and kernel size 3 x 1 x 0");
     EXPECT(m == NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Convolution where the table of cases does not reach: bindings longer than the device allows, a batch
-// larger than the workspace, accumulated gradients, sequences, refused arguments.
+// larger than the workspace, accumulated gradients, volumes, sequences, refused arguments.
 
 #include "harness/harness.h"
 
@@ -132,14 +132,16 @@ GPU_TEST(conv2d, a_large_batch_gives_what_its_images_give)
 
 // ---- gradients that add up --------------------------------------------------------------------------
 
-// Twice the same step: every gradient is twice that of one.
+// Twice the same step: every gradient is twice that of one. Volumes take no p.
 static void expect_doubled(lattn_ctx *ctx, lattn_tensor *const in[3], const lattn_conv2d_params *p)
 {
+    bool volume = lattn_tensor_rank(in[0]) == 5;
     float *once[3] = { NULL, NULL, NULL };
     for (int i = 0; i < 3; i++)
         EXPECT_OK(lattn_tensor_set_requires_grad(in[i], true));
     for (int pass = 1; pass <= 2; pass++) {
-        lattn_tensor *y = lattn_conv2d(ctx, in[0], in[1], in[2], p);
+        lattn_tensor *y = volume ? lattn_conv3d(ctx, in[0], in[1], in[2], NULL)
+                                 : lattn_conv2d(ctx, in[0], in[1], in[2], p);
         EXPECT_OK(lattn_backward(ctx, lattn_sum(ctx, y, NULL, 0, false), NULL));
         for (int i = 0; i < 3 && pass == 1; i++)
             once[i] = read(lattn_tensor_grad(in[i]));
@@ -164,6 +166,67 @@ GPU_TEST(conv2d, gradients_add_to_what_is_there)
     expect_doubled(ctx, depthwise, &(lattn_conv2d_params){ .stride = { 3, 3 }, .groups = 5 });
     lattn_tensor *const one[] = { NORMAL(2, 5, 4, 5), NORMAL(6, 5, 1, 1), NORMAL(6) };
     expect_doubled(ctx, one, NULL);
+    lattn_tensor *const film[] = { NORMAL(2, 3, 4, 5, 6), NORMAL(4, 3, 3, 3, 3), NORMAL(4) };
+    expect_doubled(ctx, film, NULL);
+}
+
+// ---- volumes ----------------------------------------------------------------------------------------
+
+// More slices than the workspace holds: the same bits as with few.
+GPU_TEST(conv3d, a_long_film_gives_what_its_parts_give)
+{
+    enum { FILMS = 2, CHANNELS = 16, SLICES = 40, SIZE = 64, FROM = 28, OUT_CHANNELS = 8 };
+    lattn_tensor *x = NORMAL(FILMS, CHANNELS, SLICES, SIZE, SIZE);
+    lattn_tensor *w = NORMAL(OUT_CHANNELS, CHANNELS, 3, 3, 3);
+    lattn_conv3d_params p = { .padding = { 1, 1, 1 } };
+    lattn_tensor *whole = lattn_conv3d(ctx, x, w, NULL, &p);
+    lattn_tensor *end = lattn_conv3d(ctx, lattn_slice(ctx, x, 2, FROM, SLICES, 1), w, NULL, &p);
+    float *a = read(lattn_slice(ctx, whole, 2, FROM + 1, SLICES, 1));
+    float *b = read(lattn_slice(ctx, end, 2, 1, SLICES - FROM, 1));
+    int64_t n = (int64_t) FILMS * OUT_CHANNELS * (SLICES - FROM - 1) * SIZE * SIZE;
+    if (whole && end)
+        EXPECT_NEAR(largest_difference(a, b, n), 0, 0);
+    free(a);
+    free(b);
+}
+
+// The weight's gradient where that of the result is 1 everywhere.
+static float *weight_gradient(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *w, lattn_dtype dtype)
+{
+    lattn_tensor *x_cast = lattn_cast(ctx, x, dtype), *grad = NULL;
+    lattn_tensor *w_cast = lattn_detach(ctx, lattn_cast(ctx, w, dtype));
+    EXPECT_OK(lattn_tensor_set_requires_grad(w_cast, true));
+    lattn_tensor *y = lattn_conv3d(ctx, x_cast, w_cast, NULL, NULL);
+    EXPECT(y != NULL);
+    if (y) {
+        lattn_tensor *ones = lattn_full(ctx, dtype, 5,
+            (int64_t[]){ 2, lattn_tensor_dim(y, 1), lattn_tensor_dim(y, 2), lattn_tensor_dim(y, 3),
+                lattn_tensor_dim(y, 4) },
+            1);
+        EXPECT_OK(lattn_grad(ctx, &y, &ones, 1, &w_cast, 1, false, &grad));
+    }
+    return read(grad);
+}
+
+// Rounded to 16 bits once, after all parts of the images.
+GPU_TEST(conv3d, parts_of_a_16_bit_weight_gradient_add_up_in_f32)
+{
+    enum { W_ELEMENTS = 8 * 16 * 6 };
+    if (!lattn_ctx_device(ctx)->storage_f16) {
+        lt_skip("no 16-bit storage");
+        return;
+    }
+    lattn_tensor *x = lattn_cast(ctx, NORMAL(2, 16, 42, 64, 65), LATTN_DTYPE_BF16);
+    lattn_tensor *w = NORMAL(8, 16, 3, 1, 2);
+    float *want = weight_gradient(ctx, x, w, LATTN_DTYPE_F32);
+    float *got = weight_gradient(ctx, x, w, LATTN_DTYPE_BF16);
+    double worst = 0;
+    for (int i = 0; i < W_ELEMENTS; i++)
+        worst =
+            fmax(worst, fabs((double) got[i] - (double) want[i]) / (fabs((double) want[i]) + 1));
+    EXPECT(worst < 1.01 / 256);
+    free(want);
+    free(got);
 }
 
 // ---- sequences --------------------------------------------------------------------------------------
@@ -231,6 +294,33 @@ GPU_TEST(conv2d, arguments_must_make_sense)
     lt_expect_error(ctx, LATTN_ERR_ARG, "conv2d: no epilogue 1");
 }
 
+GPU_TEST(conv3d, shapes_and_arguments_must_fit)
+{
+    lattn_tensor *x = NORMAL(1, 4, 3, 5, 5), *w = NORMAL(4, 4, 3, 3, 3);
+    lattn_conv3d_params p = { .stride = { 2, 1, 1 }, .dilation = { 3, 1, 1 } };
+    EXPECT(!lattn_conv3d(ctx, x, w, NULL, &p));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE,
+        "conv3d: x [1, 4, 3, 5, 5], weight [4, 4, 3, 3, 3]: the kernel is longer than the padded "
+        "depth: H2 = (H1 - D (F - 1) - 1 + 2P)/S + 1 = (3 - 3 (3 - 1) - 1 + 2 * 0)/2 + 1");
+    EXPECT(!lattn_conv3d(ctx, NORMAL(1, 4, 5, 5), w, NULL, NULL));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "x and weight need five dimensions");
+    EXPECT(!lattn_conv3d(ctx, x, NORMAL(4, 3, 3, 3, 3), NULL, NULL));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE,
+        "conv3d: x [1, 4, 3, 5, 5], weight [4, 3, 3, 3, 3], bias none, groups 1: channels of x");
+    EXPECT(!lattn_conv3d(ctx, x, NORMAL(4, 4, 3, 3, 0), NULL, NULL));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "the kernel is empty");
+    EXPECT(!lattn_conv3d(ctx, x, w, NULL, &(lattn_conv3d_params){ .stride = { 1, 1, -1 } }));
+    lt_expect_error(ctx, LATTN_ERR_ARG, "conv3d: stride -1, dilation 1 and groups 1");
+    p = (lattn_conv3d_params){ .same = true, .padding = { 1, 0, 0 } };
+    EXPECT(!lattn_conv3d(ctx, x, w, NULL, &p));
+    lt_expect_error(ctx, LATTN_ERR_ARG,
+        "conv3d: same is for stride 1 and no padding besides, not stride 1 and padding 1 of the "
+        "depth");
+    p = (lattn_conv3d_params){ .epilogue = LATTN_EPILOGUE_GELU };
+    EXPECT(!lattn_conv3d(ctx, x, w, NULL, &p));
+    lt_expect_error(ctx, LATTN_ERR_ARG, "conv3d: no epilogue 1");
+}
+
 GPU_TEST(conv2d, dtypes_must_agree)
 {
     lattn_tensor *w = lattn_zeros(ctx, LATTN_DTYPE_I32, 4, (int64_t[]){ 1, 1, 1, 1 });
@@ -271,5 +361,6 @@ GPU_TEST(conv2d, null_gives_null)
 {
     EXPECT(!lattn_conv2d(ctx, NULL, NULL, NULL, NULL));
     EXPECT(!lattn_conv1d(ctx, NULL, NULL, NULL, NULL));
+    EXPECT(!lattn_conv3d(ctx, NULL, NULL, NULL, NULL));
     EXPECT(!lattn_conv_transpose2d(ctx, NULL, NULL, NULL, NULL));
 }

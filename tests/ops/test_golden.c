@@ -308,6 +308,18 @@ BUILD(build_conv2d_1x1_strided, CONV(.stride = { 2, 2 }))
 BUILD(build_conv2d_wide, CONV(.stride = { 2, 2 }, .padding = { 1, 1 }))
 BUILD(build_conv1d, lattn_conv1d(ctx, in[0], in[1], in[2],
     &(lattn_conv1d_params){ .stride = 2, .padding = 3, .dilation = 2 }))
+#define CONV3D(...) lattn_conv3d(ctx, in[0], in[1], in[2], &(lattn_conv3d_params){ __VA_ARGS__ })
+BUILD(build_conv3d, lattn_conv3d(ctx, in[0], in[1], in[2], NULL))
+BUILD(build_conv3d_padding, CONV3D(.padding = { 2, 1, 0 }))
+BUILD(build_conv3d_strided, CONV3D(.stride = { 2, 3, 1 }, .padding = { 1, 1, 1 }))
+BUILD(build_conv3d_all,
+    CONV3D(.stride = { 3, 2, 2 }, .dilation = { 2, 1, 3 }, .padding = { 4, 0, 2 }))
+BUILD(build_conv3d_relu, CONV3D(.padding = { 1, 1, 1 }, .epilogue = LATTN_EPILOGUE_RELU))
+BUILD(build_conv3d_same, CONV3D(.same = true))
+BUILD(build_conv3d_groups, CONV3D(.groups = 2, .padding = { 1, 1, 1 }))
+BUILD(build_conv3d_depthwise, CONV3D(.groups = 4, .stride = { 2, 2, 2 }, .padding = { 1, 1, 1 }))
+BUILD(build_conv3d_depth_alone, CONV3D(.padding = { 1, 0, 0 }))
+BUILD(build_conv3d_1x1, CONV3D(.groups = 1))
 BUILD(build_transpose, lattn_conv_transpose2d(ctx, in[0], in[1], in[2], NULL))
 BUILD(build_transpose_strided,
     TRANSPOSE(.stride = { 2, 3 }, .padding = { 1, 1 }, .output_padding = { 1, 2 }))
@@ -317,7 +329,9 @@ FAMILY(conv, ROW(conv2d), ROW(conv2d_no_bias), ROW(conv2d_padding), ROW(conv2d_s
     ROW(conv2d_dilated), ROW(conv2d_all), ROW(conv2d_relu), ROW(conv2d_same),
     ROW(conv2d_same_even), ROW(conv2d_groups), ROW(conv2d_depthwise), ROW(conv2d_1x1),
     ROW(conv2d_1x1_strided), ROW(conv2d_wide), ROW(conv1d), ROW(transpose),
-    ROW(transpose_strided), ROW(transpose_groups))
+    ROW(transpose_strided), ROW(transpose_groups), ROW(conv3d), ROW(conv3d_padding),
+    ROW(conv3d_strided), ROW(conv3d_all), ROW(conv3d_relu), ROW(conv3d_same), ROW(conv3d_groups),
+    ROW(conv3d_depthwise), ROW(conv3d_depth_alone), ROW(conv3d_1x1))
 
 BUILD(build_embedding, lattn_embedding(ctx, in[0], in[1], -1))
 BUILD(build_embedding_padding, lattn_embedding(ctx, in[0], in[1], 4))
