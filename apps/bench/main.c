@@ -17,8 +17,8 @@
 #include "common/json.h"
 
 const char *const bench_dtypes[] = { "all", "f32", "f16", "bf16", NULL };
-const char *const bench_strategies[] = { "all", "base", "cpu", "subgroup", "coopmat", "coopmat2",
-    NULL };
+const char *const bench_strategies[] = { "all", "base", "cpu", "subgroup", "winograd", "coopmat",
+    "coopmat2", NULL };
 
 int bench_dtype(const struct bench_options *o)
 {

@@ -25,7 +25,7 @@ LATTN_API const char *lattn_op_kind(int i);
 
 // A row of an op's selection table, judged for one problem.
 typedef struct lattn_strategy_info {
-    const char *name;    // base, cpu, subgroup, coopmat, coopmat2
+    const char *name;    // base, cpu, subgroup, winograd, coopmat, coopmat2
     const char *detail;  // tile or form; "" if there is only one
     bool admitted;       // the device and the problem allow it, and it is not switched off
     bool selected;       // it is the one that runs

@@ -643,7 +643,10 @@ typedef struct lattn_conv2d_params {
  *          H2 = (H1 - D (F - 1) - 1 + 2P)/S + 1, rounded down; S stride, P padding, D dilation
  * Dtypes   f32, f16, bf16, the same for all; sums accumulate in f32
  * Args     bias  NULL = none; params  NULL = stride 1, no padding, dilation 1, one group
- * Edge     outside of x are zeros; N = 0 gives an empty result, C = 0 the bias
+ * Edge     outside of x are zeros; N = 0 gives an empty result, C = 0 the bias. Where a 3x3 kernel with
+ *          stride 1 runs as Winograd's products, an infinity in x or weight gives NaN, forward and in
+ *          the gradient of x; f32 then has errors of the products of all elements that a result sees
+ *          with all weights, not only of those that meet
  * Grad     x, weight, bias; all add to an accumulated gradient in place. Keeps x, weight and,
  *          with ReLU, out
  * Errors   ERR_SHAPE, with the rule for H2 if it gives less than 1; ERR_DTYPE; ERR_ARG for a

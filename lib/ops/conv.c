@@ -120,10 +120,15 @@ lattn_tensor *lat_conv_images(lattn_tensor *t, int64_t start, int64_t count)
     return t->dim[0] == count ? t : lat_view_slice(t, 0, start, count, 1);
 }
 
-// dst (+)= src * weight on any device, some images at a time.
-static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
-    lattn_tensor *weight, const struct lat_conv_out *dst)
+// dst (+)= src * weight on any device.
+typedef lattn_status (*run_fn)(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst);
+
+// run for some images at a time. t: src, weight.
+static lattn_status run_parts(lattn_ctx *ctx, run_fn run, const struct lat_conv_walk *w,
+    lattn_tensor *const t[2], const struct lat_conv_out *dst)
 {
+    lattn_tensor *src = t[0];
     int64_t count = images_at_once(ctx, w, src->dtype);
     for (int64_t start = 0; start < w->images; start += count) {
         struct lat_conv_walk part = *w;
@@ -133,8 +138,7 @@ static lattn_status run_base(lattn_ctx *ctx, const struct lat_conv_walk *w, latt
         lattn_tensor *from = lat_conv_images(src, start, part.images);
         if (!from || !out.t)
             return ctx->error;
-        LAT_TRY(lat_conv_direct_fits(w) ? lat_conv_direct(ctx, &part, from, weight, &out)
-                                        : lat_conv_base(ctx, &part, from, weight, &out));
+        LAT_TRY(run(ctx, &part, from, t[1], &out));
     }
     return LATTN_OK;
 }
@@ -181,7 +185,7 @@ static lattn_status flush(lattn_ctx *ctx, struct walks *walks, lattn_tensor *src
     return n ? lat_conv_cpu(ctx, walks->items, n, src, weight, dst) : LATTN_OK;
 }
 
-// The base kernel runs at once; walks for the other wait for each other, because they share a copy.
+// Walks for the cpu kernel wait for each other, because they share a copy; others run at once.
 static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_conv_walk *w,
     lattn_tensor *const t[2], const struct lat_conv_out *dst)
 {
@@ -190,10 +194,12 @@ static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_co
     if (is_product(w))
         return run_product(ctx, w, t[0], t[1], dst);
     if (lat_conv_direct_fits(w))
-        return run_base(ctx, w, t[0], t[1], dst);
-    bool fits = w->taps[0] > 0 && lat_conv_cpu_fits(lat_caps(ctx), w);
-    if (!lat_wide_chosen(ctx, "conv2d", t[0]->dtype, fits))
-        return run_base(ctx, w, t[0], t[1], dst);
+        return run_parts(ctx, lat_conv_direct, w, t, dst);
+    enum lat_strategy_kind kind = lat_conv_select(ctx, w, t[0]->dtype);
+    if (kind == LAT_STRATEGY_WINOGRAD)
+        return run_parts(ctx, lat_conv_winograd, w, t, dst);
+    if (kind != LAT_STRATEGY_CPU)
+        return run_parts(ctx, lat_conv_base, w, t, dst);
     walks->items[walks->n++] = *w;
     return walks->n == LAT_CONV_MAX_PLANES ? flush(ctx, walks, t[0], t[1], dst) : LATTN_OK;
 }

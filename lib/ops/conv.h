@@ -97,6 +97,26 @@ lattn_status lat_conv_direct(lattn_ctx *ctx, const struct lat_conv_walk *w, latt
 lattn_status lat_conv_direct_weight(lattn_ctx *ctx, const struct lat_conv_walk *w,
     lattn_tensor *src, lattn_tensor *dst, const struct lat_conv_out *dw);
 
+// conv_winograd.c: 3x3 with step 1.
+bool lat_conv_winograd_fits(const struct lat_caps *caps, const struct lat_conv_walk *w);
+int64_t lat_conv_winograd_tiles(const struct lat_conv_walk *w);
+lattn_status lat_conv_winograd(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst);
+
+// conv_select.c: the selection table of forward and input gradient. size[] of struct lat_problem: a walk's
+// numbers for one group, and which kernels can do it.
+enum { LAT_CONV_M, LAT_CONV_Q, LAT_CONV_TAPS, LAT_CONV_POSITIONS, LAT_CONV_TILES, LAT_CONV_FITS };
+enum { LAT_CONV_CPU_FITS = 1, LAT_CONV_WINOGRAD_FITS = 2 };  // bits of LAT_CONV_FITS
+// That of a layer of ResNet, [64, 64, 56, 56] and 3x3, which tools ask about.
+#define LAT_CONV_TYPICAL                                                                           \
+    {                                                                                              \
+        64, 64, 9, 56 * 56, 28 * 28, LAT_CONV_CPU_FITS | LAT_CONV_WINOGRAD_FITS                    \
+    }
+enum { LAT_CONV_STRATEGIES = 3 };
+extern const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES];
+enum lat_strategy_kind lat_conv_select(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype);
+
 // For CPU drivers that load by address, f32. fits: the kernels' own conditions. walks differ in
 // positions, taps and offsets only, and have taps; n at most LAT_CONV_MAX_PLANES.
 enum { LAT_CONV_MAX_PLANES = 16 };

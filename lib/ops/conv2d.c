@@ -127,8 +127,9 @@ static lattn_status backward(struct lat_call *c)
         .infer = infer,                                                                            \
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
-        .strategies = lat_wide_strategies,                                                         \
-        .n_strategies = LAT_WIDE_STRATEGIES,                                                       \
+        .strategies = lat_conv_strategies,                                                         \
+        .n_strategies = LAT_CONV_STRATEGIES,                                                       \
+        .typical = LAT_CONV_TYPICAL,                                                               \
     }
 CONV(lat_op_conv2d, "conv2d", 0, 1u << X | 1u << WEIGHT | 1u << BIAS);
 static CONV(conv2d_relu, "conv2d", 1, 1u << X | 1u << WEIGHT | 1u << BIAS);

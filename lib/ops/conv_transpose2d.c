@@ -124,8 +124,9 @@ static lattn_status backward(struct lat_call *c)
         .infer = infer,                                                                            \
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
-        .strategies = lat_wide_strategies,                                                         \
-        .n_strategies = LAT_WIDE_STRATEGIES,                                                       \
+        .strategies = lat_conv_strategies,                                                         \
+        .n_strategies = LAT_CONV_STRATEGIES,                                                       \
+        .typical = LAT_CONV_TYPICAL,                                                               \
     }
 TRANSPOSE(lat_op_conv_transpose2d, 0);
 static TRANSPOSE(transpose_relu, 1);

@@ -68,7 +68,9 @@ static int find_kind(const char *name)
     int kind = lat_strategy_kind_of(name);
     if (kind < 0)
         lat_err(LATTN_ERR_ARG,
-            "there is no strategy '%s'; there are base, cpu, subgroup, coopmat, coopmat2", name);
+            "there is no strategy '%s'; there are base, cpu, subgroup, winograd, coopmat, "
+            "coopmat2",
+            name);
     return kind;
 }
 

@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "device/env.h"
 
-static const char *const names[LAT_STRATEGY_KINDS] = { "base", "cpu", "subgroup", "coopmat",
-    "coopmat2" };
+static const char *const names[LAT_STRATEGY_KINDS] = { "base", "cpu", "subgroup", "winograd",
+    "coopmat", "coopmat2" };
 
 struct select {
     struct lat_ext ext;

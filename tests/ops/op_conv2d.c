@@ -168,6 +168,7 @@ static const struct ot_case cases[] = {
                             { OT_DIMS(33), .fill = OT_INTEGERS } }, HOW(2, 1, 1, 1, RELU), .flags = OT_EXACT | OT_NO_GRAD },
 #include "ops/cases/resnet.h"
 #include "ops/cases/mobilenet_v2.h"
+#include "ops/cases/cifar.h"
 };
 // clang-format on
 

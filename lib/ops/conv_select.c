@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// Which kernel a convolution runs with where more than one can do it: the selection table of forward and
+// input gradient. Groups count alike in all costs and are left out.
+
+#include "ops/conv.h"
+
+static bool admits_cpu(const struct lat_problem *p)
+{
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 &&
+           p->size[LAT_CONV_FITS] & LAT_CONV_CPU_FITS;
+}
+
+static bool admits_winograd(const struct lat_problem *p)
+{
+    return p->size[LAT_CONV_FITS] & LAT_CONV_WINOGRAD_FITS;
+}
+
+static double multiplications(const struct lat_problem *p)
+{
+    return (double) p->size[LAT_CONV_M] * (double) p->size[LAT_CONV_Q] *
+           (double) p->size[LAT_CONV_TAPS] * (double) p->size[LAT_CONV_POSITIONS];
+}
+
+// How much slower the kernels without loads by address are where there are such.
+enum { BASE_SHARE = 10 };
+
+static double cost_base(const struct lat_problem *p)
+{
+    return multiplications(p) * (lat_loads_by_address(p->caps) ? BASE_SHARE : 1);
+}
+
+// 16 multiplications per tile of 4 results where the others make 36, but every number of a square, of the
+// source, the sums and the weight, is written and read again: 8 bytes. Costs are in multiplications.
+//
+// On lavapipe of Mesa 26.1 one such number takes as long as 18 multiplications (0.8 ns beside 22.5 per
+// ns, one core at 16 to 512 channels); the products run as fast as the direct kernel, also for 16 bits,
+// whose squares are f32 and whose direct kernel is the slow one. On that of 22.3 it takes as long as 2,
+// and products are at least as fast from 16 channels of the source on.
+//
+// A GPU of 10 TFLOP/s at half its rate and 500 GB/s makes 40 multiplications meanwhile, so that by this
+// reckoning 64 channels break even, 128 win 1.4 and 512 win 1.9. That has not been measured on hardware,
+// and until it is, this form runs there when asked for (LATTN_STRATEGY=winograd) and not by itself.
+static double cost_winograd(const struct lat_problem *p)
+{
+    enum { NUMBER = 18, OLD_NUMBER = 2, GPU_NUMBER = 40 };
+    enum { LEAST_M = 8, LEAST_Q = 8, LEAST_TILES = 32, OLD_LEAST_Q = 16 };
+    double m = (double) p->size[LAT_CONV_M], q = (double) p->size[LAT_CONV_Q],
+           tiles = (double) p->size[LAT_CONV_TILES];
+    double products = 16 * m * q * tiles, numbers = 16 * ((m + q) * tiles + m * q);
+    if (lat_loads_by_address(p->caps)) {
+        bool wide = m >= LEAST_M && q >= LEAST_Q && tiles >= LEAST_TILES;  // for gemm_cpu
+        return products * (wide ? 1 : BASE_SHARE) + NUMBER * numbers;
+    }
+    if (p->caps->is_lavapipe && q >= OLD_LEAST_Q)
+        return products + OLD_NUMBER * numbers;
+    double cost = products + GPU_NUMBER * numbers;
+    return LAT_MAX(cost, 1.01 * cost_base(p));
+}
+
+const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES] = {
+    { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
+    { LAT_STRATEGY_WINOGRAD, "2x2", admits_winograd, cost_winograd, NULL },
+    { LAT_STRATEGY_CPU, "", admits_cpu, multiplications, NULL },
+};
+
+enum lat_strategy_kind lat_conv_select(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype)
+{
+    const struct lat_caps *caps = lat_caps(ctx);
+    bool cpu = w->taps[0] > 0 && lat_conv_cpu_fits(caps, w);
+    bool winograd = lat_conv_winograd_fits(caps, w);
+    struct lat_problem problem = {
+        .caps = caps,
+        .dtype = dtype,
+        .size = {
+            [LAT_CONV_M] = w->m,
+            [LAT_CONV_Q] = w->q,
+            [LAT_CONV_TAPS] = w->taps[0] * w->taps[1],
+            [LAT_CONV_POSITIONS] = w->images * w->positions[0] * w->positions[1],
+            [LAT_CONV_TILES] = lat_conv_winograd_tiles(w),
+            [LAT_CONV_FITS] = (cpu ? LAT_CONV_CPU_FITS : 0) | (winograd ? LAT_CONV_WINOGRAD_FITS : 0),
+        },
+    };
+    int row =
+        lat_strategy_select(ctx, "conv2d", lat_conv_strategies, LAT_CONV_STRATEGIES, &problem);
+    return lat_conv_strategies[row].kind;
+}
