@@ -42,9 +42,8 @@ typedef struct lattn_adamw_params {
  * Args     module  its trainable parameters; must outlive the optimiser
  * Owner    the caller; lattn_optim_destroy, before the module. A parameter has one optimiser at a time:
  *          its weights and gradient move into the arenas of this one
- * Errors   ERR_ARG (a rate, beta or eps out of range; betas without has_betas; nothing to
- *          train), ERR_DTYPE
- *          (parameters that are not f32), ERR_STATE (another optimiser trains one of them),
+ * Errors   ERR_ARG (a rate, beta or eps out of range, betas without has_betas; nothing to train),
+ *          ERR_DTYPE (parameters that are not f32), ERR_STATE (another optimiser trains one of them),
  *          ERR_GPU_MEMORY
  * Source   Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2
  */

@@ -229,6 +229,7 @@ TEST(null, checkpoints)
     REFUSED(lattn_checkpoint_find(NULL, &step, NULL, 0));
     REFUSED(lattn_checkpoint_find("nowhere", NULL, NULL, 0));
     REFUSED(lattn_checkpoint_clean(NULL));
+    REFUSED(lattn_checkpoint_remove_after(NULL, 0));
     REFUSED(lattn_checkpoint_prune(NULL, 1, -1));
 }
 
