@@ -104,11 +104,11 @@
 //                       aims at
 //     LATTN_TRACE       file that gets a Chrome trace of every          none
 //                       dispatch
-//     LATTN_STRATEGY    base, cpu, subgroup, coopmat or coopmat2:       the cheapest of those that the
-//                       preferred wherever an op has it                 device has
-//     LATTN_DISABLE     list of cpu, subgroup, coopmat, coopmat2        none
-//                       (kernels that are not used), f16, bda,
-//                       push_descriptors (features that are not)
+//     LATTN_STRATEGY    base, cpu, subgroup, winograd, coopmat or       the cheapest of those that the
+//                       coopmat2: preferred wherever an op has it       device has
+//     LATTN_DISABLE     list of cpu, subgroup, winograd, coopmat,       none
+//                       coopmat2 (kernels that are not used), f16,
+//                       bda, push_descriptors (features that are not)
 //     LATTN_LIMITS      list of floor and name=value: work as if the    those of the device
 //                       device had these limits; for tests
 //     LATTN_CHECK       list of poison (fresh memory is NaN), robust    none

@@ -26,7 +26,9 @@ static uint8_t byte_of(float v)
 lattn_status lattn_image_from_f32(
     const float *x, int32_t C, int32_t H, int32_t W, float lo, float hi, lattn_image *out)
 {
+    LAT_CHECK_ARG(out);
     *out = (lattn_image){ 0 };
+    LAT_CHECK_ARG(x);
     LAT_TRY(create(C, H, W, out));
     float scale = hi > lo ? 1 / (hi - lo) : 0;
     size_t n = (size_t) C * (size_t) H * (size_t) W;
@@ -83,6 +85,9 @@ done:
 
 lattn_status lattn_image_fit(const lattn_image *m, int32_t side, lattn_image *out)
 {
+    LAT_CHECK_ARG(out);
+    *out = (lattn_image){ 0 };
+    LAT_CHECK_ARG(m);
     int32_t longest = LAT_MAX(m->H, m->W);
     lattn_status st;
     *out = (lattn_image){ 0 };
@@ -142,6 +147,8 @@ static void put(const lattn_image *m, lattn_image *to, int32_t y0, int32_t x0)
 lattn_status lattn_image_grid(
     const lattn_image *pictures, int32_t n, const lattn_grid_params *params, lattn_image *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARRAY(pictures, n);
     struct lat_grid g;
     *out = (lattn_image){ 0 };
     LAT_TRY(lat_grid_plan(pictures, n, params, &g));

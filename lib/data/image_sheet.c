@@ -96,6 +96,8 @@ static lattn_status draw(struct lat_str *svg, const lattn_image *pictures,
 lattn_status lattn_image_save_sheet(const char *path, const lattn_image *pictures,
     const lattn_caption *captions, int32_t n, const lattn_grid_params *params)
 {
+    LAT_CHECK_ARG(path);
+    LAT_CHECK_ARRAY(pictures, n);
     struct lat_str svg = { 0 };
     struct lat_grid g;
     LAT_TRY(lat_grid_plan(pictures, n, params, &g));

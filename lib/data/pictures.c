@@ -22,7 +22,7 @@ bool lattn_dataset_shape(const lattn_dataset *d, int32_t *C, int32_t *H, int32_t
 
 bool lattn_dataset_has_pictures(const lattn_dataset *d)
 {
-    return d->kind == LAT_DATA_BYTES || d->kind == LAT_DATA_FILES;
+    return d && (d->kind == LAT_DATA_BYTES || d->kind == LAT_DATA_FILES);
 }
 
 lattn_status lattn_dataset_image(const lattn_dataset *d, int64_t i, lattn_image *out)

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "device/env.h"
 
-enum { MAX_WORDS = 8 };
+enum { MAX_WORDS = 9 };
 
 // Words of a variable, NULL behind the last.
 struct words {
@@ -18,9 +18,10 @@ struct words {
 
 static const struct words variables[] = {
     { "LATTN_LOG", false, { "error", "warn", "info", "debug" } },
-    { "LATTN_STRATEGY", false, { "base", "cpu", "subgroup", "coopmat", "coopmat2" } },
+    { "LATTN_STRATEGY", false, { "base", "cpu", "subgroup", "winograd", "coopmat", "coopmat2" } },
     { "LATTN_DISABLE", true,
-        { "cpu", "subgroup", "coopmat", "coopmat2", "f16", "bda", "push_descriptors" } },
+        { "cpu", "subgroup", "winograd", "coopmat", "coopmat2", "f16", "bda",
+            "push_descriptors" } },
     { "LATTN_CHECK", true,
         { "poison", "robust", "validation", "hazard", "barriers", "serial", "guard" } },
 };

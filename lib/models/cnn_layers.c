@@ -53,6 +53,7 @@ static lattn_status walk(struct decay *d, lattn_module *m)
 
 lattn_status lattn_cnn_layer_decay(lattn_cnn *cnn, double factor, int *n_layers)
 {
+    LAT_CHECK_ARG(cnn);
     struct decay d = { .factor = factor, .last = -1 };
     if (!(factor > 0 && factor <= 1))
         return lat_err(

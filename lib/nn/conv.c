@@ -154,7 +154,9 @@ lattn_tensor *lattn_conv1d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor
 lattn_status lattn_conv3d_create(
     lattn_ctx *ctx, const lattn_conv3d_layer_params *p, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(p);
     int64_t groups = or_1(p->conv.groups), depth = p->kernel_size[0];
     bool cube = p->kernel_size[1] == 0 && p->kernel_size[2] == 0;
     int64_t kernel[] = { cube ? depth : p->kernel_size[1], cube ? depth : p->kernel_size[2] };

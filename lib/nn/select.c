@@ -37,6 +37,8 @@ static bool fits(const char *text, size_t n, const char *pattern)
 
 bool lattn_name_fits(const char *name, const char *pattern)
 {
+    if (!name || !pattern)
+        return false;
     for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
         if (fits(name, (size_t) (dot - name), pattern))
             return true;
@@ -112,6 +114,8 @@ static lattn_status scale(struct lat_param *param, float factor)
 
 lattn_status lattn_module_scale_lr(lattn_module *m, const char *pattern, float factor)
 {
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(pattern);
     struct selection s = { .pattern = pattern, .each = scale, .factor = factor };
     if (!(factor >= 0) || !isfinite(factor))
         return lat_err(LATTN_ERR_ARG, "lattn_module_scale_lr: the factor %g must be 0 or more",
@@ -142,6 +146,8 @@ static lattn_status hold_norms(lattn_module *m)
 
 lattn_status lattn_module_freeze(lattn_module *m, const char *pattern)
 {
+    LAT_CHECK_ARG(m);
+    LAT_CHECK_ARG(pattern);
     struct selection s = { .pattern = pattern, .each = freeze };
     LAT_TRY(select_all(&s, m, "lattn_module_freeze"));
     return hold_norms(m);

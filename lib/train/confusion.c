@@ -22,6 +22,7 @@ struct lattn_confusion {
 
 lattn_status lattn_confusion_create(int n_classes, lattn_confusion **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
     if (n_classes < 1 || n_classes > MAX_CLASSES)
         return lat_err(
@@ -52,6 +53,8 @@ void lattn_confusion_destroy(lattn_confusion **c)
 
 void lattn_confusion_add(lattn_confusion *c, const float *logits, const int32_t *labels, int64_t n)
 {
+    if (!c || !logits || !labels)
+        return;
     for (int64_t i = 0; i < n; i++) {
         int label = labels[i];
         if (label < 0 || label >= c->n)
@@ -63,7 +66,7 @@ void lattn_confusion_add(lattn_confusion *c, const float *logits, const int32_t 
 
 int64_t lattn_confusion_count(const lattn_confusion *c, int label, int prediction)
 {
-    if (label < 0 || label >= c->n || prediction < 0 || prediction >= c->n)
+    if (!c || label < 0 || label >= c->n || prediction < 0 || prediction >= c->n)
         return 0;
     return c->count[(int64_t) label * c->n + prediction];
 }
@@ -219,6 +222,8 @@ static lattn_status save_svg(const lattn_confusion *c, const char *const *labels
 lattn_status lattn_confusion_save(
     const lattn_confusion *c, const char *const *labels, const char *dir)
 {
+    LAT_CHECK_ARG(c);
+    LAT_CHECK_ARG(dir);
     LAT_TRY(save_csv(c, labels, dir));
     if (c->n <= MAX_PNG)
         LAT_TRY(save_png(c, dir));

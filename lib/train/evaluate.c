@@ -111,6 +111,9 @@ void lat_tell_cut(int64_t n_cut, int64_t n)
 lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task, const lattn_source *source,
     lattn_logits_fn each, void *user, lattn_metrics *out)
 {
+    LAT_CHECK_ARG(task);
+    LAT_CHECK_ARG(source);
+    LAT_CHECK_ARG(out);
     struct lat_steps *steps = NULL;
     lattn_status st;
     LAT_GO(lat_steps_create(ctx, task, NULL, false, &steps));

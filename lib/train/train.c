@@ -378,6 +378,9 @@ static lattn_status finish(struct lat_run *r)
 lattn_status lattn_train(
     lattn_ctx *ctx, const lattn_train_params *params, lattn_train_result *result)
 {
+    LAT_CHECK_ARG(params);
+    LAT_CHECK_ARG(params->optim);
+    LAT_CHECK_ARG(params->output_dir);
     struct lat_run r = { .ctx = ctx, .params = params, .best_step = -1, .train_loss = NAN };
     uint64_t start = lat_now_ns();
     bool resumed = false;

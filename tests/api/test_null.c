@@ -169,6 +169,16 @@ TEST(null, pictures)
     REFUSED(lattn_image_save_png("nowhere", NULL));
     FINE(lattn_image_free(&image));
     FINE(lattn_image_free(NULL));
+    lattn_image out, one = { 0 };
+    NOTHING(lattn_dataset_has_pictures(NULL));
+    REFUSED(lattn_image_fit(NULL, 8, &out));
+    REFUSED(lattn_image_fit(&one, 8, NULL));
+    REFUSED(lattn_image_from_f32(NULL, 1, 2, 2, 0, 1, &out));
+    REFUSED(lattn_image_from_f32((float[]){ 0 }, 1, 1, 1, 0, 1, NULL));
+    REFUSED(lattn_image_grid(&one, 1, NULL, NULL));
+    EXPECT_STATUS(lattn_image_grid(NULL, 1, NULL, &out), LATTN_ERR_ARG);
+    REFUSED(lattn_image_save_sheet(NULL, &one, NULL, 1, NULL));
+    EXPECT_STATUS(lattn_image_save_sheet("nowhere", NULL, NULL, 1, NULL), LATTN_ERR_ARG);
 }
 
 TEST(null, files)
@@ -448,6 +458,8 @@ GPU_TEST(null, ops_of_several_tensors)
     NOTHING(lattn_where(ctx, t, t, NULL));
     NOTHING(lattn_linear(ctx, NULL, t, NULL, LATTN_EPILOGUE_NONE));
     NOTHING(lattn_linear(ctx, t, NULL, NULL, LATTN_EPILOGUE_NONE));
+    NOTHING(lattn_conv3d(ctx, NULL, t, NULL, NULL));
+    NOTHING(lattn_conv3d(ctx, t, NULL, NULL, NULL));
     NOTHING(lattn_conv2d(ctx, NULL, t, NULL, NULL));
     NOTHING(lattn_conv2d(ctx, t, NULL, NULL, NULL));
     NOTHING(lattn_conv1d(ctx, NULL, t, NULL, NULL));

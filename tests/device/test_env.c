@@ -43,12 +43,14 @@ TEST(env, an_unknown_word_is_refused)
         "LATTN_CHECK: \"foo\" is none of poison, robust, validation, hazard, barriers, serial, "
         "guard");
     expect_refused("LATTN_DISABLE", "foo",
-        "LATTN_DISABLE: \"foo\" is none of cpu, subgroup, coopmat, coopmat2, f16, bda, "
-        "push_descriptors");
+        "LATTN_DISABLE: \"foo\" is none of cpu, subgroup, winograd, coopmat, coopmat2, f16, "
+        "bda, push_descriptors");
     expect_refused("LATTN_STRATEGY", "zip",
-        "LATTN_STRATEGY: \"zip\" is none of base, cpu, subgroup, coopmat, coopmat2");
+        "LATTN_STRATEGY: \"zip\" is none of base, cpu, subgroup, winograd, coopmat, "
+        "coopmat2");
     expect_refused("LATTN_STRATEGY", "base,cpu",
-        "LATTN_STRATEGY: \"base,cpu\" is none of base, cpu, subgroup, coopmat, coopmat2");
+        "LATTN_STRATEGY: \"base,cpu\" is none of base, cpu, subgroup, winograd, coopmat, "
+        "coopmat2");
     expect_refused("LATTN_LOG", "loud", "LATTN_LOG: \"loud\" is none of error, warn, info, debug");
 }
 
@@ -70,7 +72,7 @@ TEST(env, known_values_are_accepted)
         { "LATTN_SUBMIT_MS", "60000" },
         { "LATTN_CHECK", "poison,robust,hazard,barriers,serial,guard" },
         { "LATTN_CHECK", ",poison," },
-        { "LATTN_DISABLE", "cpu,subgroup,coopmat,coopmat2,f16,bda,push_descriptors" },
+        { "LATTN_DISABLE", "cpu,subgroup,winograd,coopmat,coopmat2,f16,bda,push_descriptors" },
         { "LATTN_STRATEGY", "subgroup" },
         { "LATTN_LOG", "error" },
         { "LATTN_LIMITS", "floor" },
