@@ -17,39 +17,52 @@ extern "C" {
 
 // ---- tokenizer ----------------------------------------------------------------------------
 
-// BERT's WordPiece tokenizer. Never changes after its creation: any number of threads may
+// From text to ids and back. Never changes after its creation: any number of threads may
 // encode with one at the same time.
 typedef struct lattn_tokenizer lattn_tokenizer;
 
-typedef struct lattn_tokenizer_params {
-    bool keep_case;         // no lower-casing ("cased" models)
-    bool keep_accents;      // keep accents although lower-casing
-    bool strip_accents;     // remove accents although keeping case
-    bool no_chinese_chars;  // do not put blanks around CJK ideographs
-    int32_t max_length;     // model_max_length; 0 = 512
+typedef enum lattn_token_kind {
+    LATTN_TOKEN_KIND_WORDPIECE,   // BERT: pieces of words
+    LATTN_TOKEN_KIND_BPE,         // GPT-2: merged bytes; every text comes back as it was
+    LATTN_TOKEN_KIND_CHARACTERS,  // one Unicode code point each
+} lattn_token_kind;
+
+typedef struct lattn_tokenizer_params {  // all but max_length of WordPiece alone
+    bool keep_case;                      // no lower-casing ("cased" models)
+    bool keep_accents;                   // keep accents although lower-casing
+    bool strip_accents;                  // remove accents although keeping case
+    bool no_chinese_chars;               // do not put blanks around CJK ideographs
+    int32_t max_length;                  // model_max_length; 0 = 512, of other kinds 1024
 } lattn_tokenizer_params;
 
-// Ids of the special tokens.
+// Ids of the special tokens; -1 where the vocabulary has none. WordPiece has pad to mask; the
+// others have pad, unk, bos and eos. With BPE all of these may be one: <|endoftext|>.
 typedef struct lattn_special_ids {
-    int32_t pad, unk, cls, sep, mask;  // mask is -1 if the vocabulary has none
+    int32_t pad, unk, cls, sep, mask;
+    int32_t bos, eos;  // begin and end of a sequence
 } lattn_special_ids;
 
 /**
- * Loads the tokenizer of a Hugging Face model folder: vocab.txt (or the vocabulary in
- * tokenizer.json where there is no vocab.txt) and, if it is there, tokenizer_config.json.
+ * Loads the tokenizer of a Hugging Face model folder: WordPiece from vocab.txt (or the
+ * vocabulary in tokenizer.json where there is no vocab.txt), byte-level BPE from vocab.json
+ * and merges.txt (or from tokenizer.json alone), characters from what lattn_tokenizer_save wrote;
+ * and, if they are there, tokenizer_config.json and added_tokens.json.
  *
  * Edge     a byte-order mark and CRLF in vocab.txt are accepted; of a token that
- *          occurs twice the last id counts, with a warning
+ *          occurs twice the last id counts, with a warning; a BPE folder without a padding
+ *          token pads with eos
  * Owner    the caller; lattn_tokenizer_destroy
  * Errors   ERR_IO; ERR_FORMAT (empty, a special token missing, invalid UTF-8, token
- *          above 256 bytes, malformed JSON); ERR_UNSUPPORTED (tokenizer of another
- *          kind); ERR_HOST_MEMORY
+ *          above 256 bytes (BPE: 4096), a line of merges.txt that is no pair, with its number,
+ *          malformed JSON); ERR_UNSUPPORTED (tokenizer of another kind or setting);
+ *          ERR_HOST_MEMORY
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_load(
     const char *dir, lattn_tokenizer **out);
 
 /**
- * Makes a tokenizer from tokens in memory; token i gets id i.
+ * Makes a WordPiece tokenizer from tokens in memory; token i gets id i. (The other kinds come
+ * from lattn_vocab_build or lattn_tokenizer_load.)
  *
  * Args     params  NULL = defaults (bert-base-uncased)
  * Owner    the caller
@@ -59,7 +72,8 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_create(const char *const
     int32_t n_tokens, const lattn_tokenizer_params *params, lattn_tokenizer **out);
 
 /**
- * Writes vocab.txt, tokenizer_config.json and special_tokens_map.json, as transformers
+ * Writes vocab.txt (BPE: vocab.json and merges.txt, characters: vocab.json),
+ * tokenizer_config.json and special_tokens_map.json, WordPiece and BPE as transformers
  * reads them. Each file is replaced as a whole.
  *
  * Errors   ERR_IO, ERR_HOST_MEMORY
@@ -70,15 +84,17 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_save(
 /** Frees a tokenizer; sets *t to NULL. Accepts NULL. Nobody may be encoding with it. */
 LATTN_API void lattn_tokenizer_destroy(lattn_tokenizer **t);
 
+/** What the tokens are. */
+LATTN_API lattn_token_kind lattn_tokenizer_kind(const lattn_tokenizer *t);
 /** Number of ids. */
 LATTN_API int32_t lattn_tokenizer_size(const lattn_tokenizer *t);
 /** Text of an id, lent; NULL if id is out of range. */
 LATTN_API const char *lattn_tokenizer_token(const lattn_tokenizer *t, int32_t id);
 /** Id of a token as it stands in the vocabulary; -1 if it is not there. */
 LATTN_API int32_t lattn_tokenizer_id(const lattn_tokenizer *t, const char *token);
-/** Ids of [PAD], [UNK], [CLS], [SEP] and [MASK]. */
+/** Ids of the special tokens. */
 LATTN_API lattn_special_ids lattn_tokenizer_special(const lattn_tokenizer *t);
-/** model_max_length of the folder; 512 if it does not say. */
+/** model_max_length of the folder; 512 (other kinds than WordPiece: 1024) if it does not say. */
 LATTN_API int32_t lattn_tokenizer_max_length(const lattn_tokenizer *t);
 
 // The result of encoding. Start from { 0 }; used again, it keeps its memory.
@@ -87,24 +103,33 @@ typedef struct lattn_encoding {
     int32_t *type_ids;  // [n]: 0 for the first text, 1 for the second
     int32_t n;
     int32_t n_cut;       // tokens dropped to fit max_tokens
-    int64_t n_replaced;  // bytes that are no UTF-8, read as U+FFFD (which is then dropped)
+    int64_t n_replaced;  // bytes that are no UTF-8, read as U+FFFD (which WordPiece then drops;
+                         // BPE keeps the bytes)
+    int64_t n_unknown;   // words or characters that the vocabulary lacks: each one unk
     struct lattn_encoding_scratch *scratch;
 } lattn_encoding;
 
 /**
- * Encodes one text, [CLS] a [SEP], or a pair, [CLS] a [SEP] b [SEP].
+ * Encodes one text, [CLS] a [SEP], or a pair, [CLS] a [SEP] b [SEP]. BPE and characters add
+ * nothing: a, or a b.
  *
- *     clean, split at blanks and CJK, lower-case, strip accents, split at punctuation,
- *     then the longest piece of the vocabulary from the left, continued with ##
+ *     WordPiece: clean, split at blanks and CJK, lower-case, strip accents, split at
+ *     punctuation, then the longest piece of the vocabulary from the left, continued with ##
+ *     BPE: split as GPT-2 (contractions; letters, numbers or others with the space before
+ *     them; blanks), then of the neighbours in a part the pair merged that comes first in
+ *     merges.txt, again and again
  *
  * Args     b           second text; NULL = none
  *          max_tokens  longest result, with the special tokens; 0 = no limit. The longer
  *                      of two texts is cut first
- * Edge     an empty text gives [CLS] [SEP]; words above 100 characters give [UNK]; a
- *          special token written in the text, [MASK], is that token
+ * Edge     an empty text gives [CLS] [SEP], of other kinds no token; words above 100
+ *          characters give [UNK]; a special token written in the text, [MASK] or <|endoftext|>,
+ *          is that token, but characters are only characters
  * Owner    the caller; lattn_encoding_free
  * Errors   ERR_ARG (max_tokens below the number of special tokens), ERR_HOST_MEMORY
- * Source   Devlin et al. 2018, arXiv:1810.04805; transformers, BertTokenizer
+ * Source   Devlin et al. 2018, arXiv:1810.04805; Radford et al. 2019, "Language models are
+ *          unsupervised multitask learners", section 2.2; transformers, BertTokenizer and
+ *          GPT2Tokenizer
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t,
     const char *a, size_t a_bytes, const char *b, size_t b_bytes, int32_t max_tokens,
@@ -113,16 +138,39 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_encode(const lattn_token
 /** Frees what an encoding holds and makes it { 0 } again. */
 LATTN_API void lattn_encoding_free(lattn_encoding *e);
 
+// A text made from ids. Start from { 0 }; used again, it keeps its memory.
+typedef struct lattn_decoded {
+    char *text;  // [bytes], and a NUL behind it
+    size_t bytes, capacity;
+} lattn_decoded;
+
+/**
+ * Makes text from ids. BPE and characters give back what was encoded, BPE also bytes that
+ * are no UTF-8; WordPiece gives words with one blank between them.
+ *
+ * Args     skip_special  leave out special tokens (of characters unk stays)
+ * Edge     the text of one token alone may end within a character; of characters unk is U+FFFD
+ * Owner    the caller; lattn_decoded_free
+ * Errors   ERR_ARG (an id that the vocabulary lacks, with its place), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tokenizer_decode(
+    const lattn_tokenizer *t, const int32_t *ids, int32_t n, bool skip_special, lattn_decoded *out);
+
+/** Frees what a decoded text holds and makes it { 0 } again. */
+LATTN_API void lattn_decoded_free(lattn_decoded *d);
+
 // ---- building a vocabulary ----------------------------------------------------------------
 
 typedef struct lattn_vocab_params {
-    int32_t size;           // most entries, special tokens included; 0 = 30522
-    int32_t min_frequency;  // pairs rarer than this are not merged; 0 = 2
-    int32_t max_alphabet;   // single characters kept, the most frequent; 0 = 1000
+    int32_t size;           // most entries, special tokens included; 0 = 30522, BPE 50257
+    int32_t min_frequency;  // pairs rarer than this are not merged; 0 = 2. Characters rarer
+                            // than this are unk; 0 = 1
+    int32_t max_alphabet;   // WordPiece: single characters kept, the most frequent; 0 = 1000
+    lattn_token_kind kind;
     lattn_tokenizer_params tokenizer;
 } lattn_vocab_params;
 
-// Counts words until the vocabulary is built.
+// Counts words or characters until the vocabulary is built.
 typedef struct lattn_vocab lattn_vocab;
 
 /**
@@ -138,20 +186,25 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_create(
 /**
  * Counts the words of a text, split as the tokenizer will split them.
  *
- * Edge     words above 100 characters are left out, as they are never looked up
+ * Edge     WordPiece leaves out words above 100 characters, which are never looked up, BPE those
+ *          above 1000 bytes; bytes that are no UTF-8 are no characters
  * Errors   ERR_HOST_MEMORY
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_vocab_add(
     lattn_vocab *v, const char *text, size_t bytes);
 
 /**
- * Builds the WordPiece vocabulary of everything added and a tokenizer with it: [PAD]
- * [UNK] [CLS] [SEP] [MASK], the characters, then the pieces in the order they were
- * merged (the most frequent pair first, ties by lower ids). The same texts in any order
- * give the same vocabulary.
+ * Builds the vocabulary of everything added and a tokenizer with it. The same texts in any
+ * order give the same vocabulary.
+ *
+ *     WordPiece: [PAD] [UNK] [CLS] [SEP] [MASK], the characters, then the pieces in the order
+ *     they were merged (the most frequent pair first, ties by lower ids)
+ *     BPE: the 256 bytes in GPT-2's order, the merged pieces, <|endoftext|>
+ *     characters: <pad> <unk> <bos> <eos>, then the code points in ascending order; the most
+ *     frequent ones where size does not hold all
  *
  * Owner    the caller owns *out
- * Errors   ERR_ARG (size too small for the characters, nothing added), ERR_HOST_MEMORY
+ * Errors   ERR_ARG (size too small for the characters or bytes, nothing added), ERR_HOST_MEMORY
  * Source   Schuster & Nakajima 2012, "Japanese and Korean voice search"; Sennrich et al.
  *          2015, arXiv:1508.07909, algorithm 1
  */
@@ -515,7 +568,7 @@ typedef struct lattn_batch {
     int32_t n, T;
     int32_t *input_ids;       // [n, T], [PAD] behind the end
     int32_t *token_type_ids;  // [n, T], 0 behind the end
-    int32_t *lengths;         // [n] tokens that are not padding, >= 2: the key lengths of attention
+    int32_t *lengths;         // [n] tokens that are not padding, >= 1: the key lengths of attention
     int32_t C, H, W;
     float *x;              // [n, C, H, W]
     float *targets;        // [n, n_labels] shares of the labels, with mixup; else NULL
@@ -549,6 +602,7 @@ typedef struct lattn_loader lattn_loader;
  * Makes a loader of texts, at the start of epoch 0. The batches depend on the parameters alone,
  * not on the number of threads or their timing.
  *
+ * Edge     a row without any token, an empty text that is no WordPiece, is the token eos
  * Owner    the caller; lattn_loader_destroy
  * Errors   ERR_ARG, ERR_HOST_MEMORY
  */

@@ -4,7 +4,8 @@
 //
 // T is rounded up to a multiple: a training step is captured once per shape, and a few
 // wasted columns are cheaper than many captures. It never goes beyond max_tokens, where
-// the model's position table may end.
+// the model's position table may end. A row without any token, which only WordPiece's [CLS] and
+// [SEP] rule out, becomes the token eos: no layer has to know about sequences of length 0.
 
 #include <string.h>
 #include "base/array.h"
@@ -42,13 +43,15 @@ static lattn_status encode_row(
     const char *pair = lattn_dataset_pair(d, row, &n_pair);
     lattn_encoding *e = &c->encoding;
     LAT_TRY(lattn_tokenizer_encode(p->tokenizer, text, n_text, pair, n_pair, p->max_tokens, e));
-    size_t n = (size_t) e->n, start = c->ids.n;
+    int32_t eos = lattn_tokenizer_special(p->tokenizer).eos, type = 0;
+    const int32_t *ids = e->n ? e->ids : &eos, *types = e->n ? e->type_ids : &type;
+    size_t n = (size_t) LAT_MAX(e->n, 1), start = c->ids.n;
     LAT_TRY(LAT_RESERVE(&c->ids, start + n));
     LAT_TRY(LAT_RESERVE(&c->types, start + n));
-    memcpy(c->ids.items + start, e->ids, n * sizeof *e->ids);
-    memcpy(c->types.items + start, e->type_ids, n * sizeof *e->type_ids);
+    memcpy(c->ids.items + start, ids, n * sizeof *ids);
+    memcpy(c->types.items + start, types, n * sizeof *types);
     c->ids.n = c->types.n = start + n;
-    b->lengths[at] = e->n;
+    b->lengths[at] = (int32_t) n;
     b->labels[at] = lattn_dataset_label(d, row);
     b->rows[at] = row;
     b->n_cut += e->n_cut > 0;
@@ -117,9 +120,11 @@ static lattn_status fill_in(const lattn_loader_params *params, lattn_loader_para
     p->batch_size = p->batch_size ? p->batch_size : 8;
     p->max_tokens = p->max_tokens ? p->max_tokens : lattn_tokenizer_max_length(p->tokenizer);
     p->pad_multiple = p->pad_multiple ? p->pad_multiple : 8;
-    int32_t n_special = lattn_dataset_pair(p->dataset, 0, NULL) ? 3 : 2;
+    int32_t least = 1;
+    if (lattn_tokenizer_kind(p->tokenizer) == LATTN_TOKEN_KIND_WORDPIECE)
+        least = lattn_dataset_pair(p->dataset, 0, NULL) ? 3 : 2;  // [CLS] and [SEP]
     LAT_TRY(lat_loader_range(
-        "max_tokens", p->max_tokens, n_special, p->pad_to_max ? MAX_TOKENS : INT32_MAX));
+        "max_tokens", p->max_tokens, least, p->pad_to_max ? MAX_TOKENS : INT32_MAX));
     return lat_loader_range("pad_multiple", p->pad_multiple, 1, MAX_TOKENS);
 }
 

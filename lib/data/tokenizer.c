@@ -14,12 +14,25 @@ static const char *const special_names[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]",
 enum { PAD, UNK, CLS, SEP, MASK, N_SPECIAL };
 
 struct lattn_encoding_scratch {
-    struct lat_words words;
+    struct lat_encoder encoder;
     struct lat_ids text[2];  // pieces of each text
     struct lat_ids ids, types;
 };
 
 // ---- making -----------------------------------------------------------------------------------
+
+lattn_status lat_tokenizer_written(struct lattn_tokenizer *t, int32_t id)
+{
+    const char *text = t->tokens.items[id];
+    struct lat_written w = { text, strlen(text), id };
+    for (size_t i = 0; i < t->written.n; i++)
+        if (t->written.items[i].id == id)
+            return LATTN_OK;
+    if (w.bytes == 0)
+        return lat_err(LATTN_ERR_FORMAT, "token %d is special and empty", id);
+    t->written_start[(unsigned char) text[0]] = true;
+    return LAT_PUSH(&t->written, w);
+}
 
 static lattn_status find_special(struct lattn_tokenizer *t)
 {
@@ -29,17 +42,36 @@ static lattn_status find_special(struct lattn_tokenizer *t)
         if (!lat_map_get(&t->ids, special_names[i], strlen(special_names[i]), &id) && i != MASK)
             return lat_err(LATTN_ERR_FORMAT, "the vocabulary has no %s", special_names[i]);
         ids[i] = (int32_t) id;
+        if (id >= 0)
+            LAT_TRY(lat_tokenizer_written(t, ids[i]));
     }
-    t->special = (lattn_special_ids){ ids[PAD], ids[UNK], ids[CLS], ids[SEP], ids[MASK] };
+    t->special = (lattn_special_ids){ ids[PAD], ids[UNK], ids[CLS], ids[SEP], ids[MASK], .bos = -1,
+        .eos = -1 };
     return LATTN_OK;
 }
 
-static lattn_status check_token(const char *token, size_t id)
+lattn_status lat_tokenizer_special(struct lattn_tokenizer *t, const struct lat_special_names *n)
+{
+    const char *names[] = { n->unk, n->bos, n->eos, n->pad ? n->pad : n->eos };
+    int32_t ids[LAT_COUNT(names)];
+    for (size_t i = 0; i < LAT_COUNT(names); i++) {
+        ids[i] = lattn_tokenizer_id(t, names[i]);
+        if (ids[i] < 0)
+            return lat_err(LATTN_ERR_FORMAT, "the vocabulary has no %s",
+                lat_quoted(names[i], (char[80]){ 0 }, 80));
+    }
+    t->special = (lattn_special_ids){
+        .pad = ids[3], .unk = ids[0], .bos = ids[1], .eos = ids[2], .cls = -1, .sep = -1, .mask = -1
+    };
+    return LATTN_OK;
+}
+
+static lattn_status check_token(const char *token, size_t id, size_t max_bytes)
 {
     size_t n = strlen(token);
-    if (n > LAT_MAX_TOKEN_BYTES)
-        return lat_err(LATTN_ERR_FORMAT, "token %zu has %zu bytes, at most %d are accepted", id, n,
-            LAT_MAX_TOKEN_BYTES);
+    if (n > max_bytes)
+        return lat_err(LATTN_ERR_FORMAT, "token %zu has %zu bytes, at most %zu are accepted", id, n,
+            max_bytes);
     for (size_t i = 0, len; i < n; i += len) {
         len = lat_utf8_length(token + i, n - i);
         if (len == 0)
@@ -51,10 +83,11 @@ static lattn_status check_token(const char *token, size_t id)
 static lattn_status index_tokens(struct lattn_tokenizer *t)
 {
     size_t n_twice = 0;
+    bool bpe = t->kind == LATTN_TOKEN_KIND_BPE;
     for (size_t id = 0; id < t->tokens.n; id++) {
         const char *token = t->tokens.items[id];
         size_t n = strlen(token);
-        LAT_TRY(check_token(token, id));
+        LAT_TRY(check_token(token, id, bpe ? LAT_MAX_BPE_TOKEN_BYTES : LAT_MAX_TOKEN_BYTES));
         n_twice += lat_map_get(&t->ids, token, n, NULL);
         LAT_TRY(lat_map_put(&t->ids, token, n, (int64_t) id));
         size_t piece = n > 2 && !memcmp(token, "##", 2) ? n - 2 : n;
@@ -63,23 +96,26 @@ static lattn_status index_tokens(struct lattn_tokenizer *t)
     if (n_twice)
         lat_log(LATTN_LOG_WARN, "%zu tokens of the vocabulary occur twice; the last one counts",
             n_twice);
-    return find_special(t);
+    return LATTN_OK;
 }
 
-// Takes over what t has in its arena so far.
-static lattn_status finish(struct lattn_tokenizer *t, const lattn_tokenizer_params *params)
+lattn_status lat_tokenizer_finish(struct lattn_tokenizer *t)
 {
-    if (params)
-        t->params = *params;
+    bool wordpiece = t->kind == LATTN_TOKEN_KIND_WORDPIECE;
     if (t->params.max_length < 0)
         return lat_err(LATTN_ERR_ARG, "max_length is %d", t->params.max_length);
     if (t->params.max_length == 0)
-        t->params.max_length = 512;
+        t->params.max_length = wordpiece ? 512 : 1024;
     if (t->tokens.n == 0)
         return lat_err(LATTN_ERR_FORMAT, "the vocabulary is empty");
     if (t->tokens.n > INT32_MAX)
         return lat_err(LATTN_ERR_FORMAT, "the vocabulary has %zu tokens", t->tokens.n);
-    return index_tokens(t);
+    LAT_TRY(index_tokens(t));
+    if (wordpiece)
+        return find_special(t);
+    if (t->kind == LATTN_TOKEN_KIND_CHARACTERS)
+        return lat_tokenizer_special(t, &lat_character_names);
+    return lat_bpe_finish(t);
 }
 
 lattn_status lattn_tokenizer_create(const char *const *tokens, int32_t n_tokens,
@@ -94,12 +130,12 @@ lattn_status lattn_tokenizer_create(const char *const *tokens, int32_t n_tokens,
     if (!t)
         return LATTN_ERR_HOST_MEMORY;
     lattn_status st = LATTN_OK;
-    for (int32_t i = 0; i < n_tokens && !st; i++) {
-        char *copy = lat_arena_strdup(&t->arena, tokens[i]);
-        st = copy ? LAT_PUSH(&t->tokens, copy) : LATTN_ERR_HOST_MEMORY;
-    }
+    for (int32_t i = 0; i < n_tokens && !st; i++)
+        st = lat_tokenizer_add(t, tokens[i], strlen(tokens[i]));
+    if (params)
+        t->params = *params;
     if (!st)
-        st = finish(t, params);
+        st = lat_tokenizer_finish(t);
     if (st)
         lattn_tokenizer_destroy(&t);
     *out = t;
@@ -114,10 +150,9 @@ lattn_status lattn_tokenizer_load(const char *dir, lattn_tokenizer **out)
     struct lattn_tokenizer *t = LAT_NEW(struct lattn_tokenizer);
     if (!t)
         return LATTN_ERR_HOST_MEMORY;
-    lattn_tokenizer_params params = { 0 };
-    lattn_status st = lat_tokenizer_read(dir, &t->arena, &t->tokens, &params);
+    lattn_status st = lat_tokenizer_read(dir, t);
     if (!st) {
-        st = finish(t, &params);
+        st = lat_tokenizer_finish(t);
         if (st)
             lat_err_prefix("%s: ", dir);
     }
@@ -133,10 +168,17 @@ void lattn_tokenizer_destroy(lattn_tokenizer **tokenizer)
     if (!t)
         return;
     *tokenizer = NULL;
+    lat_bpe_free(&t->bpe);
+    lat_free(t->written.items);
     lat_map_free(&t->ids);
     lat_free(t->tokens.items);
     lat_arena_destroy(&t->arena);
     lat_free(t);
+}
+
+lattn_token_kind lattn_tokenizer_kind(const lattn_tokenizer *t)
+{
+    return t ? t->kind : LATTN_TOKEN_KIND_WORDPIECE;
 }
 
 int32_t lattn_tokenizer_size(const lattn_tokenizer *t)
@@ -178,53 +220,93 @@ int32_t lattn_tokenizer_max_length(const lattn_tokenizer *t)
 
 // ---- encoding ---------------------------------------------------------------------------------
 
-struct encoder {
+struct target {
     const struct lattn_tokenizer *t;
-    struct lat_words *words;
+    struct lat_encoder *e;
     struct lat_ids *out;
 };
 
 static lattn_status add_word(void *user, char *word, size_t bytes, size_t n_chars)
 {
-    struct encoder *e = user;
-    return lat_wordpiece(e->t, word, bytes, n_chars, e->out);
+    struct target *to = user;
+    size_t before = to->out->n;
+    LAT_TRY(lat_wordpiece(to->t, word, bytes, n_chars, to->out));
+    to->e->n_unknown += to->out->n == before + 1 && to->out->items[before] == to->t->special.unk;
+    return LATTN_OK;
 }
 
-// Which special token text begins with; N_SPECIAL if none.
-static int special_at(const struct lattn_tokenizer *t, const char *text, size_t bytes)
+static lattn_status encode_wordpiece(const struct target *to, const char *text, size_t bytes)
 {
-    for (int i = 0; i < N_SPECIAL; i++) {
-        size_t n = strlen(special_names[i]);
-        if (n <= bytes && !memcmp(text, special_names[i], n) && (i != MASK || t->special.mask >= 0))
-            return i;
+    struct lat_words *w = &to->e->words;
+    w->n_replaced = 0;
+    LAT_TRY(lat_words_split(w, &to->t->params, text, bytes, add_word, (void *) to));
+    to->e->n_replaced += w->n_replaced;
+    return LATTN_OK;
+}
+
+static lattn_status encode_bpe(const struct target *to, const char *text, size_t bytes)
+{
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = lat_bpe_word(text, bytes, at);
+        LAT_TRY(
+            lat_bpe_encode(to->t, &to->e->bpe, text + at, end - at, to->out, &to->e->n_unknown));
     }
-    return N_SPECIAL;
+    for (size_t i = 0, n; i < bytes; i += LAT_MAX(n, 1)) {
+        n = lat_utf8_length(text + i, bytes - i);
+        to->e->n_replaced += n == 0;
+    }
+    return LATTN_OK;
 }
 
-static int32_t special_id(const struct lattn_tokenizer *t, int which)
+static lattn_status encode_part(const struct target *to, const char *text, size_t bytes)
 {
-    const int32_t ids[N_SPECIAL] = { t->special.pad, t->special.unk, t->special.cls, t->special.sep,
-        t->special.mask };
-    return ids[which];
+    if (bytes == 0)
+        return LATTN_OK;
+    return to->t->kind == LATTN_TOKEN_KIND_BPE ? encode_bpe(to, text, bytes)
+                                               : encode_wordpiece(to, text, bytes);
 }
 
-static lattn_status encode_text(struct encoder *e, const char *text, size_t bytes)
+// The longest special token that text begins with; NULL if there is none.
+static const struct lat_written *written_at(
+    const struct lattn_tokenizer *t, const char *text, size_t bytes)
 {
+    const struct lat_written *best = NULL;
+    if (!t->written_start[(unsigned char) text[0]])
+        return NULL;
+    for (size_t i = 0; i < t->written.n; i++) {
+        const struct lat_written *w = &t->written.items[i];
+        if (w->bytes <= bytes && !memcmp(text, w->text, w->bytes) &&
+            (!best || w->bytes > best->bytes))
+            best = w;
+    }
+    return best;
+}
+
+lattn_status lat_encode(const struct lattn_tokenizer *t, struct lat_encoder *e, const char *text,
+    size_t bytes, struct lat_ids *out)
+{
+    const struct target to = { t, e, out };
     size_t start = 0;
-    e->out->n = 0;
+    if (t->kind == LATTN_TOKEN_KIND_CHARACTERS)
+        return lat_characters_encode(t, e, text, bytes, out);
     for (size_t i = 0; i < bytes;) {
-        int which = text[i] == '[' ? special_at(e->t, text + i, bytes - i) : N_SPECIAL;
-        if (which == N_SPECIAL) {
+        const struct lat_written *w = written_at(t, text + i, bytes - i);
+        if (!w) {
             i++;
             continue;
         }
-        LAT_TRY(lat_words_split(e->words, &e->t->params, text + start, i - start, add_word, e));
-        int32_t id = special_id(e->t, which);
-        LAT_TRY(LAT_PUSH(e->out, id));
-        i += strlen(special_names[which]);
+        LAT_TRY(encode_part(&to, text + start, i - start));
+        LAT_TRY(LAT_PUSH(out, w->id));
+        i += w->bytes;
         start = i;
     }
-    return lat_words_split(e->words, &e->t->params, text + start, bytes - start, add_word, e);
+    return encode_part(&to, text + start, bytes - start);
+}
+
+void lat_encoder_free(struct lat_encoder *e)
+{
+    lat_words_free(&e->words);
+    lat_bpe_scratch_free(&e->bpe);
 }
 
 // Longest first, one token at a time, of the second text when they are equally long; worked out
@@ -260,13 +342,14 @@ static lattn_status add(
 static lattn_status assemble(
     const struct lattn_tokenizer *t, struct lattn_encoding_scratch *s, const size_t n[2], bool pair)
 {
+    size_t around = t->kind == LATTN_TOKEN_KIND_WORDPIECE;  // 1 with [CLS] and [SEP]
     s->ids.n = s->types.n = 0;
-    LAT_TRY(add(s, &t->special.cls, 1, 0));
+    LAT_TRY(add(s, &t->special.cls, around, 0));
     LAT_TRY(add(s, s->text[0].items, n[0], 0));
-    LAT_TRY(add(s, &t->special.sep, 1, 0));
+    LAT_TRY(add(s, &t->special.sep, around, 0));
     if (pair) {
         LAT_TRY(add(s, s->text[1].items, n[1], 1));
-        LAT_TRY(add(s, &t->special.sep, 1, 1));
+        LAT_TRY(add(s, &t->special.sep, around, 1));
     }
     return LATTN_OK;
 }
@@ -277,7 +360,7 @@ lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t, const char *a, siz
     LAT_CHECK_ARG(out);
     LAT_CHECK_ARG(t);
     LAT_CHECK_ARRAY(a, a_bytes);
-    int32_t n_special = b ? 3 : 2;
+    int32_t n_special = t->kind == LATTN_TOKEN_KIND_WORDPIECE ? b ? 3 : 2 : 0;
     if (max_tokens < 0 || (max_tokens > 0 && max_tokens < n_special))
         return lat_err(LATTN_ERR_ARG, "max_tokens is %d, [CLS] and [SEP] alone are %d tokens",
             max_tokens, n_special);
@@ -287,11 +370,11 @@ lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t, const char *a, siz
     if (!s)
         return LATTN_ERR_HOST_MEMORY;
 
-    s->words.n_replaced = 0;
-    LAT_TRY(encode_text(&(struct encoder){ t, &s->words, &s->text[0] }, a, a_bytes));
-    s->text[1].n = 0;
+    s->encoder.n_replaced = s->encoder.n_unknown = 0;
+    s->text[0].n = s->text[1].n = 0;
+    LAT_TRY(lat_encode(t, &s->encoder, a, a_bytes, &s->text[0]));
     if (b)
-        LAT_TRY(encode_text(&(struct encoder){ t, &s->words, &s->text[1] }, b, b_bytes));
+        LAT_TRY(lat_encode(t, &s->encoder, b, b_bytes, &s->text[1]));
 
     size_t n[2] = { s->text[0].n, s->text[1].n };
     size_t all = n[0] + n[1];
@@ -304,7 +387,8 @@ lattn_status lattn_tokenizer_encode(const lattn_tokenizer *t, const char *a, siz
     out->type_ids = s->types.items;
     out->n = (int32_t) s->ids.n;
     out->n_cut = (int32_t) (all - n[0] - n[1]);
-    out->n_replaced = s->words.n_replaced;
+    out->n_replaced = s->encoder.n_replaced;
+    out->n_unknown = s->encoder.n_unknown;
     return LATTN_OK;
 }
 
@@ -314,7 +398,7 @@ void lattn_encoding_free(lattn_encoding *e)
         return;
     struct lattn_encoding_scratch *s = e->scratch;
     if (s) {
-        lat_words_free(&s->words);
+        lat_encoder_free(&s->encoder);
         lat_free(s->text[0].items);
         lat_free(s->text[1].items);
         lat_free(s->ids.items);

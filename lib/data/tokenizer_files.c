@@ -2,7 +2,7 @@
 //
 // The tokenizer's files in a Hugging Face model folder: vocab.txt, one token a line;
 // tokenizer_config.json with the settings; tokenizer.json, which newer versions write
-// beside them or alone.
+// beside them or alone. Those of the other kinds are in bpe_files.c.
 //
 // A tokenizer of another kind is refused, never approximated: wrong ids would train and
 // predict nonsense without any error.
@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "data/tokenizer.h"
 
-enum { MAX_FILE_BYTES = 256 << 20 };
-
 #define QUOTED(text) lat_quoted(text, (char[80]){ 0 }, 80)
 
 static const char *const special_fields[][2] = { { "pad_token", "[PAD]" }, { "unk_token", "[UNK]" },
@@ -22,19 +20,18 @@ static const char *const special_fields[][2] = { { "pad_token", "[PAD]" }, { "un
 
 // ---- vocab.txt --------------------------------------------------------------------------------
 
-static lattn_status add_token(
-    struct lat_arena *arena, struct lat_tokens *tokens, const char *text, size_t n)
+lattn_status lat_tokenizer_add(struct lattn_tokenizer *t, const char *text, size_t n)
 {
-    char *copy = lat_arena_alloc(arena, n + 1);
+    char *copy = lat_arena_alloc(&t->arena, n + 1);
     if (!copy)
         return LATTN_ERR_HOST_MEMORY;
     memcpy(copy, text, n);
-    return LAT_PUSH(tokens, copy);
+    return LAT_PUSH(&t->tokens, copy);
 }
 
 // An empty line is a token "": the numbers of the lines behind it must stay.
-static lattn_status split_lines(const char *path, const char *text, size_t bytes,
-    struct lat_arena *arena, struct lat_tokens *tokens)
+static lattn_status split_lines(
+    const char *path, const char *text, size_t bytes, struct lattn_tokenizer *t)
 {
     const char *at = text, *end = text + bytes;
     if (bytes >= 3 && !memcmp(at, "\xEF\xBB\xBF", 3)) {
@@ -48,29 +45,29 @@ static lattn_status split_lines(const char *path, const char *text, size_t bytes
         if (n > 0 && at[n - 1] == '\r')
             n--;
         if (memchr(at, 0, n))
-            return lat_err(LATTN_ERR_FORMAT, "%s: token %zu has a NUL byte", path, tokens->n);
-        LAT_TRY(add_token(arena, tokens, at, n));
+            return lat_err(LATTN_ERR_FORMAT, "%s: token %zu has a NUL byte", path, t->tokens.n);
+        LAT_TRY(lat_tokenizer_add(t, at, n));
         at = next;
     }
     return LATTN_OK;
 }
 
-static lattn_status read_vocab(const char *path, struct lat_arena *arena, struct lat_tokens *tokens)
+static lattn_status read_vocab(const char *path, struct lattn_tokenizer *t)
 {
     char *text = NULL;
     size_t bytes;
-    LAT_TRY(lat_file_read_all(path, MAX_FILE_BYTES, &text, &bytes));
-    lattn_status st = split_lines(path, text, bytes, arena, tokens);
+    LAT_TRY(lat_file_read_all(path, LAT_MAX_FILE_BYTES, &text, &bytes));
+    lattn_status st = split_lines(path, text, bytes, t);
     lat_free(text);
     return st;
 }
 
 // ---- tokenizer.json ---------------------------------------------------------------------------
 
-// { "token": id }, ids from 0 without gaps.
-static lattn_status take_vocab(
-    const char *path, const json_t *vocab, struct lat_arena *arena, struct lat_tokens *tokens)
+lattn_status lat_tokenizer_take_vocab(
+    const char *path, const json_t *vocab, struct lattn_tokenizer *t)
 {
+    struct lat_tokens *tokens = &t->tokens;
     size_t n = json_object_size(vocab);
     LAT_TRY(LAT_RESERVE(tokens, n));
     for (size_t i = 0; i < n; i++)
@@ -84,7 +81,7 @@ static lattn_status take_vocab(
             return lat_err(LATTN_ERR_FORMAT,
                 "%s: the id of token \"%s\" is missing, used twice or not below %zu", path,
                 QUOTED(token), n);
-        tokens->items[id] = lat_arena_strdup(arena, token);
+        tokens->items[id] = lat_arena_strdup(&t->arena, token);
         if (!tokens->items[id])
             return LATTN_ERR_HOST_MEMORY;
     }
@@ -115,13 +112,12 @@ static lattn_status take_normalizer(
     return LATTN_OK;
 }
 
-// With tokens NULL only the kind is checked: vocab.txt and tokenizer_config.json lead.
-static lattn_status read_tokenizer_json(const char *path, struct lat_arena *arena,
-    struct lat_tokens *tokens, lattn_tokenizer_params *params)
+// Beside vocab.txt only the kind is checked: that and tokenizer_config.json lead.
+static lattn_status read_tokenizer_json(const char *path, bool has_vocab, struct lattn_tokenizer *t)
 {
     json_t *root;
     const char *type = NULL;
-    LAT_TRY(lat_json_load(path, MAX_FILE_BYTES, &root));
+    LAT_TRY(lat_json_load(path, LAT_MAX_FILE_BYTES, &root));
     const json_t *model = json_object_get(root, "model");
     lattn_status st;
     LAT_GO(lat_json_str(path, model, "type", true, &type));
@@ -130,10 +126,10 @@ static lattn_status read_tokenizer_json(const char *path, struct lat_arena *aren
             "%s: a tokenizer of type \"%s\" is not supported, only WordPiece", path, QUOTED(type));
         goto done;
     }
-    if (!tokens)
+    if (has_vocab)
         goto done;
-    LAT_GO(take_normalizer(path, json_object_get(root, "normalizer"), params));
-    st = take_vocab(path, json_object_get(model, "vocab"), arena, tokens);
+    LAT_GO(take_normalizer(path, json_object_get(root, "normalizer"), &t->params));
+    st = lat_tokenizer_take_vocab(path, json_object_get(model, "vocab"), t);
 done:
     json_decref(root);
     return st;
@@ -172,11 +168,21 @@ static lattn_status check_special(const char *path, const json_t *root)
     return LATTN_OK;
 }
 
+// "No limit" is written as 1e30; the position table of the model then is the limit.
+lattn_status lat_tokenizer_take_length(
+    const char *path, const json_t *root, lattn_tokenizer_params *params)
+{
+    double max_length = params->max_length;
+    if (!json_is_null(json_object_get(root, "model_max_length")))
+        LAT_TRY(lat_json_f64(path, root, "model_max_length", false, 2, 1e31, &max_length));
+    params->max_length = max_length > INT32_MAX ? INT32_MAX : (int32_t) max_length;
+    return LATTN_OK;
+}
+
 static lattn_status take_config(
     const char *path, const json_t *root, lattn_tokenizer_params *params)
 {
     bool lower = !params->keep_case, chinese = !params->no_chinese_chars, basic = true;
-    double max_length = params->max_length;
     LAT_TRY(check_class(path, root));
     LAT_TRY(check_special(path, root));
     LAT_TRY(lat_json_bool(path, root, "do_basic_tokenize", false, &basic));
@@ -188,46 +194,62 @@ static lattn_status take_config(
     bool strip = lower ? !params->keep_accents : params->strip_accents;
     if (!json_is_null(json_object_get(root, "strip_accents")))
         LAT_TRY(lat_json_bool(path, root, "strip_accents", false, &strip));
-    if (!json_is_null(json_object_get(root, "model_max_length")))
-        LAT_TRY(lat_json_f64(path, root, "model_max_length", false, 2, 1e31, &max_length));
     params->keep_case = !lower;
     params->keep_accents = lower && !strip;
     params->strip_accents = !lower && strip;
     params->no_chinese_chars = !chinese;
-    // "No limit" is written as 1e30; the position table of the model then is the limit.
-    params->max_length = max_length > INT32_MAX ? INT32_MAX : (int32_t) max_length;
-    return LATTN_OK;
+    return lat_tokenizer_take_length(path, root, params);
 }
 
 static lattn_status read_config(const char *path, lattn_tokenizer_params *params)
 {
     json_t *root;
-    LAT_TRY(lat_json_load_reals(path, MAX_FILE_BYTES, &root));
+    LAT_TRY(lat_json_load_reals(path, LAT_MAX_FILE_BYTES, &root));
     lattn_status st = json_is_object(root) ? take_config(path, root, params)
                                            : lat_err(LATTN_ERR_FORMAT, "%s is no object", path);
     json_decref(root);
     return st;
 }
 
-lattn_status lat_tokenizer_read(const char *dir, struct lat_arena *arena, struct lat_tokens *tokens,
-    lattn_tokenizer_params *params)
+static lattn_status read_wordpiece(
+    const char *vocab, const char *json, const char *config, struct lattn_tokenizer *t)
 {
-    char *vocab = lat_path_join(dir, "vocab.txt");
-    char *json = lat_path_join(dir, "tokenizer.json");
-    char *config = lat_path_join(dir, "tokenizer_config.json");
-    lattn_status st = vocab && json && config ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
-    if (st)
-        goto done;
     bool has_vocab = lat_path_exists(vocab);
     if (has_vocab || !lat_path_exists(json))
-        LAT_GO(read_vocab(vocab, arena, tokens));
+        LAT_TRY(read_vocab(vocab, t));
     if (lat_path_exists(json))
-        LAT_GO(read_tokenizer_json(json, arena, has_vocab ? NULL : tokens, params));
-    if (lat_path_exists(config))
-        LAT_GO(read_config(config, params));
+        LAT_TRY(read_tokenizer_json(json, has_vocab, t));
+    return lat_path_exists(config) ? read_config(config, &t->params) : LATTN_OK;
+}
+
+// Which of the kinds tokenizer.json alone is.
+static lattn_status json_is_bpe(const char *path, bool *bpe)
+{
+    json_t *root;
+    LAT_TRY(lat_json_load(path, LAT_MAX_FILE_BYTES, &root));
+    const char *type = json_string_value(json_object_get(json_object_get(root, "model"), "type"));
+    *bpe = type && !strcmp(type, "BPE");
+    json_decref(root);
+    return LATTN_OK;
+}
+
+lattn_status lat_tokenizer_read(const char *dir, struct lattn_tokenizer *t)
+{
+    char *vocab = lat_path_join(dir, "vocab.txt");
+    char *letters = lat_path_join(dir, "vocab.json");
+    char *json = lat_path_join(dir, "tokenizer.json");
+    char *config = lat_path_join(dir, "tokenizer_config.json");
+    lattn_status st = vocab && letters && json && config ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
+    if (st)
+        goto done;
+    bool bpe = lat_path_exists(letters) && !lat_path_exists(vocab);
+    if (!bpe && !lat_path_exists(vocab) && lat_path_exists(json))
+        LAT_GO(json_is_bpe(json, &bpe));
+    st = bpe ? lat_bpe_read(dir, t) : read_wordpiece(vocab, json, config, t);
 done:
     lat_free(config);
     lat_free(json);
+    lat_free(letters);
     lat_free(vocab);
     return st;
 }
@@ -269,10 +291,10 @@ static json_t *config_object(const lattn_tokenizer *t)
     return j;
 }
 
-static lattn_status save_json(const char *dir, const char *name, json_t *j)
+lattn_status lat_tokenizer_save_json(const char *dir, const char *name, json_t *j)
 {
     char *path = lat_path_join(dir, name);
-    lattn_status st = path ? lat_json_save(path, j) : LATTN_ERR_HOST_MEMORY;
+    lattn_status st = path && j ? lat_json_save(path, j) : LATTN_ERR_HOST_MEMORY;
     lat_free(path);
     json_decref(j);
     return st;
@@ -283,10 +305,12 @@ lattn_status lattn_tokenizer_save(const lattn_tokenizer *t, const char *dir)
     LAT_CHECK_ARG(t);
     LAT_CHECK_ARG(dir);
     LAT_TRY(lat_dir_create(dir));
+    if (t->kind != LATTN_TOKEN_KIND_WORDPIECE)
+        return lat_bpe_save(t, dir);
     char *path = lat_path_join(dir, "vocab.txt");
     lattn_status st = path ? save_vocab(t, path) : LATTN_ERR_HOST_MEMORY;
     lat_free(path);
     LAT_TRY(st);
-    LAT_TRY(save_json(dir, "tokenizer_config.json", config_object(t)));
-    return save_json(dir, "special_tokens_map.json", special_object(t));
+    LAT_TRY(lat_tokenizer_save_json(dir, "tokenizer_config.json", config_object(t)));
+    return lat_tokenizer_save_json(dir, "special_tokens_map.json", special_object(t));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Counts the words of texts and builds a WordPiece vocabulary from them.
+// Counts the words of texts and builds a WordPiece vocabulary from them (the other kinds: vocab_bpe.c).
 //
 // Every word starts as its characters, all but the first with ## in front. The pair of
 // neighbours that is most frequent in the text is merged into a new piece, again and
@@ -17,16 +17,15 @@
 #include <utf8proc.h>
 #include "data/vocab.h"
 
+enum { MAX_PART_BYTES = 1000 };
+
 static const char *const special[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
 
 struct lattn_vocab {
     lattn_vocab_params params;
     struct lat_words words;
     struct lat_map index;  // word -> its number
-    struct {
-        struct lat_counted *items;
-        size_t n, capacity;
-    } counted;
+    struct lat_word_list counted;
     struct lat_arena arena;
 };
 
@@ -37,6 +36,8 @@ lattn_status lattn_vocab_create(const lattn_vocab_params *params, lattn_vocab **
     LAT_CHECK_ARG(out);
     *out = NULL;
     lattn_vocab_params p = params ? *params : (lattn_vocab_params){ 0 };
+    if ((unsigned) p.kind > LATTN_TOKEN_KIND_CHARACTERS)
+        return lat_err(LATTN_ERR_ARG, "vocabulary: kind %d", (int) p.kind);
     if (p.size < 0 || p.min_frequency < 0 || p.max_alphabet < 0)
         return lat_err(LATTN_ERR_ARG, "vocabulary: size %d, min_frequency %d, max_alphabet %d",
             p.size, p.min_frequency, p.max_alphabet);
@@ -44,19 +45,17 @@ lattn_status lattn_vocab_create(const lattn_vocab_params *params, lattn_vocab **
     if (!v)
         return LATTN_ERR_HOST_MEMORY;
     v->params = p;
-    v->params.size = p.size ? p.size : 30522;
-    v->params.min_frequency = p.min_frequency ? p.min_frequency : 2;
+    v->params.size = p.size ? p.size : p.kind == LATTN_TOKEN_KIND_BPE ? 50257 : 30522;
+    bool characters = p.kind == LATTN_TOKEN_KIND_CHARACTERS;
+    v->params.min_frequency = p.min_frequency ? p.min_frequency : characters ? 1 : 2;
     v->params.max_alphabet = p.max_alphabet ? p.max_alphabet : 1000;
     *out = v;
     return LATTN_OK;
 }
 
-static lattn_status count_word(void *user, char *word, size_t bytes, size_t n_chars)
+static lattn_status count(lattn_vocab *v, const char *word, size_t bytes)
 {
-    lattn_vocab *v = user;
     int64_t at;
-    if (n_chars > LAT_MAX_WORD_CHARS)
-        return LATTN_OK;  // the tokenizer would not look it up either
     if (lat_map_get(&v->index, word, bytes, &at)) {
         v->counted.items[at].count++;
         return LATTN_OK;
@@ -73,10 +72,41 @@ static lattn_status count_word(void *user, char *word, size_t bytes, size_t n_ch
     return LATTN_OK;
 }
 
+static lattn_status count_word(void *user, char *word, size_t bytes, size_t n_chars)
+{
+    if (n_chars > LAT_MAX_WORD_CHARS)
+        return LATTN_OK;  // the tokenizer would not look it up either
+    return count(user, word, bytes);
+}
+
+static lattn_status count_parts(lattn_vocab *v, const char *text, size_t bytes)
+{
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = lat_bpe_word(text, bytes, at);
+        if (end - at <= MAX_PART_BYTES)
+            LAT_TRY(count(v, text + at, end - at));
+    }
+    return LATTN_OK;
+}
+
+static lattn_status count_characters(lattn_vocab *v, const char *text, size_t bytes)
+{
+    for (size_t at = 0, n; at < bytes; at += LAT_MAX(n, 1)) {
+        n = text[at] ? lat_utf8_length(text + at, bytes - at) : 0;
+        if (n)
+            LAT_TRY(count(v, text + at, n));
+    }
+    return LATTN_OK;
+}
+
 lattn_status lattn_vocab_add(lattn_vocab *v, const char *text, size_t bytes)
 {
     LAT_CHECK_ARG(v);
     LAT_CHECK_ARRAY(text, bytes);
+    if (v->params.kind == LATTN_TOKEN_KIND_BPE)
+        return count_parts(v, text, bytes);
+    if (v->params.kind == LATTN_TOKEN_KIND_CHARACTERS)
+        return count_characters(v, text, bytes);
     return lat_words_split(&v->words, &v->params.tokenizer, text, bytes, count_word, v);
 }
 
@@ -213,15 +243,10 @@ static lattn_status start_words(struct lat_merger *m, const lattn_vocab *v)
     return LATTN_OK;
 }
 
-lattn_status lattn_vocab_build(lattn_vocab *v, lattn_tokenizer **out)
+static lattn_status build_wordpiece(const lattn_vocab *v, lattn_tokenizer **out)
 {
-    LAT_CHECK_ARG(out);
-    *out = NULL;
-    LAT_CHECK_ARG(v);
-    if (v->counted.n == 0)
-        return lat_err(LATTN_ERR_ARG, "no words to build a vocabulary from");
     struct alphabet a = { 0 };
-    struct lat_merger m = { 0 };
+    struct lat_merger m = { .prefix = 2 };
     lattn_status st;
     LAT_GO(make_alphabet(v, &a));
     LAT_GO(start_tokens(&m, &a));
@@ -242,4 +267,18 @@ done:
     lat_map_free(&a.index);
     lat_free(a.items);
     return st;
+}
+
+lattn_status lattn_vocab_build(lattn_vocab *v, lattn_tokenizer **out)
+{
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(v);
+    if (v->counted.n == 0)
+        return lat_err(LATTN_ERR_ARG, "no words to build a vocabulary from");
+    if (v->params.kind == LATTN_TOKEN_KIND_BPE)
+        return lat_bpe_build(&v->counted, &v->params, out);
+    if (v->params.kind == LATTN_TOKEN_KIND_CHARACTERS)
+        return lat_characters_build(&v->counted, &v->params, out);
+    return build_wordpiece(v, out);
 }

@@ -28,6 +28,8 @@ struct lat_merger {
         struct lat_pair *items;
         size_t n, capacity;
     } pairs;
+    size_t prefix;              // bytes in front of a piece that continues a word: 2 for ##, or 0
+    struct lat_ids merges;      // left and right of each merge, in order
     struct lat_map pair_index;  // two ids -> pair
     struct {
         struct lat_heap_entry *items;
@@ -38,6 +40,16 @@ struct lat_merger {
         size_t n, capacity;
     } touched;  // pairs that became more frequent in the current merge
 };
+
+// What the builders of each kind do with the counted words.
+struct lat_word_list {
+    struct lat_counted *items;
+    size_t n, capacity;
+};
+lattn_status lat_bpe_build(
+    const struct lat_word_list *words, const lattn_vocab_params *params, lattn_tokenizer **out);
+lattn_status lat_characters_build(
+    const struct lat_word_list *words, const lattn_vocab_params *params, lattn_tokenizer **out);
 
 // The id of a piece, a new one if it is new.
 lattn_status lat_merger_token(struct lat_merger *m, const char *text, size_t bytes, int32_t *id);

@@ -183,11 +183,11 @@ static lattn_status merge_in_word(
     return LATTN_OK;
 }
 
-// left + right without its ##
+// left + right without its prefix
 static lattn_status joined(struct lat_merger *m, int32_t left, int32_t right, int32_t *id)
 {
-    char text[2 * LAT_MAX_WORD_CHARS * 4];
-    const char *a = m->tokens.items[left], *b = m->tokens.items[right] + 2;
+    char text[2 * LAT_MAX_TOKEN_BYTES];
+    const char *a = m->tokens.items[left], *b = m->tokens.items[right] + m->prefix;
     size_t n = strlen(a), k = strlen(b);
     memcpy(text, a, n);
     memcpy(text + n, b, k);
@@ -198,6 +198,8 @@ static lattn_status merge(struct lat_merger *m, uint32_t pair)
 {
     int32_t left = m->pairs.items[pair].left, right = m->pairs.items[pair].right, id;
     LAT_TRY(joined(m, left, right, &id));
+    LAT_TRY(LAT_PUSH(&m->merges, left));
+    LAT_TRY(LAT_PUSH(&m->merges, right));
     for (size_t i = 0; i < m->pairs.items[pair].where.n; i++)
         LAT_TRY(merge_in_word(m, m->pairs.items[pair].where.items[i], left, right, id));
     struct lat_pair *p = &m->pairs.items[pair];  // the array may have moved
@@ -209,7 +211,7 @@ static lattn_status merge(struct lat_merger *m, uint32_t pair)
 
 static bool fits(const struct lat_merger *m, const struct lat_heap_entry *e)
 {
-    return strlen(m->tokens.items[e->left]) + strlen(m->tokens.items[e->right]) - 2 <=
+    return strlen(m->tokens.items[e->left]) + strlen(m->tokens.items[e->right]) - m->prefix <=
            LAT_MAX_TOKEN_BYTES;
 }
 
@@ -238,6 +240,7 @@ void lat_merger_free(struct lat_merger *m)
     lat_free(m->touched.items);
     lat_free(m->words.items);
     lat_free(m->pieces.items);
+    lat_free(m->merges.items);
     lat_free(m->tokens.items);
     lat_map_free(&m->pair_index);
     lat_map_free(&m->ids);

@@ -273,6 +273,35 @@ TEST(loader, shapes_can_be_fixed)
     lattn_dataset_close(&d);
 }
 
+TEST(loader, no_row_has_length_0)
+{
+    static const char text[] = "text\tlabel\n\tx\nab\ty\n";
+    lattn_vocab_params params = { .kind = LATTN_TOKEN_KIND_CHARACTERS };
+    char path[300];
+    lattn_vocab *v;
+    lattn_tokenizer *t;
+    lattn_dataset *d;
+    lattn_loader *l;
+    const lattn_batch *b;
+    snprintf(path, sizeof path, "%s/empty.tsv", lt_temp_dir());
+    EXPECT_OK(lat_file_replace(path, text, sizeof text - 1));
+    EXPECT_OK(lattn_text_open(path, NULL, &d));
+    EXPECT_OK(lattn_vocab_create(&params, &v));
+    EXPECT_OK(lattn_vocab_add(v, "ab", 2));
+    EXPECT_OK(lattn_vocab_build(v, &t));
+    REQUIRE(!lattn_loader_create(
+        &(lattn_loader_params){ .dataset = d, .tokenizer = t, .max_tokens = 1 }, &l));
+    REQUIRE(!lattn_loader_next(l, &b));
+    EXPECT(b->n == 2 && b->T == 1 && b->lengths[0] == 1 && b->lengths[1] == 1);
+    EXPECT_EQ(b->input_ids[0], lattn_tokenizer_special(t).eos);
+    EXPECT_EQ(b->input_ids[1], lattn_tokenizer_id(t, "a"));
+    EXPECT_EQ(b->n_cut, 1);
+    lattn_loader_destroy(&l);
+    lattn_tokenizer_destroy(&t);
+    lattn_vocab_destroy(&v);
+    lattn_dataset_close(&d);
+}
+
 TEST(loader, arguments_are_checked)
 {
     lattn_dataset *d = dataset(5, false);
