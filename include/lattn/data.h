@@ -228,12 +228,14 @@ typedef struct lattn_data_stats {
     uint64_t hash;        // XXH3 of the file, of a folder that of its names and file sizes, to
                           // notice a change between runs
     uint64_t file_bytes;  // of all files
+    int64_t n_unknown;    // streams: words or characters that the vocabulary lacks
+    int64_t n_bytes, n_characters;  // streams: of the text, for bits per character
 } lattn_data_stats;
 
 /** Frees a dataset and all it lent; sets *d to NULL. Accepts NULL. */
 LATTN_API void lattn_dataset_close(lattn_dataset **d);
 
-/** Number of rows, at least 1. */
+/** Number of rows, at least 1; of a stream its tokens. */
 LATTN_API int64_t lattn_dataset_count(const lattn_dataset *d);
 /** Label id of row i; -1 if the file has none. */
 LATTN_API int32_t lattn_dataset_label(const lattn_dataset *d, int64_t i);
@@ -562,19 +564,26 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_dataset_mean_std(
 
 // ---- batches ------------------------------------------------------------------------------
 
-// n rows: texts of T tokens each, or pictures. Lent by the loader until the next call on it; the
-// arrays of the other kind are NULL.
+// n rows: texts of T tokens each, pictures, or parts of a series of numbers. Lent by the loader until
+// the next call on it; the arrays of other kinds are NULL.
 typedef struct lattn_batch {
     int32_t n, T;
     int32_t *input_ids;       // [n, T], [PAD] behind the end
     int32_t *token_type_ids;  // [n, T], 0 behind the end
     int32_t *lengths;         // [n] tokens that are not padding, >= 1: the key lengths of attention
+    int32_t *target_ids;   // [n, T] what is to be predicted at each place, -100 where nothing is:
+                           // streams the next token, tags the label; of pairs [n, T_out]
+    int32_t *word_starts;  // [n, T] tags: number of the word whose first token this is, or -1
+    int32_t T_out;         // pairs, series: length of the other side
+    int32_t *output_ids;   // [n, T_out] pairs: what the decoder reads, bos and the text
+    int32_t *output_lengths;  // [n] pairs: of T_out what is not padding, >= 1
     int32_t C, H, W;
-    float *x;              // [n, C, H, W]
-    float *targets;        // [n, n_labels] shares of the labels, with mixup; else NULL
-    int32_t n_labels;      // of the dataset, where targets are given
+    float *x;              // [n, C, H, W]; series [n, T, C]
+    float *targets;        // [n, n_labels] shares of the labels, with mixup; series
+                           // [n, T_out, n_labels] what follows; else NULL
+    int32_t n_labels;      // of the dataset (series: target columns), where targets are given
     int32_t *labels;       // [n], -1 without labels
-    int64_t *rows;         // [n] row in the dataset
+    int64_t *rows;         // [n] row in the dataset; of a stream the first token
     int64_t n_tokens;      // sum of lengths
     int64_t n_cut;         // rows that were cut to max_tokens
     int64_t epoch, index;  // which batch of which epoch this is
@@ -695,4 +704,6 @@ LATTN_API void lattn_loader_position(const lattn_loader *l, int64_t *epoch, int6
 #ifdef __cplusplus
 }
 #endif
+
+#include "lattn/data_sequence.h"
 #endif

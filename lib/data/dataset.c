@@ -41,6 +41,14 @@ void lattn_dataset_close(lattn_dataset **d)
     lat_labels_free(&(*d)->labels);
     lat_free((*d)->bytes);
     lat_free((*d)->numbers);
+    lat_free((*d)->tokens.items);
+    lat_free((*d)->words.items);
+    lat_free((*d)->word_ends.items);
+    lat_free((*d)->values.items);
+    for (int32_t i = 0; (*d)->columns && i < (*d)->n_columns; i++)
+        lat_free((*d)->columns[i]);
+    lat_free((*d)->columns);
+    lat_free((*d)->targets);
     lat_free(*d);
     *d = NULL;
 }
@@ -49,6 +57,10 @@ int64_t lattn_dataset_count(const lattn_dataset *d)
 {
     if (!d)
         return 0;
+    if (d->kind == LAT_DATA_STREAM)
+        return (int64_t) d->tokens.n;
+    if (d->kind == LAT_DATA_SERIES)
+        return (int64_t) (d->values.n / (size_t) d->n_columns);
     return (int64_t) d->rows.n;
 }
 

@@ -22,7 +22,21 @@ struct lat_labels {
     struct lat_map ids;
 };
 
-enum lat_data_kind { LAT_DATA_TEXTS, LAT_DATA_BYTES, LAT_DATA_NUMBERS, LAT_DATA_FILES };
+enum lat_data_kind {
+    LAT_DATA_TEXTS,
+    LAT_DATA_BYTES,
+    LAT_DATA_NUMBERS,
+    LAT_DATA_FILES,
+    LAT_DATA_STREAM,
+    LAT_DATA_TAGS,
+    LAT_DATA_SERIES,
+};
+
+// A word of a sentence, in the pool.
+struct lat_tagged {
+    size_t text, bytes;
+    int32_t tag;  // -1: none
+};
 
 struct lattn_dataset {
     enum lat_data_kind kind;
@@ -37,6 +51,25 @@ struct lattn_dataset {
     uint8_t *bytes;            // LAT_DATA_BYTES: [rows, C, H, W]
     float *numbers;            // LAT_DATA_NUMBERS: the same
     lattn_image_params image;  // LAT_DATA_FILES: how pictures are decoded
+    struct {
+        int32_t *items;
+        size_t n, capacity;
+    } tokens;  // LAT_DATA_STREAM
+    struct {
+        struct lat_tagged *items;
+        size_t n, capacity;
+    } words;  // LAT_DATA_TAGS: of all sentences
+    struct {
+        size_t *items;
+        size_t n, capacity;
+    } word_ends;  // LAT_DATA_TAGS: [rows] where the words of each sentence end
+    struct {
+        double *items;
+        size_t n, capacity;
+    } values;                                // LAT_DATA_SERIES: [rows, n_columns]
+    char **columns;                          // [n_columns] names
+    int32_t n_columns, n_inputs, n_targets;  // the first n_inputs columns are read
+    int32_t *targets;                        // [n_targets] columns that are forecast
     lattn_data_stats stats;
 };
 
@@ -62,5 +95,11 @@ lattn_status lat_dataset_create(enum lat_data_kind kind, size_t n, lattn_dataset
 lattn_status lat_rows_check(const char *who, const lattn_dataset *d, const lattn_rows *rows);
 // Warns when all rows have one label.
 void lat_dataset_warn_one_class(const char *path, const lattn_dataset *d);
+
+// ---- stream.c ---------------------------------------------------------------------------------
+
+// The part of a stream or series that a caller gave, or all of it.
+lattn_status lat_range_check(
+    const char *who, const lattn_dataset *d, const lattn_range *part, lattn_range *out);
 
 #endif

@@ -70,6 +70,10 @@ void lat_slot_free(struct lat_slot *s)
     lat_free(s->batch.input_ids);
     lat_free(s->batch.token_type_ids);
     lat_free(s->batch.lengths);
+    lat_free(s->batch.target_ids);
+    lat_free(s->batch.word_starts);
+    lat_free(s->batch.output_ids);
+    lat_free(s->batch.output_lengths);
     lat_free(s->batch.x);
     lat_free(s->batch.targets);
     lat_free(s->batch.labels);
@@ -171,10 +175,11 @@ static lattn_status fill_in(struct lat_loader_plan *p, size_t *n_rows)
     LAT_TRY(lat_loader_range("batch_size", p->batch_size, 1, MAX_BATCH));
     LAT_TRY(lat_loader_range("n_threads", p->n_threads, 1, MAX_THREADS));
     LAT_TRY(lat_loader_range("n_ahead", p->n_ahead, 1, MAX_AHEAD));
-    if (lattn_dataset_count(p->dataset) > UINT32_MAX)
+    int64_t n = p->n_items ? p->n_items : lattn_dataset_count(p->dataset);
+    if (n > UINT32_MAX)
         return lat_err(LATTN_ERR_ARG, "loader: more than 2^32 rows");
     LAT_TRY(lat_rows_check("loader", p->dataset, p->rows));
-    int64_t n = p->rows ? p->rows->n : lattn_dataset_count(p->dataset);
+    n = p->rows ? p->rows->n : n;
     if (p->drop_last && n < p->batch_size)
         return lat_err(LATTN_ERR_ARG, "loader: %lld rows make no full batch of %d", (long long) n,
             p->batch_size);

@@ -11,6 +11,7 @@
 struct lat_slot {
     lattn_batch batch;
     size_t lengths_capacity, tokens_capacity, rows_capacity, x_capacity, targets_capacity;
+    size_t target_ids_capacity, word_starts_capacity, output_capacity, output_lengths_capacity;
     lattn_status status;  // of making it
     char error[512];      // its sentence, from the thread that made it
 };
@@ -33,6 +34,7 @@ struct lat_loader_plan {
     void *data;  // belongs to the loader, also when it cannot be made
     const lattn_dataset *dataset;
     const lattn_rows *rows;
+    int64_t n_items;  // what an epoch visits, where it is not rows of the dataset; else 0
     int32_t batch_size;
     bool shuffle, drop_last;
     uint64_t seed;

@@ -58,7 +58,8 @@ static void make_folder(void)
         if (c < 0x7F || (c > 0xA0 && c != 0xAD))
             at += (size_t) snprintf(vocab + at, sizeof vocab - at, "\"\\u%04x\":%d,", c, id++);
     check(id == 256);
-    snprintf(vocab + at, sizeof vocab - at, "\"ab\":256,\"aba\":257,\"<|endoftext|>\":258}");
+    snprintf(
+        vocab + at, sizeof vocab - at, "\"ab\":256,\"aba\":257,\"ba\":258,\"<|endoftext|>\":259}");
 }
 
 static void check_text(const lattn_tokenizer *t, const void *text, size_t n, bool same)
