@@ -256,13 +256,15 @@ typedef struct lattn_text_params {
     const char *const *labels;  // names in the order of their ids, as the model knows them;
     int32_t n_labels;           // 0 = those found in this file, sorted
     bool no_labels;             // the file may lack labels; they are not read
+    bool no_header;             // TSV, CSV: the first line is a row; the columns are "1", "2", ...
     bool strict;                // broken UTF-8, empty lines and empty texts are errors
     size_t max_line_bytes;      // 0 = 16 MiB
 } lattn_text_params;
 
 /**
  * Reads a text file: .tsv, .csv (quotes as RFC 4180) or .jsonl/.json (one object a
- * line), also with .gz behind. The first line of TSV and CSV names the columns.
+ * line), also with .gz behind. The first line of TSV and CSV names the columns, if there is a
+ * header.
  *
  * Labels are texts or whole numbers. Without params->labels the different ones are
  * sorted, numbers by value and texts by bytes, and get the ids 0, 1, ...

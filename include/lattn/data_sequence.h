@@ -88,6 +88,86 @@ typedef struct lattn_stream_loader_params {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_stream_loader_create(
     const lattn_stream_loader_params *params, lattn_loader **out);
 
+// ---- sentences with a label at every word -------------------------------------------------
+
+typedef struct lattn_tags_params {
+    int32_t word_column;        // from 1, or from the end: -1; 0 = the first
+    int32_t tag_column;         // 0 = the last
+    const char *const *labels;  // as in lattn_text_params
+    int32_t n_labels;
+    bool no_labels;  // tags are not read; a line may be a word alone
+} lattn_tags_params;
+
+/**
+ * Reads a file as those of the CoNLL tasks, also with .gz behind: one word a line, its tag in
+ * another column, an empty line behind a sentence. Columns are separated by tabs, in a line
+ * without any by blanks. The tags are the labels of the dataset, lattn_dataset_text gives a
+ * sentence with one blank between the words.
+ *
+ * Args     params  NULL = defaults
+ * Edge     lines that begin with -DOCSTART- are skipped and counted
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT with file and line (a column missing, no word, no sentence, a tag
+ *          that is not among params->labels); ERR_ARG; ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tags_open(
+    const char *path, const lattn_tags_params *params, lattn_dataset **out);
+
+/** Number of words of sentence i; 0 if it is out of range or the dataset has no sentences. */
+LATTN_API int32_t lattn_tags_count(const lattn_dataset *d, int64_t i);
+/** Word k of sentence i, lent, not NUL-terminated; NULL if there is none. */
+LATTN_API const char *lattn_tags_word(const lattn_dataset *d, int64_t i, int32_t k, size_t *bytes);
+/** Label id of word k of sentence i; -1 if there is none. */
+LATTN_API int32_t lattn_tags_label(const lattn_dataset *d, int64_t i, int32_t k);
+
+/**
+ * Makes a loader of sentences from the parameters of a loader of texts: input_ids [n, T], and
+ * the label of a word at its first token in target_ids [n, T], -100 elsewhere; word_starts
+ * says the same of rows without labels. The batches depend on the parameters alone.
+ *
+ *     WordPiece: [CLS] words [SEP]. BPE: words, all but the first with a blank before them.
+ *     Characters: words with the token of a blank between them
+ *
+ * Edge     a word without any token is unk; words beyond max_tokens have no place
+ * Owner    the caller; lattn_loader_destroy
+ * Errors   ERR_ARG, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_tags_loader_create(
+    const lattn_loader_params *params, lattn_loader **out);
+
+// ---- pairs of texts -----------------------------------------------------------------------
+
+typedef struct lattn_pairs_loader_params {
+    const lattn_dataset *dataset;      // texts with a pair, from lattn_text_open; must outlive
+    const lattn_tokenizer *tokenizer;  // of the source, as must this
+    const lattn_tokenizer *target_tokenizer;  // NULL = tokenizer
+    const lattn_rows *rows;                   // which rows; NULL = all
+    int32_t batch_size;                       // 0 = 32
+    int32_t max_source, max_target;           // tokens, with eos; 0 = the tokenizer's max_length
+    int32_t pad_multiple;                     // T and T_out are rounded up to a multiple; 0 = 8
+    bool pad_to_max;                          // T = max_source and T_out = max_target always
+    bool shuffle;                             // another order each epoch, from seed and epoch
+    bool drop_last;                           // leave out a last batch that is not full
+    uint64_t seed;
+    int32_t n_threads;  // 0 = 1
+    int32_t n_ahead;    // batches prepared ahead, per thread; 0 = 4
+} lattn_pairs_loader_params;
+
+/**
+ * Makes a loader of pairs for sequence-to-sequence models. The batches depend on the parameters
+ * alone.
+ *
+ *     input_ids [n, T]       source, eos          (WordPiece: [CLS] source [SEP])
+ *     output_ids [n, T_out]  bos, target          (bos and eos of WordPiece are [CLS] and [SEP])
+ *     target_ids [n, T_out]  target, eos, then -100
+ *
+ * Edge     a source that is cut keeps its eos, a target that is cut has none
+ * Owner    the caller; lattn_loader_destroy
+ * Errors   ERR_ARG (a dataset without pairs, numbers out of range), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_pairs_loader_create(
+    const lattn_pairs_loader_params *params, lattn_loader **out);
+
 #ifdef __cplusplus
 }
 #endif

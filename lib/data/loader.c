@@ -65,6 +65,15 @@ lattn_status lat_slot_rows(struct lat_slot *s, size_t n)
     return lat_slot_grow((void **) &b->rows, &s->rows_capacity, n, sizeof *b->rows);
 }
 
+size_t lat_padded_length(
+    const int32_t *lengths, size_t n, int32_t multiple, int32_t max, bool to_max)
+{
+    size_t longest = 0, step = (size_t) multiple, limit = (size_t) max;
+    for (size_t i = 0; i < n; i++)
+        longest = LAT_MAX(longest, (size_t) lengths[i]);
+    return to_max ? limit : LAT_MIN((longest + step - 1) / step * step, limit);
+}
+
 void lat_slot_free(struct lat_slot *s)
 {
     lat_free(s->batch.input_ids);

@@ -19,6 +19,9 @@ void lat_slot_free(struct lat_slot *s);
 // Room for n labels and rows; for a part of the batch, n elements of size bytes.
 lattn_status lat_slot_rows(struct lat_slot *s, size_t n);
 lattn_status lat_slot_grow(void **part, size_t *capacity, size_t n, size_t size);
+// The T of rows of these lengths: the longest, rounded up, at most max; max with to_max.
+size_t lat_padded_length(
+    const int32_t *lengths, size_t n, int32_t multiple, int32_t max, bool to_max);
 
 struct lat_loader_kind {
     size_t worker_bytes;  // what one thread needs, zeroed

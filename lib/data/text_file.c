@@ -3,6 +3,7 @@
 // Opens a text file as a dataset: which column is what, texts made valid UTF-8, labels to
 // ids. The file is read once and whole; what is kept are the texts that are used.
 
+#include <stdio.h>
 #include <string.h>
 #include "base/log.h"
 #include "data/dataset.h"
@@ -94,9 +95,8 @@ static lattn_status choose_pair(struct opener *o, const struct lat_row *names)
     return LATTN_OK;
 }
 
-static lattn_status take_columns(void *user, const struct lat_row *names)
+static lattn_status choose_columns(struct opener *o, const struct lat_row *names)
 {
-    struct opener *o = user;
     o->n_columns = (int) names->n;
     LAT_TRY(list_columns(o, names));
     LAT_TRY(choose_label(o, names));
@@ -160,6 +160,34 @@ static lattn_status take_row(void *user, const struct lat_row *row)
     return LAT_PUSH(&o->d->rows, r);
 }
 
+// Names for the columns of a file without any.
+static lattn_status number_columns(struct opener *o, size_t n)
+{
+    char(*names)[12] = lat_calloc(n, sizeof *names);
+    const char **fields = lat_calloc(n, sizeof *fields);
+    size_t *bytes = lat_calloc(n, sizeof *bytes);
+    lattn_status st = names && fields && bytes ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
+    for (size_t i = 0; i < n && !st; i++) {
+        bytes[i] = (size_t) snprintf(names[i], sizeof names[i], "%zu", i + 1);
+        fields[i] = names[i];
+    }
+    if (!st)
+        st = choose_columns(o, &(struct lat_row){ fields, bytes, n, 1 });
+    lat_free(names);
+    lat_free(fields);
+    lat_free(bytes);
+    return st;
+}
+
+static lattn_status take_first(void *user, const struct lat_row *row)
+{
+    struct opener *o = user;
+    if (!o->params.no_header || o->reader.format == LAT_TEXT_JSONL)
+        return choose_columns(o, row);
+    LAT_TRY(number_columns(o, row->n));
+    return take_row(o, row);
+}
+
 static lattn_status finish_labels(struct opener *o)
 {
     lattn_dataset *d = o->d;
@@ -219,7 +247,7 @@ lattn_status lattn_text_open(const char *path, const lattn_text_params *params, 
         .path = path,
         .max_line_bytes = o.params.max_line_bytes ? o.params.max_line_bytes : DEFAULT_LINE_BYTES,
         .strict = o.params.strict,
-        .columns = take_columns,
+        .columns = take_first,
         .row = take_row,
         .user = &o,
     };

@@ -58,16 +58,6 @@ static lattn_status encode_row(
     return LATTN_OK;
 }
 
-static size_t padded_length(const lattn_loader_params *p, const lattn_batch *b, size_t n)
-{
-    size_t longest = 0, multiple = (size_t) p->pad_multiple, max = (size_t) p->max_tokens;
-    for (size_t i = 0; i < n; i++)
-        longest = LAT_MAX(longest, (size_t) b->lengths[i]);
-    if (p->pad_to_max)
-        return max;
-    return LAT_MIN((longest + multiple - 1) / multiple * multiple, max);
-}
-
 static void lay_out(const lattn_loader_params *p, const struct collator *c, lattn_batch *b)
 {
     int32_t pad = lattn_tokenizer_special(p->tokenizer).pad;
@@ -97,7 +87,7 @@ static lattn_status collate(
     LAT_TRY(make_room(out, n, 0));
     for (size_t i = 0; i < n; i++)
         LAT_TRY(encode_row(p, c, rows[i], b, i));
-    size_t T = padded_length(p, b, n);
+    size_t T = lat_padded_length(b->lengths, n, p->pad_multiple, p->max_tokens, p->pad_to_max);
     LAT_TRY(make_room(out, n, T));
     b->T = (int32_t) T;
     lay_out(p, c, b);
