@@ -168,6 +168,108 @@ typedef struct lattn_pairs_loader_params {
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_pairs_loader_create(
     const lattn_pairs_loader_params *params, lattn_loader **out);
 
+// ---- series of numbers --------------------------------------------------------------------
+
+typedef struct lattn_series_params {
+    const char *const *columns;  // names of those that are read to forecast from
+    int32_t n_columns;           // 0 = all of the file
+    const char *const *targets;  // names of those that are forecast
+    int32_t n_targets;           // 0 = the same
+} lattn_series_params;
+
+/**
+ * Reads a series: a .csv or .tsv file, also with .gz behind, with names of columns in its first
+ * line and one step in time in every other one, the earliest first. A column that is only a target
+ * is kept behind the others.
+ *
+ * Args     params  NULL = defaults
+ * Owner    the caller; lattn_dataset_close
+ * Errors   ERR_IO; ERR_FORMAT with file, line, column and value (no finite number, an empty
+ *          field, another number of fields, no such column, no rows); ERR_ARG (a column named
+ *          twice, another kind of file); ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_series_open(
+    const char *path, const lattn_series_params *params, lattn_dataset **out);
+
+/** Number of columns that are kept: those read, then those that are only targets; else 0. */
+LATTN_API int32_t lattn_series_n_columns(const lattn_dataset *d);
+/** Number of columns that are read, the first ones. */
+LATTN_API int32_t lattn_series_n_inputs(const lattn_dataset *d);
+/** Number of columns that are forecast. */
+LATTN_API int32_t lattn_series_n_targets(const lattn_dataset *d);
+/** Which column target i is; -1 if there is none. */
+LATTN_API int32_t lattn_series_target(const lattn_dataset *d, int32_t i);
+/** Name of a column, lent; NULL if there is none. */
+LATTN_API const char *lattn_series_column(const lattn_dataset *d, int32_t column);
+/** A number as it stands in the file; NaN if there is none. */
+LATTN_API double lattn_series_value(const lattn_dataset *d, int64_t row, int32_t column);
+
+// How the columns of a series are normalised: (value - mean) / std. Start from { 0 }.
+typedef struct lattn_series_scale {
+    int32_t n;
+    char **names;  // [n] of the columns
+    double *mean, *std;
+} lattn_series_scale;
+
+/**
+ * Finds mean and standard deviation of every column over a part of a series: the training part
+ * alone, or the test is not one.
+ *
+ * Args     part  NULL = all
+ * Edge     a column that is constant gets the deviation 1
+ * Owner    the caller; lattn_series_scale_free. *out is { 0 } on failure
+ * Errors   ERR_ARG (no series, a part out of range), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_series_scale_fit(
+    const lattn_dataset *d, const lattn_range *part, lattn_series_scale *out);
+
+/**
+ * Writes a scale as JSON, to be stored with the model. The file is replaced as a whole.
+ *
+ * Errors   ERR_IO, ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_series_scale_save(
+    const lattn_series_scale *scale, const char *path);
+
+/**
+ * Reads what lattn_series_scale_save wrote; every bit of the numbers comes back.
+ *
+ * Owner    the caller; lattn_series_scale_free. *out is { 0 } on failure
+ * Errors   ERR_IO; ERR_FORMAT (malformed, a mean that is not finite, a deviation that is not
+ *          positive); ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_series_scale_load(
+    const char *path, lattn_series_scale *out);
+
+/** Frees a scale and makes it { 0 } again. */
+LATTN_API void lattn_series_scale_free(lattn_series_scale *scale);
+
+typedef struct lattn_series_loader_params {
+    const lattn_dataset *dataset;     // a series; must outlive the loader
+    const lattn_range *part;          // of it, as is every window whole; NULL = all
+    const lattn_series_scale *scale;  // NULL = numbers as they are; not needed afterwards
+    int32_t T;                        // steps that are read; required
+    int32_t T_out;                    // steps that are forecast; 0 = 1
+    int32_t stride;                   // from one window to the next; 0 = 1
+    int32_t batch_size;               // 0 = 32
+    bool shuffle;                     // another order each epoch, from seed and epoch
+    bool drop_last;                   // leave out a last batch that is not full
+    uint64_t seed;
+    int32_t n_threads;  // 0 = 1
+    int32_t n_ahead;    // batches prepared ahead, per thread; 0 = 4
+} lattn_series_loader_params;
+
+/**
+ * Makes a loader of windows of a series: x [n, T, C] and, right behind them in time, targets
+ * [n, T_out, n_labels], normalised. The batches depend on the parameters alone.
+ *
+ * Owner    the caller; lattn_loader_destroy
+ * Errors   ERR_ARG (a part with fewer steps than a window, numbers out of range, a scale of
+ *          other columns), ERR_HOST_MEMORY
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_series_loader_create(
+    const lattn_series_loader_params *params, lattn_loader **out);
+
 #ifdef __cplusplus
 }
 #endif

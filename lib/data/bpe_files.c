@@ -328,9 +328,8 @@ struct paths {
 static lattn_status read_files(
     const struct paths *p, const json_t *config, struct lattn_tokenizer *t)
 {
-    const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
-    bool characters = class && !strcmp(class, character_class),
-         has_vocab = lat_path_exists(p->vocab);
+    const char *name = json_string_value(json_object_get(config, "tokenizer_class"));
+    bool characters = name && !strcmp(name, character_class), has_vocab = lat_path_exists(p->vocab);
     if (characters) {
         t->kind = LATTN_TOKEN_KIND_CHARACTERS;
         LAT_TRY(read_vocab(p->vocab, t));

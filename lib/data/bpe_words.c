@@ -15,7 +15,7 @@
 #include <utf8proc.h>
 #include "data/tokenizer.h"
 
-enum class { BLANK, LETTER, NUMBER, SYMBOL };
+enum kind { BLANK, LETTER, NUMBER, SYMBOL };
 
 static bool is_blank(int32_t c)
 {
@@ -27,18 +27,32 @@ static bool is_blank(int32_t c)
     return k == UTF8PROC_CATEGORY_ZS || k == UTF8PROC_CATEGORY_ZL || k == UTF8PROC_CATEGORY_ZP;
 }
 
-static enum class class_of(int32_t c) {
-    if (is_blank(c)) return BLANK; utf8proc_category_t k = utf8proc_category(c);
-    if (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) return LETTER;
+static enum kind class_of(int32_t c)
+{
+    if (is_blank(c))
+        return BLANK;
+    utf8proc_category_t k = utf8proc_category(c);
+    if (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO)
+        return LETTER;
     return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO ? NUMBER : SYMBOL;
 }
 
-static enum class class_at(const char *text, size_t bytes, size_t at, size_t *len) {
-    unsigned char b = (unsigned char) text[at]; int32_t c; *len = 1;
-    if ((b | 32) >= 'a' && (b | 32) <= 'z') return LETTER; if (b < 0x80) return class_of(b);
-    *len = lat_utf8_length(text + at, bytes - at); if (*len == 0){ *len = 1; return SYMBOL; }
-utf8proc_iterate((const utf8proc_uint8_t *) text + at, (utf8proc_ssize_t) *len, &c);
-return class_of(c);
+static enum kind class_at(const char *text, size_t bytes, size_t at, size_t *len)
+{
+    unsigned char b = (unsigned char) text[at];
+    int32_t c;
+    *len = 1;
+    if ((b | 32) >= 'a' && (b | 32) <= 'z')
+        return LETTER;
+    if (b < 0x80)
+        return class_of(b);
+    *len = lat_utf8_length(text + at, bytes - at);
+    if (*len == 0) {
+        *len = 1;
+        return SYMBOL;
+    }
+    utf8proc_iterate((const utf8proc_uint8_t *) text + at, (utf8proc_ssize_t) *len, &c);
+    return class_of(c);
 }
 
 static size_t contraction(const char *text, size_t left)
@@ -71,11 +85,11 @@ size_t lat_bpe_word(const char *text, size_t bytes, size_t at)
     size_t start = at;
     if (text[at] == ' ' && at + 1 < bytes && class_at(text, bytes, at + 1, &len) != BLANK)
         start++;
-    enum class class = class_at(text, bytes, start, &len);
-    if (class == BLANK)
+    enum kind kind = class_at(text, bytes, start, &len);
+    if (kind == BLANK)
         return blanks(text, bytes, at);
     size_t end = start;
-    while (end < bytes && class_at(text, bytes, end, &len) == class)
+    while (end < bytes && class_at(text, bytes, end, &len) == kind)
         end += len;
     return end;
 }

@@ -32,25 +32,7 @@ struct reader {
 
 static bool parse_number(struct reader *r, const struct lat_row *row, size_t column, double *value)
 {
-    const char *text = row->field[column];
-    size_t n = row->bytes[column];
-    while (n > 0 && *text == ' ')
-        text++, n--;
-    while (n > 0 && text[n - 1] == ' ')
-        n--;
-    lat_str_clear(&r->field);
-    lat_str_addn(&r->field, text, n);
-    return !r->field.status && n > 0 && strlen(r->field.items) == n &&
-           lat_parse_f64(r->field.items, value);
-}
-
-static int64_t column_by_name(const struct lat_row *names, const char *name)
-{
-    size_t n = strlen(name);
-    for (size_t i = 0; i < names->n; i++)
-        if (names->bytes[i] == n && !memcmp(names->field[i], name, n))
-            return (int64_t) i;
-    return NONE;
+    return lat_row_number(row, column, &r->field, value);
 }
 
 static lattn_status choose_label(struct reader *r, const struct lat_row *names)
@@ -66,7 +48,7 @@ static lattn_status choose_label(struct reader *r, const struct lat_row *names)
         return LATTN_OK;
     }
     if (has_names)
-        r->label = column_by_name(names, wanted ? wanted : "label");
+        r->label = lat_row_find(names, wanted ? wanted : "label");
     if (r->label == NONE && wanted && lat_parse_i64(wanted, &number) && number != 0 &&
         number >= -n && number <= n)
         r->label = number > 0 ? number - 1 : n + number;

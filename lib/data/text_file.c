@@ -23,11 +23,7 @@ struct opener {
 
 static int find_column(const struct lat_row *names, const char *name)
 {
-    size_t n = strlen(name);
-    for (size_t i = 0; i < names->n; i++)
-        if (names->bytes[i] == n && !memcmp(names->field[i], name, n))
-            return (int) i;
-    return NONE;
+    return (int) lat_row_find(names, name);
 }
 
 static lattn_status list_columns(struct opener *o, const struct lat_row *names)

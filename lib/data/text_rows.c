@@ -302,6 +302,30 @@ static lattn_status read_jsonl(struct state *s)
     return LATTN_OK;
 }
 
+int64_t lat_row_find(const struct lat_row *row, const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; i < row->n; i++)
+        if (row->bytes[i] == n && !memcmp(row->field[i], name, n))
+            return (int64_t) i;
+    return -1;
+}
+
+bool lat_row_number(
+    const struct lat_row *row, size_t column, struct lat_str *scratch, double *value)
+{
+    const char *text = row->field[column];
+    size_t n = row->bytes[column];
+    while (n > 0 && *text == ' ')
+        text++, n--;
+    while (n > 0 && text[n - 1] == ' ')
+        n--;
+    lat_str_clear(scratch);
+    lat_str_addn(scratch, text, n);
+    return !scratch->status && n > 0 && strlen(scratch->items) == n &&
+           lat_parse_f64(scratch->items, value);
+}
+
 lattn_status lat_rows_read(struct lat_row_reader *r, char *text, size_t bytes)
 {
     static lattn_status (*const read[])(struct state *) = { read_tsv, read_csv, read_jsonl };

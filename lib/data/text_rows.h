@@ -31,6 +31,12 @@ struct lat_row {
     size_t line;  // where it starts, from 1
 };
 
+// Which field is name; -1 if none.
+int64_t lat_row_find(const struct lat_row *row, const char *name);
+// A field as a number, with blanks around it or not; scratch has its text then.
+bool lat_row_number(
+    const struct lat_row *row, size_t column, struct lat_str *scratch, double *value);
+
 struct lat_row_reader {
     const char *path;  // for sentences
     enum lat_text_format format;
