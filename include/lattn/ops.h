@@ -11,6 +11,7 @@
 #include "lattn/autograd.h"
 #include "lattn/ops_image.h"
 #include "lattn/ops_position.h"
+#include "lattn/ops_sequence.h"
 
 #ifdef __cplusplus
 extern "C" {

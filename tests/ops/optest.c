@@ -156,7 +156,7 @@ static bool wanted(
 {
     if (o->case_name && strcmp(o->case_name, c->name) != 0)
         return false;
-    if ((c->flags & OT_FULL) && !o->full)
+    if ((c->flags & OT_TIME_ALONE) || ((c->flags & OT_FULL) && !o->full))
         return false;
     return mode == OT_CHECK || !((c->flags & OT_NO_GRAD) || op->no_grad || op->exact || op->run);
 }

@@ -66,6 +66,7 @@ enum ot_case_flags {
     // About sizes, strides and options alone, which f16 and bf16 share with f32 but for load and store: those
     // two with all_types only.
     OT_GEOMETRY = 32,
+    OT_TIME_ALONE = 64,  // neither checked nor differentiated: the reference would take minutes
 };
 
 struct ot_case {

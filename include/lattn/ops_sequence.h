@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// Recurrent layers: what a step hands to the next one is computed, kept and differentiated on the device, all
+// steps in one call. A part of lattn/ops.h, which includes it, with the same rules. lattn/nn.h has layers
+// with PyTorch's names around these (lattn_lstm_create).
+//
+// Letters: T steps, B rows of the batch, H hidden units.
+#ifndef LATTN_OPS_SEQUENCE_H
+#define LATTN_OPS_SEQUENCE_H
+#include "lattn/autograd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What the recurrent layers have in common; G is 1 for the RNN, 4 for the LSTM, 3 for the GRU.
+typedef struct lattn_recurrent_args {
+    lattn_tensor *weight_hh;  // [G H, H]
+    lattn_tensor *bias_hh;    // [G H], added to the product with the state; NULL = none
+    lattn_tensor *h0;         // [B, H]: the state before the first step; NULL = zeros
+    lattn_tensor *c0;         // the same of the LSTM's cell
+    lattn_tensor *lengths;    // i32 [B]: row b has steps 0 .. lengths[b] - 1; NULL = all T
+    bool reverse;             // from the last step to the first
+    bool relu;                // lattn_rnn_layer: ReLU instead of tanh
+} lattn_recurrent_args;
+
+/**
+ * Elman's recurrent layer in one direction, its input already projected.
+ *
+ *     h[t] = tanh(x[t] + h[t-1] weight_hh^T + bias_hh)
+ *
+ * Shapes   x [T, B, H]: input weight_ih^T + bias_ih  ->  out [T, B, H], every state
+ * Dtypes   f32, f16, bf16, the same for all but lengths; accumulates in f32
+ * Args     args  weight_hh must be given. h_n  receives the state after the last step, [B, H]; may be NULL
+ * Edge     past a row's length the state stays as it is and out is 0, as PyTorch's packed sequences have it;
+ *          a length below 1 leaves the initial state, one past T counts as T
+ * Grad     x, weight_hh, bias_hh, h0; both results may have one. Keeps weight_hh and every state
+ * Errors   ERR_SHAPE for T = 0, H = 0 and shapes that do not fit; ERR_DTYPE; ERR_ARG for c0
+ * Source   Elman 1990, "Finding structure in time"
+ */
+LATTN_API lattn_tensor *lattn_rnn_layer(
+    lattn_ctx *ctx, lattn_tensor *x, const lattn_recurrent_args *args, lattn_tensor **h_n);
+
+/**
+ * Long short-term memory in one direction, its input already projected.
+ *
+ *     i, f, g, o = the quarters of x[t] + h[t-1] weight_hh^T + bias_hh
+ *     c[t] = sigmoid(f) c[t-1] + sigmoid(i) tanh(g)
+ *     h[t] = sigmoid(o) tanh(c[t])
+ *
+ * Shapes   x [T, B, 4 H]: input weight_ih^T + bias_ih  ->  out [T, B, H], every h
+ * Dtypes   as lattn_rnn_layer; c is kept in f32 between steps
+ * Args     args  as lattn_rnn_layer. h_n, c_n  receive h and c after the last step, [B, H]; may be NULL
+ * Edge     as lattn_rnn_layer
+ * Grad     x, weight_hh, bias_hh, h0, c0; all three results may have one. Keeps weight_hh, every h and c, and
+ *          the gates
+ * Errors   as lattn_rnn_layer; ERR_ARG for relu
+ * Source   Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000
+ */
+LATTN_API lattn_tensor *lattn_lstm_layer(lattn_ctx *ctx, lattn_tensor *x,
+    const lattn_recurrent_args *args, lattn_tensor **h_n, lattn_tensor **c_n);
+
+/**
+ * Gated recurrent unit in one direction, its input already projected.
+ *
+ *     a = h[t-1] weight_hh^T + bias_hh, in thirds like x: r, z, n
+ *     r = sigmoid(x_r + a_r), z = sigmoid(x_z + a_z), n = tanh(x_n + r a_n)
+ *     h[t] = (1 - z) n + z h[t-1]
+ *
+ * Shapes   x [T, B, 3 H]: input weight_ih^T + bias_ih  ->  out [T, B, H], every h
+ * Dtypes   as lattn_rnn_layer
+ * Args     as lattn_rnn_layer
+ * Edge     as lattn_rnn_layer
+ * Grad     x, weight_hh, bias_hh, h0; both results may have one. Keeps weight_hh, every h and the gates
+ * Errors   as lattn_rnn_layer; ERR_ARG for relu
+ * Source   Cho et al. 2014, arXiv:1406.1078, with the reset after the product, as cuDNN and PyTorch
+ */
+LATTN_API lattn_tensor *lattn_gru_layer(
+    lattn_ctx *ctx, lattn_tensor *x, const lattn_recurrent_args *args, lattn_tensor **h_n);
+
+/**
+ * Lengths of rows as the layers above take them, checked.
+ *
+ * Shapes   lengths [n_rows]  ->  out [n_rows]
+ * Dtypes   i32
+ * Args     n_steps  T, the most that a length may be
+ * Errors   ERR_ARG for a length below 1 or above n_steps, with the row
+ */
+LATTN_API lattn_tensor *lattn_sequence_lengths(
+    lattn_ctx *ctx, const int64_t *lengths, int64_t n_rows, int64_t n_steps);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

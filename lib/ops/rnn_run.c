@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+//
+// Runs the steps of a recurrent layer.
+//
+//   whole   one dispatch for all steps: each workgroup takes some rows of the batch and keeps to itself,
+//           so that a step needs no more than a barrier of the workgroup
+//   steps   a matrix product and a cell kernel per step, for weights so large that the few workgroups of
+//           `whole` would starve the device, or that no shader can see as a whole
+//
+// Both are sequences of dispatches on views of the same tensors. Long sequences are cut where a binding
+// would be too long, or a dispatch take longer than a watchdog allows: the next one goes on from the slot
+// of `states` where the last one stopped.
+
+#include "ops/rnn.h"
+#include "base/thread.h"
+#include "lat_shaders.h"
+#include "ops/gemm.h"
+#include "ops/pointwise.h"
+
+enum { GROUP = 256, MAX_ROWS = 4, CPU_MOST_ROWS = 32, CPU_LEAST_ROWS = 8, CPU_STEPS_OF_K = 8 };
+enum { MAX_SPEC = 8, SLAB_BYTES = 8192 };
+static const double FLOPS_OF_A_DISPATCH = 1e11;
+
+// size[] of struct lat_problem.
+enum { BATCH, HIDDEN, GATES, WEIGHT_BYTES, STEP_BYTES };
+
+// ---- selection ------------------------------------------------------------------------------------
+
+static bool fits_bindings(const struct lat_problem *p)
+{
+    int64_t limit = (int64_t) p->caps->max_binding_bytes;
+    return p->size[WEIGHT_BYTES] <= limit && 4 * p->size[STEP_BYTES] <= limit;
+}
+
+static bool admits_cpu(const struct lat_problem *p)
+{
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && fits_bindings(p) &&
+           p->size[HIDDEN] % p->caps->subgroup_size == 0;
+}
+
+// A GPU's compute units read a weight of this size from their shared cache as fast as they multiply.
+static double cost_whole(const struct lat_problem *p)
+{
+    enum { CACHED_BYTES = 1 << 20 };
+    return p->size[WEIGHT_BYTES] <= CACHED_BYTES ? 1 : 3;
+}
+
+static double cost_steps(const struct lat_problem *p)
+{
+    (void) p;
+    return 2;
+}
+
+static double cost_cpu(const struct lat_problem *p)
+{
+    (void) p;
+    return 0;
+}
+
+const struct lat_strategy lat_rnn_strategies[LAT_RNN_STRATEGIES] = {
+    { LAT_STRATEGY_BASE, "steps", NULL, cost_steps, NULL },
+    { LAT_STRATEGY_BASE, "whole", fits_bindings, cost_whole, NULL },
+    { LAT_STRATEGY_CPU, "whole", admits_cpu, cost_cpu, NULL },
+};
+
+static int64_t n_steps_of(const struct lat_rnn *r)
+{
+    return r->states->dim[0] - 1;
+}
+
+static const struct lat_strategy *choose(const struct lat_rnn *r)
+{
+    int64_t batch = r->states->dim[1], hidden = r->states->dim[2], gates = lat_rnn_gates(r->cell);
+    struct lat_problem p = {
+        .caps = lat_caps(r->ctx),
+        .dtype = r->states->dtype,
+        .size = {
+            [BATCH] = batch,
+            [HIDDEN] = hidden,
+            [GATES] = gates,
+            [WEIGHT_BYTES] = gates * hidden * hidden * (int64_t) lattn_dtype_bytes(r->states->dtype),
+            [STEP_BYTES] = batch * hidden * 4 * (int64_t) sizeof(float),
+        },
+    };
+    return &lat_rnn_strategies[lat_strategy_select(
+        r->ctx, "rnn", lat_rnn_strategies, LAT_RNN_STRATEGIES, &p)];
+}
+
+// ---- one dispatch -----------------------------------------------------------------------------------
+
+// Steps [start, start + n), as views.
+struct part {
+    const struct lat_rnn *r;
+    int64_t start, n;
+    lattn_tensor *multiplied;  // the weight as the kernel wants it; for cell kernels the product
+    struct rnn_push push;
+    uint32_t spec[MAX_SPEC];
+};
+
+static lattn_tensor *steps_of(lattn_tensor *t, int64_t start, int64_t n)
+{
+    return t ? lat_view_slice(t, 0, start, n, 1) : NULL;
+}
+
+static void describe(struct part *p, const struct lat_rnn *r)
+{
+    p->r = r;
+    p->push.n_batch = (uint32_t) r->states->dim[1];
+    p->spec[0] = GROUP;
+    p->spec[1] = r->cell;
+    p->spec[2] = (uint32_t) r->states->dim[2];
+    p->spec[3] = (r->reverse ? LAT_RNN_REVERSE : 0) | (r->lengths ? LAT_RNN_LENGTHS : 0) |
+                 (r->bias ? LAT_RNN_BIAS : 0) | (r->gates ? LAT_RNN_KEEP : 0);
+}
+
+static double flops_of(const struct part *p)
+{
+    return 2.0 * (double) lat_numel(p->r->weight) * p->push.n_batch;
+}
+
+static struct lat_kernel forward_kernel(struct part *p, const struct lat_shader *shader)
+{
+    const struct lat_rnn *r = p->r;
+    p->push.n_steps = (uint32_t) p->n;
+    p->push.step0 = (uint32_t) p->start;
+    return (struct lat_kernel){
+        .shader = shader,
+        .t = (int) r->states->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { steps_of(r->x, p->start, p->n), p->multiplied, r->bias, r->lengths },
+        .n_read = 4,
+        .write = { steps_of(r->y, p->start, p->n), steps_of(r->states, p->start, p->n + 1),
+            steps_of(r->cells, p->start, p->n + 1), steps_of(r->gates, p->start, p->n) },
+        .n_write = 4,
+        .push = &p->push,
+        .push_bytes = sizeof p->push,
+        .spec = p->spec,
+        .n_spec = MAX_SPEC,
+        .flops = flops_of(p) * (double) p->n,
+    };
+}
+
+// lines: gradients of the product beside the part's own steps, those of the step that comes before in
+// this walk.
+static struct lat_kernel backward_kernel(
+    struct part *p, const struct lat_shader *shader, int64_t lines)
+{
+    const struct lat_rnn *r = p->r;
+    int64_t from = p->start - (r->reverse ? lines : 0);
+    p->push.n_steps = (uint32_t) p->n;
+    p->push.step0 = (uint32_t) p->start;
+    p->push.lead = r->reverse ? (uint32_t) lines : 0;
+    return (struct lat_kernel){
+        .shader = shader,
+        .t = (int) r->states->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { steps_of(r->dy, p->start, p->n), p->multiplied, r->lengths,
+            steps_of(r->states, p->start, p->n + 1), steps_of(r->cells, p->start, p->n + 1),
+            steps_of(r->gates, p->start, p->n) },
+        .n_read = 6,
+        .write = { steps_of(r->dx, from, p->n + lines), steps_of(r->da, from, p->n + lines),
+            r->carry },
+        .n_write = 3,
+        .push = &p->push,
+        .push_bytes = sizeof p->push,
+        .spec = p->spec,
+        .n_spec = MAX_SPEC,
+        .flops = flops_of(p) * (double) (p->n + p->push.finish),
+    };
+}
+
+// ---- whole ------------------------------------------------------------------------------------------
+
+// Rows of the batch per workgroup, and what the kernel needs to know about them.
+static void plan_base(struct part *p, struct lat_kernel *k)
+{
+    const struct lat_caps *caps = lat_caps(p->r->ctx);
+    uint32_t hidden = p->spec[2], batch = p->push.n_batch;
+    uint32_t depth = (uint32_t) (lat_numel(p->multiplied) / (p->multiplied->dim[1]));
+    uint32_t rows = LAT_MIN(batch, MAX_ROWS);
+    uint32_t parts = LAT_MAX(1, LAT_MIN(GROUP / hidden, (batch + 4 * rows - 1) / (4 * rows)));
+    uint32_t slab = LAT_MIN(depth, SLAB_BYTES / (uint32_t) sizeof(float) / (rows * parts));
+    uint64_t chip = (uint64_t) lat_numel(p->r->weight);
+    bool on_chip =
+        (chip + (uint64_t) rows * parts * slab) * sizeof(float) <= caps->max_shared_bytes;
+    p->spec[4] = rows;
+    p->spec[5] = parts;
+    p->spec[6] = slab;
+    p->spec[7] = on_chip ? (uint32_t) chip : 0;
+    k->groups = lat_ceil_div(batch, (uint64_t) rows * parts);
+}
+
+// Vectors of units in a tile of the cpu strategy.
+static uint32_t vectors_of(const struct lat_rnn *r, bool forward)
+{
+    int64_t lanes = lat_caps(r->ctx)->subgroup_size;
+    bool one = forward && lat_rnn_gates(r->cell) > 1;
+    return !one && r->states->dim[2] % (2 * lanes) == 0 ? 2 : 1;
+}
+
+// The weight in the order in which the kernels read it; for cpu kernels [tiles, depth, columns, units of a
+// tile].
+static lattn_tensor *forward_weight(const struct lat_rnn *r, bool cpu)
+{
+    lattn_tensor *view = lat_view_permute(r->weight, (int[]){ 1, 0 });
+    if (cpu) {
+        int64_t gates = lat_rnn_gates(r->cell), hidden = r->states->dim[2];
+        int64_t tile = vectors_of(r, true) * (int64_t) lat_caps(r->ctx)->subgroup_size;
+        view = lat_view_reshape(r->weight, 4, (int64_t[]){ gates, hidden / tile, tile, hidden });
+        view = view ? lat_view_permute(view, (int[]){ 1, 3, 0, 2 }) : NULL;
+    }
+    return view ? lat_prim_contiguous(view) : NULL;
+}
+
+static lattn_tensor *backward_weight(const struct lat_rnn *r, bool cpu)
+{
+    if (!cpu)
+        return r->weight;
+    int64_t gates = lat_rnn_gates(r->cell), hidden = r->states->dim[2];
+    int64_t tile = vectors_of(r, false) * (int64_t) lat_caps(r->ctx)->subgroup_size;
+    lattn_tensor *view =
+        lat_view_reshape(r->weight, 3, (int64_t[]){ gates * hidden, hidden / tile, tile });
+    view = view ? lat_view_permute(view, (int[]){ 1, 0, 2 }) : NULL;
+    return view ? lat_prim_contiguous(view) : NULL;
+}
+
+// The more rows of the batch, the better a load of the weight is used; but every core should have some.
+static uint32_t cpu_groups(uint32_t batch)
+{
+    uint32_t cores = (uint32_t) lat_cpu_count();
+    uint32_t least = (uint32_t) lat_ceil_div(batch, CPU_MOST_ROWS);
+    uint32_t most = (uint32_t) lat_ceil_div(batch, CPU_LEAST_ROWS);
+    return least > cores ? (least + cores - 1) / cores * cores
+                         : LAT_MAX(least, LAT_MIN(most, cores));
+}
+
+static void plan_cpu(struct part *p, struct lat_kernel *k, uint32_t vectors, int operand)
+{
+    const struct lat_caps *caps = lat_caps(p->r->ctx);
+    uint32_t groups = cpu_groups(p->push.n_batch);
+    p->spec[0] = p->spec[5] = caps->subgroup_size;
+    p->spec[4] = (uint32_t) lat_ceil_div(p->push.n_batch, groups);
+    p->spec[6] = vectors;
+    p->spec[7] = CPU_STEPS_OF_K;
+    k->groups = lat_ceil_div(p->push.n_batch, p->spec[4]);
+    k->push_address[1] = offsetof(struct rnn_push, weight_address);
+    k->push_address[operand] = offsetof(struct rnn_push, operand_address);
+    lat_wide_subgroups(p->r->ctx, k);
+}
+
+// How many steps a dispatch may have.
+static int64_t steps_at_once(const struct part *p)
+{
+    const struct lat_rnn *r = p->r;
+    int64_t step_bytes = 4 * (int64_t) sizeof(float) * r->states->dim[1] * r->states->dim[2];
+    int64_t fit = (int64_t) lat_caps(r->ctx)->max_binding_bytes / LAT_MAX(step_bytes, 1) - 2;
+    double in_time = FLOPS_OF_A_DISPATCH / flops_of(p);
+    int64_t n = in_time < (double) fit ? (int64_t) in_time : fit;
+    return LAT_MAX(LAT_MIN(n, n_steps_of(r)), 1);
+}
+
+static lattn_status forward_whole(const struct lat_rnn *r, bool cpu)
+{
+    struct part p = { .multiplied = forward_weight(r, cpu) };
+    if (!p.multiplied)
+        return r->ctx->error;
+    describe(&p, r);
+    int64_t steps = n_steps_of(r), most = steps_at_once(&p);
+    for (int64_t done = 0; done < steps; done += p.n) {
+        p.n = LAT_MIN(most, steps - done);
+        p.start = r->reverse ? steps - done - p.n : done;
+        struct lat_kernel k =
+            forward_kernel(&p, cpu ? &lat_shader_rnn_fwd_cpu : &lat_shader_rnn_fwd_base);
+        if (cpu)
+            plan_cpu(&p, &k, vectors_of(r, true), k.n_read + 1);
+        else
+            plan_base(&p, &k);
+        LAT_TRY(lat_kernel_run(r->ctx, &k));
+    }
+    return LATTN_OK;
+}
+
+static lattn_status backward_whole(const struct lat_rnn *r, bool cpu)
+{
+    struct part p = { .multiplied = backward_weight(r, cpu) };
+    if (!p.multiplied)
+        return r->ctx->error;
+    describe(&p, r);
+    int64_t steps = n_steps_of(r), most = steps_at_once(&p);
+    for (int64_t done = 0; done < steps; done += p.n) {
+        p.n = LAT_MIN(most, steps - done);
+        p.start = r->reverse ? done : steps - done - p.n;
+        p.push.first = done == 0;
+        p.push.finish = r->finish && done + p.n == steps;
+        struct lat_kernel k =
+            backward_kernel(&p, cpu ? &lat_shader_rnn_bwd_cpu : &lat_shader_rnn_bwd_base, done > 0);
+        if (cpu)
+            plan_cpu(&p, &k, vectors_of(r, false), k.n_read + 1);
+        else
+            plan_base(&p, &k);
+        LAT_TRY(lat_kernel_run(r->ctx, &k));
+    }
+    return LATTN_OK;
+}
+
+// ---- steps ------------------------------------------------------------------------------------------
+
+static lattn_tensor *matrix(lattn_tensor *t, int64_t step)
+{
+    lattn_tensor *one = steps_of(t, step, 1);
+    return one ? lat_view_reshape(one, 2, &t->dim[1]) : NULL;
+}
+
+static lattn_status multiply(const struct part *p, lattn_tensor *a, lattn_tensor *b)
+{
+    struct lat_gemm gemm = { .a = a, .b = b, .out = p->multiplied };
+    return gemm.a && gemm.b ? lat_gemm_run(p->r->ctx, &gemm) : p->r->ctx->error;
+}
+
+static lattn_status run_cells(struct part *p, struct lat_kernel *k)
+{
+    k->n_spec = 4;
+    k->groups = lat_ceil_div((uint64_t) p->push.n_batch * p->spec[2], GROUP);
+    return lat_kernel_run(p->r->ctx, k);
+}
+
+static lattn_status forward_steps(const struct lat_rnn *r)
+{
+    struct part p = { .n = 1 };
+    lattn_tensor *turned = forward_weight(r, false);
+    if (!turned)
+        return r->ctx->error;
+    describe(&p, r);
+    p.multiplied = lat_tensor_new(r->ctx, r->states->dtype, 2, &r->x->dim[1]);
+    int64_t steps = n_steps_of(r);
+    for (int64_t s = 0; s < steps; s++) {
+        p.start = r->reverse ? steps - 1 - s : s;
+        LAT_TRY(p.multiplied ? multiply(&p, matrix(r->states, p.start + r->reverse), turned)
+                             : r->ctx->error);
+        struct lat_kernel k = forward_kernel(&p, &lat_shader_rnn_cell_fwd);
+        LAT_TRY(run_cells(&p, &k));
+    }
+    return LATTN_OK;
+}
+
+static lattn_status backward_steps(const struct lat_rnn *r)
+{
+    struct part p = { .n = 1 };
+    describe(&p, r);
+    p.multiplied = lat_tensor_new(r->ctx, r->states->dtype, 2, &r->dy->dim[1]);
+    int64_t steps = n_steps_of(r);
+    for (int64_t s = 0; s < steps + r->finish && p.multiplied; s++) {
+        p.start = r->reverse ? s : steps - 1 - s;
+        p.push.first = s == 0;
+        if (s > 0)
+            LAT_TRY(multiply(&p, matrix(r->da, r->reverse ? s - 1 : steps - s), r->weight));
+        if (s == steps)
+            p.start = 0;  // any: the views are not used
+        struct lat_kernel k = backward_kernel(&p, &lat_shader_rnn_cell_bwd, 0);
+        p.push.n_steps = s < steps;
+        LAT_TRY(run_cells(&p, &k));
+    }
+    return p.multiplied ? LATTN_OK : r->ctx->error;
+}
+
+// ---- both -------------------------------------------------------------------------------------------
+
+lattn_status lat_rnn_forward(const struct lat_rnn *r)
+{
+    const struct lat_strategy *chosen = choose(r);
+    if (chosen == &lat_rnn_strategies[0])
+        return forward_steps(r);
+    return forward_whole(r, chosen->kind == LAT_STRATEGY_CPU);
+}
+
+lattn_status lat_rnn_backward(const struct lat_rnn *r)
+{
+    const struct lat_strategy *chosen = choose(r);
+    if (chosen == &lat_rnn_strategies[0])
+        return backward_steps(r);
+    return backward_whole(r, chosen->kind == LAT_STRATEGY_CPU);
+}

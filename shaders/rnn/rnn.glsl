@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+//
+// What all recurrent kernels know. G gates of H units; the product of the state with the weight gives
+// G H numbers per row of the batch, gate after gate. Slot t of `states` and `cells` is the state before
+// step t, or in reverse after it: [steps + 1, B, H]. Kernels of the cpu strategy handle SG units at a
+// time: then a unit in an argument is the first of them and LANE tells which one is this lane's.
+#ifndef LAT_RNN_GLSL
+#define LAT_RNN_GLSL
+#extension GL_EXT_control_flow_attributes : enable
+#include "common/dtype.glsl"
+#include "common/index.glsl"
+#include "common/math.glsl"
+#include "rnn.abi.h"
+
+layout(constant_id = 1) const uint CELL = LAT_RNN_LSTM;
+layout(constant_id = 2) const uint HIDDEN = 1;
+layout(constant_id = 3) const uint FLAGS = 0;
+
+const uint GATES = CELL == LAT_RNN_LSTM ? 4u : CELL == LAT_RNN_GRU ? 3u : 1u;
+const uint KEPT = LAT_RNN_KEPT(CELL);
+const bool REVERSE = (FLAGS & LAT_RNN_REVERSE) != 0u;
+
+uint slot_before(uint t)
+{
+    return REVERSE ? t + 1u : t;
+}
+
+uint slot_after(uint t)
+{
+    return REVERSE ? t : t + 1u;
+}
+
+#endif

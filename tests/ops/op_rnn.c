@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+//
+// rnn_layer, lstm_layer, gru_layer: references, cases, tolerances. Inputs x, weight, bias, h0, c0, lengths.
+// The weight is divided by sqrt(H) on the way, as layers are initialised: with larger ones a recurrence is
+// chaotic, and no two orders of addition agree after a few steps. The result is every state and, behind
+// them, the last h and c.
+//
+// An error of a state reaches all later ones, damped by the gates; states are at most about 1. So bounds
+// are absolute; in the 16-bit types each state is rounded when it is stored.
+
+#include "ops/reference.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { X, WEIGHT, BIAS, H0, C0, LENGTHS, N_IN };
+enum { REVERSE, Y_ALONE, RELU };  // of i[]
+enum kind { RNN, LSTM, GRU };
+
+static lattn_tensor *build(
+    lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c, enum kind kind)
+{
+    double scale = 1 / sqrt((double) c->in[WEIGHT].dim[1]);
+    lattn_tensor *h = NULL, *cell = NULL, *y = NULL;
+    lattn_recurrent_args args = {
+        .weight_hh = lattn_scale(ctx, in[WEIGHT], (float) scale, 0),
+        .bias_hh = in[BIAS],
+        .h0 = in[H0],
+        .c0 = in[C0],
+        .lengths = in[LENGTHS],
+        .reverse = c->i[REVERSE],
+        .relu = c->i[RELU],
+    };
+    if (kind == RNN)
+        y = lattn_rnn_layer(ctx, in[X], &args, &h);
+    else if (kind == LSTM)
+        y = lattn_lstm_layer(ctx, in[X], &args, &h, &cell);
+    else
+        y = lattn_gru_layer(ctx, in[X], &args, &h);
+    if (!y || c->i[Y_ALONE])
+        return y;
+    const int64_t one[] = { 1, c->in[X].dim[1], c->in[WEIGHT].dim[1] };
+    lattn_tensor *parts[] = { y, lattn_reshape(ctx, h, 3, one),
+        cell ? lattn_reshape(ctx, cell, 3, one) : NULL };
+    return lattn_concat(ctx, parts, cell ? 3 : 2, 0);
+}
+
+static double sigmoid(double v)
+{
+    return 1 / (1 + exp(-v));
+}
+
+// One unit: x and a are its gates' inputs; c is changed.
+static double cell_of(
+    enum kind kind, bool relu, const double *x, const double *a, double h0, double *c)
+{
+    if (kind == RNN)
+        return relu ? (x[0] + a[0] < 0 ? 0 : x[0] + a[0]) : tanh(x[0] + a[0]);
+    if (kind == LSTM) {
+        *c = sigmoid(x[1] + a[1]) * *c + sigmoid(x[0] + a[0]) * tanh(x[2] + a[2]);
+        return sigmoid(x[3] + a[3]) * tanh(*c);
+    }
+    double z = sigmoid(x[1] + a[1]), n = tanh(x[2] + sigmoid(x[0] + a[0]) * a[2]);
+    return (1 - z) * n + z * h0;
+}
+
+struct sizes {
+    int64_t t, b, h, g;
+};
+
+static void step(enum kind kind, const struct ot_case *c, const struct ot_array *in, struct sizes n,
+    const double *x, const double *before, double *h, double *cell)
+{
+    double scale = (float) (1 / sqrt((double) n.h));
+    for (int64_t j = 0; j < n.h; j++) {
+        double v[4], a[4];
+        for (int64_t g = 0; g < n.g; g++) {
+            const double *w = in[WEIGHT].v + (g * n.h + j) * n.h;
+            v[g] = x[g * n.h + j];
+            a[g] = in[BIAS].v ? in[BIAS].v[g * n.h + j] : 0;
+            for (int64_t k = 0; k < n.h; k++)
+                a[g] += scale * w[k] * before[k];
+        }
+        h[j] = cell_of(kind, c->i[RELU], v, a, before[j], &cell[j]);
+    }
+}
+
+static void reference(
+    const struct ot_case *c, const struct ot_array *in, struct ot_array *out, enum kind kind)
+{
+    struct sizes n = { in[X].dim[0], in[X].dim[1], in[WEIGHT].dim[1],
+        kind == RNN    ? 1
+        : kind == LSTM ? 4
+                       : 3 };
+    double *h = calloc((size_t) (3 * n.h), sizeof *h), *before = h + n.h, *cell = h + 2 * n.h;
+    for (int64_t b = 0; b < n.b; b++) {
+        size_t bytes = (size_t) n.h * sizeof *h;
+        for (int64_t j = 0; j < n.h; j++) {
+            h[j] = in[H0].v ? in[H0].v[b * n.h + j] : 0;
+            cell[j] = in[C0].v ? in[C0].v[b * n.h + j] : 0;
+        }
+        int64_t length = in[LENGTHS].v ? (int64_t) in[LENGTHS].v[b] : n.t;
+        for (int64_t s = 0; s < n.t; s++) {
+            int64_t t = c->i[REVERSE] ? n.t - 1 - s : s, row = t * n.b + b;
+            bool live = t < length;
+            memcpy(before, h, bytes);
+            if (live)
+                step(kind, c, in, n, in[X].v + row * n.g * n.h, before, h, cell);
+            for (int64_t j = 0; j < n.h; j++)
+                out->v[row * n.h + j] = live ? h[j] : 0;
+        }
+        if (c->i[Y_ALONE])
+            continue;
+        memcpy(out->v + (n.t * n.b + b) * n.h, h, bytes);
+        if (kind == LSTM)
+            memcpy(out->v + ((n.t + 1) * n.b + b) * n.h, cell, bytes);
+    }
+    free(h);
+}
+
+static void bound(const struct ot_case *c, const struct ot_array *in, struct ot_array *b)
+{
+    (void) c;
+    (void) in;
+    for (int64_t i = 0; i < b->n; i++)
+        b->v[i] = 1;
+}
+
+// The product with the state; the forward reads x and the weight and writes y.
+static double flops(const struct ot_case *c)
+{
+    return 2 * ot_numel(&c->in[WEIGHT]) * (double) (c->in[X].dim[0] * c->in[X].dim[1]);
+}
+
+static double bytes(const struct ot_case *c, size_t element)
+{
+    double gates = (double) c->in[WEIGHT].dim[0] / (double) c->in[WEIGHT].dim[1];
+    return (ot_numel(&c->in[X]) * (1 + 1 / gates) + ot_numel(&c->in[WEIGHT])) * (double) element;
+}
+
+// clang-format off
+#define IN(g, t, b, h) { OT_DIMS(t, b, (g) * (h)) }, { OT_DIMS((g) * (h), h), .fill = OT_UNIFORM }
+#define BIASES(g, h) { OT_DIMS((g) * (h)), .fill = OT_UNIFORM }
+#define STATE(b, h) { OT_DIMS(b, h), .fill = OT_UNIFORM }
+#define NONE { .absent = true }
+#define ROWS(b, t) { OT_DIMS(b), .fill = OT_LENGTHS, .limit = t }
+#define PLAIN(g, t, b, h) { IN(g, t, b, h), NONE, NONE, NONE, NONE }
+#define FULL_OF(g, t, b, h, cell) { IN(g, t, b, h), BIASES(g, h), STATE(b, h), cell, ROWS(b, t) }
+// Units whose weight is past what one dispatch for all steps takes.
+#define LARGE(g) ((g) == 4 ? 260 : (g) == 3 ? 300 : 520)
+// What every cell is checked with; C is c0 of that cell.
+#define CASES(g, C)                                                                               \
+    { "no_rows", PLAIN(g, 3, 0, 5) },                                                             \
+    { "one_element", PLAIN(g, 1, 1, 1) },                                                         \
+    { "one_step", FULL_OF(g, 1, 3, 7, C(3, 7)) },                                                 \
+    { "one_row", FULL_OF(g, 5, 1, 16, C(1, 16)) },                                                \
+    { "reverse", FULL_OF(g, 4, 3, 6, C(3, 6)), .i = { 1 } },                                      \
+    { "reverse_plain", PLAIN(g, 5, 2, 8), .i = { 1 } },                                           \
+    { "a_length_of_zero", FULL_OF(g, 3, 4, 5, C(4, 5)), .i = { [OT_MAX_PARAMS - 1] = 1 } },       \
+    { "rows_4", PLAIN(g, 3, 4, 9), .flags = OT_GEOMETRY },                                        \
+    { "rows_5", PLAIN(g, 3, 5, 9), .flags = OT_GEOMETRY },                                        \
+    { "rows_15", FULL_OF(g, 3, 15, 8, C(15, 8)), .flags = OT_GEOMETRY },                          \
+    { "rows_16", FULL_OF(g, 3, 16, 8, C(16, 8)), .flags = OT_GEOMETRY },                          \
+    { "rows_17", FULL_OF(g, 3, 17, 8, C(17, 8)), .flags = OT_GEOMETRY },                          \
+    { "rows_33", FULL_OF(g, 3, 33, 16, C(33, 16)), .i = { 1 }, .flags = OT_GEOMETRY },            \
+    { "rows_100", PLAIN(g, 2, 100, 3), .flags = OT_GEOMETRY },                                    \
+    { "units_31", PLAIN(g, 3, 2, 31), .flags = OT_GEOMETRY },                                     \
+    { "units_32", PLAIN(g, 3, 2, 32) },                                                           \
+    { "units_33", PLAIN(g, 3, 2, 33), .flags = OT_GEOMETRY },                                     \
+    { "units_40", FULL_OF(g, 4, 6, 40, C(6, 40)), .i = { 1 }, .flags = OT_GEOMETRY },             \
+    { "units_48", FULL_OF(g, 4, 6, 48, C(6, 48)), .flags = OT_GEOMETRY },                         \
+    { "units_200", PLAIN(g, 2, 5, 200), .flags = OT_GEOMETRY },                                   \
+    { "steps_apart", PLAIN(g, 2, 2, LARGE(g)), .flags = OT_GEOMETRY },                            \
+    { "steps_apart_reverse", FULL_OF(g, 3, 3, LARGE(g), C(3, LARGE(g))), .i = { 1 }, .flags = OT_GEOMETRY }, \
+    { "two_slabs", PLAIN(g, 2, 5, 600), .flags = OT_NO_GRAD },                                    \
+    { "many_steps", FULL_OF(g, 200, 2, 6, C(2, 6)) },                                             \
+    { "many_steps_reverse", FULL_OF(g, 200, 2, 6, C(2, 6)), .i = { 1 } },                         \
+    { "x_transposed", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_TRANSPOSED }, { OT_DIMS(5 * (g), 5), .layout = OT_TRANSPOSED, .fill = OT_UNIFORM }, NONE, NONE, NONE, NONE } }, \
+    { "x_sliced", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_SLICED }, { OT_DIMS(5 * (g), 5), .fill = OT_UNIFORM }, { OT_DIMS(5 * (g)), .layout = OT_SLICED }, { OT_DIMS(4, 5), .layout = OT_SLICED }, NONE, { OT_DIMS(4), .fill = OT_LENGTHS, .limit = 3, .layout = OT_SLICED } }, .flags = OT_GEOMETRY }, \
+    { "batch_64_hidden_256", PLAIN(g, 128, 64, 256), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },   \
+    { "batch_64_hidden_512", PLAIN(g, 128, 64, 512), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },   \
+    { "batch_64_hidden_1024", PLAIN(g, 128, 64, 1024), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE }
+#define NO_CELL(b, h) NONE
+static const struct ot_case rnn_cases[] = {
+    CASES(1, NO_CELL),
+    { "relu", FULL_OF(1, 4, 3, 6, NONE), .i = { [RELU] = 1 } },
+    { "relu_vectors", FULL_OF(1, 4, 18, 16, NONE), .i = { 1, 0, 1 } },
+};
+static const struct ot_case lstm_cases[] = { CASES(4, STATE) };
+static const struct ot_case gru_cases[] = { CASES(3, NO_CELL) };
+
+#define RNN_OF(name_, kind, cases_)                                                               \
+    static lattn_tensor *build_##name_(                                                           \
+        lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)                         \
+    {                                                                                             \
+        return build(ctx, in, c, kind);                                                           \
+    }                                                                                             \
+    static void reference_##name_(                                                                \
+        const struct ot_case *c, const struct ot_array *in, struct ot_array *out)                 \
+    {                                                                                             \
+        reference(c, in, out, kind);                                                              \
+    }                                                                                             \
+    const struct ot_op ot_op_##name_ = {                                                          \
+        .name = #name_,                                                                           \
+        .n_inputs = N_IN,                                                                         \
+        .build = build_##name_,                                                                   \
+        .reference = reference_##name_,                                                           \
+        .bound = bound,                                                                           \
+        .bytes = bytes,                                                                           \
+        .flops = flops,                                                                           \
+        .cases = cases_,                                                                          \
+        .n_cases = OT_COUNT(cases_),                                                              \
+        .tolerance = { .f32_rel = 2e-6, .f16_rel = 4e-3, .bf16_rel = 3e-2 },                      \
+        .grad_tolerance = { .f32_rel = 1e-5, .f32_abs = 2e-7, .f16_rel = 2e-2, .f16_abs = 1e-3, .bf16_rel = 1.5e-1, .bf16_abs = 8e-3 },               \
+    }
+// clang-format on
+RNN_OF(rnn_layer, RNN, rnn_cases);
+RNN_OF(lstm_layer, LSTM, lstm_cases);
+RNN_OF(gru_layer, GRU, gru_cases);
