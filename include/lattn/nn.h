@@ -465,6 +465,92 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_dropout_create(
 /** x [...] -> same shape. */
 LATTN_API lattn_tensor *lattn_dropout_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x);
 
+// ---- recurrent layers ---------------------------------------------------------------------
+
+// T steps, B rows of the batch, L layers, D directions (1 or 2), H hidden_size.
+typedef struct lattn_rnn_params {
+    int64_t input_size, hidden_size;
+    int num_layers;  // 0 = 1
+    bool no_bias;
+    bool batch_first;    // x and the result are [B, T, ...] instead of [T, B, ...]; states are not
+    bool bidirectional;  // a second set of weights, from the last step to the first
+    bool relu;           // RNN: instead of tanh
+    float dropout;       // of what goes from layer to layer
+    lattn_dtype dtype;
+} lattn_rnn_params;
+
+typedef struct lattn_rnn_state {
+    lattn_tensor *h,
+        *c;         // [L D, B, H]: forward of layer 0, reverse of layer 0, forward of layer 1, ...
+} lattn_rnn_state;  // c is the LSTM's alone
+
+typedef struct lattn_rnn_inputs {
+    lattn_rnn_state initial;  // NULL = zeros
+    lattn_tensor *lengths;    // i32 [B], by lattn_sequence_lengths; NULL = all T. In any order
+} lattn_rnn_inputs;
+
+/**
+ * A stack of recurrent layers, as PyTorch's nn.RNN. Per layer k and direction, parameters weight_ih_lk
+ * [G H, in], weight_hh_lk [G H, H], bias_ih_lk and bias_hh_lk [G H], with _reverse at the end for the second
+ * direction; in is input_size, then D H. G is 1.
+ *
+ * Errors   ERR_ARG for sizes below 1 and a dropout outside [0, 1)
+ * Source   Elman 1990; both directions: Schuster & Paliwal 1997
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_create(
+    lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
+/**
+ * Runs the stack.
+ *
+ * Shapes   x [T, B, input_size]  ->  [T, B, D H], the last layer's states
+ * Args     inputs  may be NULL. last  receives the states after the last step, of every layer; may be NULL.
+ *          What goes from one piece of a long text to the next through lattn_detach stops the gradient
+ *          there: back-propagation through time, truncated
+ * Edge     past a row's length states stay as they are and results are 0
+ * Grad     x, the initial states and every parameter, from the result and from last
+ * Errors   ERR_SHAPE for x or a state that does not fit; those of lattn_rnn_layer
+ */
+LATTN_API lattn_tensor *lattn_rnn_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
+    const lattn_rnn_inputs *inputs, lattn_rnn_state *last);
+
+/** As lattn_rnn_create, for nn.LSTM: G is 4, gates in the order input, forget, cell, output. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_lstm_create(
+    lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
+/** As lattn_rnn_forward. */
+LATTN_API lattn_tensor *lattn_lstm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
+    const lattn_rnn_inputs *inputs, lattn_rnn_state *last);
+
+/** As lattn_rnn_create, for nn.GRU: G is 3, gates in the order reset, update, new. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_gru_create(
+    lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
+/** As lattn_rnn_forward. */
+LATTN_API lattn_tensor *lattn_gru_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
+    const lattn_rnn_inputs *inputs, lattn_rnn_state *last);
+
+/**
+ * One step of one layer, for loops of the user's own, as PyTorch's nn.RNNCell. Parameters weight_ih, weight_hh,
+ * bias_ih, bias_hh.
+ *
+ * Errors   ERR_ARG as lattn_rnn_create, and for more than one layer or direction
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_cell_create(
+    lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
+/** x [B, input_size], h [B, H] or NULL -> the next h. */
+LATTN_API lattn_tensor *lattn_rnn_cell_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *h);
+/** As lattn_rnn_cell_create, for nn.LSTMCell. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_lstm_cell_create(
+    lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
+/** x [B, input_size], initial h and c [B, H] or NULL -> the next h, and *c where c is not NULL. */
+LATTN_API lattn_tensor *lattn_lstm_cell_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
+    const lattn_rnn_state *initial, lattn_tensor **c);
+/** As lattn_rnn_cell_create, for nn.GRUCell. */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_gru_cell_create(
+    lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
+/** As lattn_rnn_cell_forward. */
+LATTN_API lattn_tensor *lattn_gru_cell_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *h);
+
 // ---- transformer --------------------------------------------------------------------------
 
 // Whose parameter names a block uses.

@@ -18,7 +18,7 @@
 #include "ops/pointwise.h"
 
 enum { GROUP = 256, MAX_ROWS = 4, CPU_MOST_ROWS = 32, CPU_LEAST_ROWS = 8, CPU_STEPS_OF_K = 8 };
-enum { MAX_SPEC = 8, SLAB_BYTES = 8192 };
+enum { MAX_SPEC = 7, SLAB_BYTES = 8192 };
 static const double FLOPS_OF_A_DISPATCH = 1e11;
 
 // size[] of struct lat_problem.
@@ -108,8 +108,8 @@ static void describe(struct part *p, const struct lat_rnn *r)
     p->push.n_batch = (uint32_t) r->states->dim[1];
     p->spec[0] = GROUP;
     p->spec[1] = r->cell;
-    p->spec[2] = (uint32_t) r->states->dim[2];
-    p->spec[3] = (r->reverse ? LAT_RNN_REVERSE : 0) | (r->lengths ? LAT_RNN_LENGTHS : 0) |
+    p->push.hidden = (uint32_t) r->states->dim[2];
+    p->spec[2] = (r->reverse ? LAT_RNN_REVERSE : 0) | (r->lengths ? LAT_RNN_LENGTHS : 0) |
                  (r->bias ? LAT_RNN_BIAS : 0) | (r->gates ? LAT_RNN_KEEP : 0);
 }
 
@@ -171,22 +171,29 @@ static struct lat_kernel backward_kernel(
 
 // ---- whole ------------------------------------------------------------------------------------------
 
-// Rows of the batch per workgroup, and what the kernel needs to know about them.
+static uint32_t power_of_two(uint64_t at_most)
+{
+    uint32_t v = 1;
+    while (2 * (uint64_t) v <= at_most)
+        v *= 2;
+    return v;
+}
+
+// Rows of the batch per workgroup, and what the kernel needs to know about them. Constants are rounded, so
+// that layers of many sizes share few pipelines.
 static void plan_base(struct part *p, struct lat_kernel *k)
 {
-    const struct lat_caps *caps = lat_caps(p->r->ctx);
-    uint32_t hidden = p->spec[2], batch = p->push.n_batch;
-    uint32_t depth = (uint32_t) (lat_numel(p->multiplied) / (p->multiplied->dim[1]));
+    uint32_t hidden = p->push.hidden, batch = p->push.n_batch;
     uint32_t rows = LAT_MIN(batch, MAX_ROWS);
-    uint32_t parts = LAT_MAX(1, LAT_MIN(GROUP / hidden, (batch + 4 * rows - 1) / (4 * rows)));
-    uint32_t slab = LAT_MIN(depth, SLAB_BYTES / (uint32_t) sizeof(float) / (rows * parts));
-    uint64_t chip = (uint64_t) lat_numel(p->r->weight);
-    bool on_chip =
-        (chip + (uint64_t) rows * parts * slab) * sizeof(float) <= caps->max_shared_bytes;
-    p->spec[4] = rows;
-    p->spec[5] = parts;
-    p->spec[6] = slab;
-    p->spec[7] = on_chip ? (uint32_t) chip : 0;
+    uint64_t groups_of_4 = lat_ceil_div(batch, 4 * (uint64_t) rows);
+    uint32_t parts = power_of_two(LAT_MAX(LAT_MIN(GROUP / hidden, groups_of_4), 1));
+    uint32_t slab = SLAB_BYTES / (uint32_t) sizeof(float) / (rows * parts);
+    uint64_t weight = (uint64_t) lat_numel(p->r->weight);
+    uint64_t room = (lat_caps(p->r->ctx)->max_shared_bytes - SLAB_BYTES) / sizeof(float);
+    p->spec[3] = rows;
+    p->spec[4] = parts;
+    p->spec[5] = slab;
+    p->spec[6] = weight <= room ? (uint32_t) LAT_MIN(2 * power_of_two(weight), room) : 0;
     k->groups = lat_ceil_div(batch, (uint64_t) rows * parts);
 }
 
@@ -238,11 +245,11 @@ static void plan_cpu(struct part *p, struct lat_kernel *k, uint32_t vectors, int
 {
     const struct lat_caps *caps = lat_caps(p->r->ctx);
     uint32_t groups = cpu_groups(p->push.n_batch);
-    p->spec[0] = p->spec[5] = caps->subgroup_size;
-    p->spec[4] = (uint32_t) lat_ceil_div(p->push.n_batch, groups);
-    p->spec[6] = vectors;
-    p->spec[7] = CPU_STEPS_OF_K;
-    k->groups = lat_ceil_div(p->push.n_batch, p->spec[4]);
+    p->spec[0] = p->spec[4] = caps->subgroup_size;
+    p->spec[3] = (uint32_t) lat_ceil_div(p->push.n_batch, groups);
+    p->spec[5] = vectors;
+    p->spec[6] = CPU_STEPS_OF_K;
+    k->groups = lat_ceil_div(p->push.n_batch, p->spec[3]);
     k->push_address[1] = offsetof(struct rnn_push, weight_address);
     k->push_address[operand] = offsetof(struct rnn_push, operand_address);
     lat_wide_subgroups(p->r->ctx, k);
@@ -319,8 +326,8 @@ static lattn_status multiply(const struct part *p, lattn_tensor *a, lattn_tensor
 
 static lattn_status run_cells(struct part *p, struct lat_kernel *k)
 {
-    k->n_spec = 4;
-    k->groups = lat_ceil_div((uint64_t) p->push.n_batch * p->spec[2], GROUP);
+    k->n_spec = 3;
+    k->groups = lat_ceil_div((uint64_t) p->push.n_batch * p->push.hidden, GROUP);
     return lat_kernel_run(p->r->ctx, k);
 }
 

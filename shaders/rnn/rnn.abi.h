@@ -22,6 +22,7 @@
 LAT_PUSH_BEGIN(rnn_push)
     LAT_U32 n_steps;
     LAT_U32 n_batch;
+    LAT_U32 hidden;
     LAT_U32 step0;              // number of the first of these steps
     LAT_U32 first;              // backward: no step came before
     LAT_U32 finish;             // backward: one more product, for the gradient of the initial state

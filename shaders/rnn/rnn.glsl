@@ -13,11 +13,12 @@
 #include "rnn.abi.h"
 
 layout(constant_id = 1) const uint CELL = LAT_RNN_LSTM;
-layout(constant_id = 2) const uint HIDDEN = 1;
-layout(constant_id = 3) const uint FLAGS = 0;
+layout(constant_id = 2) const uint FLAGS = 0;
 
 const uint GATES = CELL == LAT_RNN_LSTM ? 4u : CELL == LAT_RNN_GRU ? 3u : 1u;
 const uint KEPT = LAT_RNN_KEPT(CELL);
+// Not a constant of the pipeline: one pipeline serves layers of all sizes.
+#define HIDDEN p.hidden
 const bool REVERSE = (FLAGS & LAT_RNN_REVERSE) != 0u;
 
 uint slot_before(uint t)

@@ -11,10 +11,10 @@
 #ifndef LAT_RNN_BASE_GLSL
 #define LAT_RNN_BASE_GLSL
 
-layout(constant_id = 4) const uint ROWS = 4;       // of an item
-layout(constant_id = 5) const uint PARTS = 1;      // items side by side along the batch
-layout(constant_id = 6) const uint SLAB = 256;     // of DEPTH
-layout(constant_id = 7) const uint ON_CHIP = 0;    // elements of the weight in shared memory: all or 0
+layout(constant_id = 3) const uint ROWS = 4;       // of an item
+layout(constant_id = 4) const uint PARTS = 1;      // items side by side along the batch
+layout(constant_id = 5) const uint SLAB = 256;     // of DEPTH
+layout(constant_id = 6) const uint ON_CHIP = 0;    // room for the weight in shared memory; 0 = it stays out
 
 layout(binding = 1) readonly buffer Weight { T weight[]; };
 
@@ -25,7 +25,8 @@ float acc[COLUMNS * ROWS];
 
 void rnn_load_weight()
 {
-    for (uint i = gl_LocalInvocationID.x; i < ON_CHIP; i += gl_WorkGroupSize.x)
+    uint n = ON_CHIP > 0u ? GATES * HIDDEN * HIDDEN : 0u;
+    for (uint i = gl_LocalInvocationID.x; i < n; i += gl_WorkGroupSize.x)
         chip[i] = load(weight[i]);
 }
 

@@ -10,10 +10,10 @@
 #ifndef LAT_RNN_CPU_GLSL
 #define LAT_RNN_CPU_GLSL
 
-layout(constant_id = 4) const uint ROWS = 16;
-layout(constant_id = 5) const uint SG = 8;
-layout(constant_id = 6) const uint VECTORS = 1;
-layout(constant_id = 7) const uint STEPS_OF_K = 8;  // in an iteration; divides HIDDEN
+layout(constant_id = 3) const uint ROWS = 16;
+layout(constant_id = 4) const uint SG = 8;
+layout(constant_id = 5) const uint VECTORS = 1;
+layout(constant_id = 6) const uint STEPS_OF_K = 8;  // in an iteration; divides HIDDEN
 
 #include "common/wide.glsl"
 

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""RNN, LSTM and GRU in PyTorch, as goldens for tests/nn/test_rnn_golden.c.
+
+usage: make_rnn.py [OUTPUT_DIR]      (default: rnn beside this script)
+
+Twenty random configurations of each: results, last states, and the gradients of the input, the initial
+states and every parameter. Inputs and weights are formulas of their names and indices (values() below,
+and in the test), so they are not stored. Of every result there are its largest magnitude, one random
+projection of all of it, and PICKS random elements. Computed in double precision. Needs only torch and
+numpy; made with torch 1.13.0.
+"""
+import json
+import os
+import random
+import struct
+import sys
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+COUNT, PICKS, MOST_ROWS = 20, 16, 8
+KINDS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+
+
+def save_safetensors(path, tensors):
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    for name in sorted(tensors):
+        header[name] = {"dtype": "F32", "shape": list(tensors[name].shape),
+                        "data_offsets": [offset, offset + tensors[name].nbytes]}
+        offset += tensors[name].nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for name in sorted(tensors):
+            f.write(np.ascontiguousarray(tensors[name]).tobytes())
+
+
+def bits(name, n):
+    """64 random bits per index: FNV-1a of the name, then splitmix64."""
+    h = 0xcbf29ce484222325
+    for c in name.encode():
+        h = (h ^ c) * 0x100000001b3 % 2**64
+    z = np.uint64(h) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9e3779b97f4a7c15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xbf58476d1ce4e5b9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94d049bb133111eb)
+    return z ^ (z >> np.uint64(31))
+
+
+def values(name, shape, scale=1.0):
+    n = int(np.prod(shape))
+    v = scale * ((bits(name, n) >> np.uint64(40)).astype(np.float64) / 2**23 - 1)  # [-1, 1) scale
+    return torch.from_numpy(v.astype(np.float32).astype(np.float64).reshape(shape))
+
+
+def digest(name, t):
+    v = t.detach().numpy().reshape(-1)
+    picks = v[(bits(name + ".pick", PICKS) % np.uint64(v.size)).astype(np.int64)]
+    along = values(name + ".along", v.shape).numpy()
+    return [np.abs(v).max(), float(along @ v), *picks]
+
+
+def configuration(kind, i):
+    r = random.Random(f"{kind} {i}")
+    hidden = r.randint(1, 33)
+    if i % 3 == 0:
+        hidden = 8 * r.randint(1, 5)  # whole vectors: other kernels
+    c = {"input": r.randint(1, 17), "hidden": hidden, "layers": 1 + i % 3,
+         "bidirectional": r.random() < 0.5, "batch_first": r.random() < 0.5, "T": r.randint(1, 13),
+         "B": r.randint(1, MOST_ROWS), "no_bias": r.random() < 0.2,
+         "relu": kind == "rnn" and r.random() < 0.5, "initial": r.random() < 0.7}
+    lengths = [r.randint(1, c["T"]) for _ in range(c["B"])]
+    return c, lengths if r.random() < 0.7 else None
+
+
+def run(kind, i):
+    c, lengths = configuration(kind, i)
+    more = {"nonlinearity": "relu" if c["relu"] else "tanh"} if kind == "rnn" else {}
+    m = KINDS[kind](c["input"], c["hidden"], c["layers"], not c["no_bias"], c["batch_first"], 0.0,
+                    c["bidirectional"], **more).double()
+    prefix = f"{kind}.{i}."
+    with torch.no_grad():
+        for name, p in m.named_parameters():
+            p.copy_(values(prefix + name, p.shape, c["hidden"] ** -0.5))
+    shape = (c["B"], c["T"]) if c["batch_first"] else (c["T"], c["B"])
+    state = (c["layers"] * (1 + c["bidirectional"]), c["B"], c["hidden"])
+    x = values(prefix + "x", shape + (c["input"],)).requires_grad_()
+    h0 = values(prefix + "h0", state, 0.5).requires_grad_()
+    c0 = values(prefix + "c0", state, 0.5).requires_grad_()
+    given = (h0, c0) if kind == "lstm" else h0
+    packed = x if lengths is None else pack_padded_sequence(
+        x, torch.tensor(lengths), c["batch_first"], enforce_sorted=False)
+    y, last = m(packed, given if c["initial"] else None)
+    if lengths is not None:
+        y, _ = pad_packed_sequence(y, c["batch_first"], 0.0, c["T"])
+    outs = {"y": y, "h_n": last[0] if kind == "lstm" else last}
+    if kind == "lstm":
+        outs["c_n"] = last[1]
+    sum((v * values(prefix + "grad." + k, v.shape)).sum() for k, v in outs.items()).backward()
+    found = dict(outs, **{"x.grad": x.grad})
+    if c["initial"]:
+        found["h0.grad"] = h0.grad
+        if kind == "lstm":
+            found["c0.grad"] = c0.grad
+    for name, p in m.named_parameters():
+        found[name + ".grad"] = p.grad
+    numbers = [v for k, t in found.items() for v in digest(prefix + k, t)]
+    config = [float(v) for v in c.values()] + [float(lengths is not None)]
+    config += [float(v) for v in lengths or []] + [0.0] * (MOST_ROWS - len(lengths or []))
+    return np.array(config, np.float32), np.array(numbers, np.float32)
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(
+        os.path.abspath(__file__)), "rnn")
+    os.makedirs(out, exist_ok=True)
+    golden = {}
+    for kind in KINDS:
+        for i in range(COUNT):
+            golden[f"{kind}.{i}.config"], golden[f"{kind}.{i}"] = run(kind, i)
+    save_safetensors(os.path.join(out, "golden.safetensors"), golden)
+    print(f"torch {torch.__version__}: {len(golden) // 2} configurations")
+
+
+main()
