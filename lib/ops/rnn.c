@@ -111,7 +111,6 @@ static struct lat_rnn rnn_of(struct lat_call *c)
         .cell = attr->cell,
         .reverse = attr->reverse,
         .weight = c->in[WEIGHT],
-        .bias = c->in[BIAS],
         .lengths = c->in[LENGTHS],
         .states = c->out[STATES],
         .cells = c->out[CELLS],
@@ -138,6 +137,7 @@ static lattn_status forward(struct lat_call *c)
 {
     struct lat_rnn r = rnn_of(c);
     r.x = c->in[X];
+    r.bias = c->in[BIAS];
     r.y = c->out[Y];
     int64_t steps = r.x->dim[0], first = r.reverse ? steps : 0, last = steps - first;
     LAT_TRY(set(c->ctx, slot(r.states, first), c->in[H0]));

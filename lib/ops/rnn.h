@@ -13,13 +13,14 @@ struct lat_rnn {
     uint32_t cell;  // LAT_RNN_*
     bool reverse;
     lattn_tensor *weight;   // [G H, H]
-    lattn_tensor *bias;     // [G H], of the product
     lattn_tensor *lengths;  // i32 [B]
     // Slot t is the state before step t, in reverse after it. Forward finds the initial state there.
     lattn_tensor *states;  // [T + 1, B, H]
     lattn_tensor *cells;   // f32, the same shape: of the LSTM
     lattn_tensor *gates;   // [T, B, 4 H] or NULL: what backward needs
-    lattn_tensor *x, *y;   // forward: [T, B, G H], [T, B, H]
+    // forward
+    lattn_tensor *x, *y;  // [T, B, G H], [T, B, H]
+    lattn_tensor *bias;   // [G H], of the product
     // backward
     lattn_tensor *dy, *da;  // [T, B, H]; of the product, [T, B, G H]
     lattn_tensor *dx;       // where it is not da: of the GRU

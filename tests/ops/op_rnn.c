@@ -171,7 +171,9 @@ static double bytes(const struct ot_case *c, size_t element)
     { "units_48", FULL_OF(g, 4, 6, 48, C(6, 48)), .flags = OT_GEOMETRY },                         \
     { "units_200", PLAIN(g, 2, 5, 200), .flags = OT_GEOMETRY },                                   \
     { "steps_apart", PLAIN(g, 2, 2, LARGE(g)), .flags = OT_GEOMETRY },                            \
-    { "steps_apart_reverse", FULL_OF(g, 3, 3, LARGE(g), C(3, LARGE(g))), .i = { 1 }, .flags = OT_GEOMETRY }, \
+    { "steps_apart_reverse", FULL_OF(g, 3, 3, LARGE(g) + 1, C(3, LARGE(g) + 1)), .i = { 1 }, .flags = OT_GEOMETRY }, \
+    { "steps_cut", FULL_OF(g, 30, 9, 31, C(9, 31)), .flags = OT_GEOMETRY }, /* where bindings are short */ \
+    { "steps_cut_reverse", FULL_OF(g, 30, 9, 32, C(9, 32)), .i = { 1 }, .flags = OT_GEOMETRY },   \
     { "two_slabs", PLAIN(g, 2, 5, 600), .flags = OT_NO_GRAD },                                    \
     { "many_steps", FULL_OF(g, 200, 2, 6, C(2, 6)) },                                             \
     { "many_steps_reverse", FULL_OF(g, 200, 2, 6, C(2, 6)), .i = { 1 } },                         \
