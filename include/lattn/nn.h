@@ -282,7 +282,11 @@ typedef struct lattn_conv3d_layer_params {
     bool has_init;
 } lattn_conv3d_layer_params;
 
-/** lattn_conv3d. Parameters weight [out, in / groups, depth, height, width], bias [out]. */
+/**
+ * lattn_conv3d. Parameters weight [out, in / groups, depth, height, width], bias [out].
+ *
+ * Errors   as lattn_conv2d_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_conv3d_create(
     lattn_ctx *ctx, const lattn_conv3d_layer_params *params, lattn_module **out);
 /** x [N, in, Z, H, W] -> [N, out, Z2, H2, W2]. */
@@ -513,14 +517,22 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_create(
 LATTN_API lattn_tensor *lattn_rnn_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_inputs *inputs, lattn_rnn_state *last);
 
-/** As lattn_rnn_create, for nn.LSTM: G is 4, gates in the order input, forget, cell, output. */
+/**
+ * As lattn_rnn_create, for nn.LSTM: G is 4, gates in the order input, forget, cell, output.
+ *
+ * Errors   as lattn_rnn_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_lstm_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
 /** As lattn_rnn_forward. */
 LATTN_API lattn_tensor *lattn_lstm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_inputs *inputs, lattn_rnn_state *last);
 
-/** As lattn_rnn_create, for nn.GRU: G is 3, gates in the order reset, update, new. */
+/**
+ * As lattn_rnn_create, for nn.GRU: G is 3, gates in the order reset, update, new.
+ *
+ * Errors   as lattn_rnn_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_gru_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
 /** As lattn_rnn_forward. */
@@ -538,13 +550,21 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_cell_create(
 /** x [B, input_size], h [B, H] or NULL -> the next h. */
 LATTN_API lattn_tensor *lattn_rnn_cell_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *h);
-/** As lattn_rnn_cell_create, for nn.LSTMCell. */
+/**
+ * As lattn_rnn_cell_create, for nn.LSTMCell.
+ *
+ * Errors   as lattn_rnn_cell_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_lstm_cell_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
 /** x [B, input_size], initial h and c [B, H] or NULL -> the next h, and *c where c is not NULL. */
 LATTN_API lattn_tensor *lattn_lstm_cell_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_state *initial, lattn_tensor **c);
-/** As lattn_rnn_cell_create, for nn.GRUCell. */
+/**
+ * As lattn_rnn_cell_create, for nn.GRUCell.
+ *
+ * Errors   as lattn_rnn_cell_create
+ */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_gru_cell_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
 /** As lattn_rnn_cell_forward. */

@@ -60,6 +60,9 @@ static void add_token(const lattn_tokenizer *t, struct lat_str *s, int32_t id)
 lattn_status lattn_tokenizer_decode(
     const lattn_tokenizer *t, const int32_t *ids, int32_t n, bool skip_special, lattn_decoded *out)
 {
+    LAT_CHECK_ARG(out);
+    LAT_CHECK_ARG(t);
+    LAT_CHECK_ARRAY(ids, n);
     struct lat_str s = { .items = out->text, .capacity = out->capacity };
     lat_str_addn(&s, "", 0);
     lattn_status st = LATTN_OK;
@@ -78,6 +81,8 @@ lattn_status lattn_tokenizer_decode(
 
 void lattn_decoded_free(lattn_decoded *d)
 {
+    if (!d)
+        return;
     lat_free(d->text);
     *d = (lattn_decoded){ 0 };
 }

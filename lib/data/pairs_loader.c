@@ -159,7 +159,9 @@ lattn_status lattn_pairs_loader_create(const lattn_pairs_loader_params *params, 
         .collate = collate,
         .free_worker = free_collator,
         .free_data = lat_free };
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     lattn_pairs_loader_params p;
     LAT_TRY(fill_in(params, &p));
     lattn_pairs_loader_params *data = lat_memdup(&p, sizeof p);

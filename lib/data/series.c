@@ -155,7 +155,9 @@ static lattn_status read_all(struct reader *r)
 lattn_status lattn_series_open(
     const char *path, const lattn_series_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(path);
     const lattn_series_params p = params ? *params : (lattn_series_params){ 0 };
     if (p.n_columns < 0 || p.n_targets < 0 || (p.n_columns && !p.columns) ||
         (p.n_targets && !p.targets))
@@ -176,32 +178,32 @@ lattn_status lattn_series_open(
 
 int32_t lattn_series_n_columns(const lattn_dataset *d)
 {
-    return d->n_columns;
+    return d ? d->n_columns : 0;
 }
 
 int32_t lattn_series_n_inputs(const lattn_dataset *d)
 {
-    return d->n_inputs;
+    return d ? d->n_inputs : 0;
 }
 
 int32_t lattn_series_n_targets(const lattn_dataset *d)
 {
-    return d->n_targets;
+    return d ? d->n_targets : 0;
 }
 
 int32_t lattn_series_target(const lattn_dataset *d, int32_t i)
 {
-    return i >= 0 && i < d->n_targets ? d->targets[i] : -1;
+    return d && i >= 0 && i < d->n_targets ? d->targets[i] : -1;
 }
 
 const char *lattn_series_column(const lattn_dataset *d, int32_t column)
 {
-    return column >= 0 && column < d->n_columns ? d->columns[column] : NULL;
+    return d && column >= 0 && column < d->n_columns ? d->columns[column] : NULL;
 }
 
 double lattn_series_value(const lattn_dataset *d, int64_t row, int32_t column)
 {
-    if (d->kind != LAT_DATA_SERIES || column < 0 || column >= d->n_columns || row < 0 ||
+    if (!d || d->kind != LAT_DATA_SERIES || column < 0 || column >= d->n_columns || row < 0 ||
         row >= lattn_dataset_count(d))
         return NAN;
     return d->values.items[(size_t) row * (size_t) d->n_columns + (size_t) column];

@@ -134,7 +134,9 @@ lattn_status lattn_series_loader_create(
     static const struct lat_loader_kind kind = {
         .worker_bytes = 1, .collate = collate, .free_worker = free_worker, .free_data = free_series
     };
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     lattn_series_loader_params p;
     lattn_range part;
     struct series *data;

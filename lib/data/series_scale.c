@@ -41,7 +41,9 @@ lattn_status lattn_series_scale_fit(
     const lattn_dataset *d, const lattn_range *part, lattn_series_scale *out)
 {
     lattn_range range;
+    LAT_CHECK_ARG(out);
     *out = (lattn_series_scale){ 0 };
+    LAT_CHECK_ARG(d);
     if (d->kind != LAT_DATA_SERIES)
         return lat_err(LATTN_ERR_ARG, "scale: the dataset is no series");
     LAT_TRY(lat_range_check("scale", d, part, &range));
@@ -55,6 +57,8 @@ lattn_status lattn_series_scale_fit(
 
 lattn_status lattn_series_scale_save(const lattn_series_scale *scale, const char *path)
 {
+    LAT_CHECK_ARG(scale);
+    LAT_CHECK_ARG(path);
     json_t *root = json_object(), *columns = json_array();
     for (int32_t i = 0; i < scale->n; i++) {
         json_t *column = json_object();
@@ -96,7 +100,9 @@ static lattn_status take(const char *path, const json_t *root, lattn_series_scal
 lattn_status lattn_series_scale_load(const char *path, lattn_series_scale *out)
 {
     json_t *root;
+    LAT_CHECK_ARG(out);
     *out = (lattn_series_scale){ 0 };
+    LAT_CHECK_ARG(path);
     LAT_TRY(lat_json_load_reals(path, MAX_FILE_BYTES, &root));
     lattn_status st = take(path, root, out);
     json_decref(root);
@@ -105,6 +111,8 @@ lattn_status lattn_series_scale_load(const char *path, lattn_series_scale *out)
 
 void lattn_series_scale_free(lattn_series_scale *scale)
 {
+    if (!scale)
+        return;
     for (int32_t i = 0; scale->names && i < scale->n; i++)
         lat_free(scale->names[i]);
     lat_free(scale->names);

@@ -83,8 +83,11 @@ static lattn_status finish(struct opener *o)
 lattn_status lattn_stream_open(
     const char *path, const lattn_stream_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
-    if (!params || !params->tokenizer)
+    LAT_CHECK_ARG(path);
+    LAT_CHECK_ARG(params);
+    if (!params->tokenizer)
         return lat_err(LATTN_ERR_ARG, "stream: no tokenizer");
     struct opener o = { .path = path, .params = params };
     enum lat_text_format format;
@@ -104,8 +107,8 @@ lattn_status lattn_stream_open(
 const int32_t *lattn_stream_tokens(const lattn_dataset *d, int64_t *n)
 {
     if (n)
-        *n = (int64_t) d->tokens.n;
-    return d->kind == LAT_DATA_STREAM ? d->tokens.items : NULL;
+        *n = d ? (int64_t) d->tokens.n : 0;
+    return d && d->kind == LAT_DATA_STREAM ? d->tokens.items : NULL;
 }
 
 // ---- parts ------------------------------------------------------------------------------------
@@ -115,6 +118,9 @@ lattn_status lattn_sequence_split(
 {
     int64_t n = lattn_dataset_count(d), first = 0;
     double sum = 0, so_far = 0;
+    LAT_CHECK_ARG(d);
+    LAT_CHECK_ARRAY(ratios, n_parts);
+    LAT_CHECK_ARRAY(parts, n_parts);
     if (d->kind != LAT_DATA_STREAM && d->kind != LAT_DATA_SERIES)
         return lat_err(LATTN_ERR_ARG, "split: the dataset is no stream and no series");
     if (n_parts < 1)

@@ -100,7 +100,9 @@ lattn_status lattn_stream_loader_create(
     static const struct lat_loader_kind kind = {
         .worker_bytes = 1, .collate = collate, .free_worker = free_worker, .free_data = lat_free
     };
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     lattn_stream_loader_params p;
     lattn_range part;
     struct stream s;

@@ -154,7 +154,9 @@ static lattn_status read_all(struct reader *r)
 
 lattn_status lattn_tags_open(const char *path, const lattn_tags_params *params, lattn_dataset **out)
 {
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(path);
     const lattn_tags_params p = params ? *params : (lattn_tags_params){ 0 };
     if (p.word_column < -MAX_COLUMNS || p.word_column > MAX_COLUMNS ||
         p.tag_column < -MAX_COLUMNS || p.tag_column > MAX_COLUMNS)
@@ -174,7 +176,7 @@ lattn_status lattn_tags_open(const char *path, const lattn_tags_params *params, 
 
 int32_t lattn_tags_count(const lattn_dataset *d, int64_t i)
 {
-    if (i < 0 || (uint64_t) i >= d->word_ends.n)
+    if (!d || i < 0 || (uint64_t) i >= d->word_ends.n)
         return 0;
     return (int32_t) (d->word_ends.items[i] - (i ? d->word_ends.items[i - 1] : 0));
 }

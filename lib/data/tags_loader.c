@@ -153,7 +153,9 @@ lattn_status lattn_tags_loader_create(const lattn_loader_params *params, lattn_l
         .collate = collate,
         .free_worker = free_collator,
         .free_data = lat_free };
+    LAT_CHECK_ARG(out);
     *out = NULL;
+    LAT_CHECK_ARG(params);
     lattn_loader_params p;
     LAT_TRY(fill_in(params, &p));
     lattn_loader_params *data = lat_memdup(&p, sizeof p);

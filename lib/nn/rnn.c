@@ -124,7 +124,6 @@ static lattn_status create(lattn_ctx *ctx, const lattn_rnn_params *p, enum which
 static lattn_status create_cell(
     lattn_ctx *ctx, const lattn_rnn_params *p, enum which which, lattn_module **out)
 {
-    *out = NULL;
     if (p->num_layers > 1 || p->bidirectional || p->dropout != 0)
         return lat_err(LATTN_ERR_ARG, "%s: a cell has one layer, one direction and no dropout",
             cell_kinds[which]);
@@ -351,34 +350,52 @@ static lattn_tensor *gru_alone(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 
 lattn_status lattn_rnn_create(lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, params, RNN, rnn_alone, out);
 }
 
 lattn_status lattn_lstm_create(lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, params, LSTM, lstm_alone, out);
 }
 
 lattn_status lattn_gru_create(lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create(ctx, params, GRU, gru_alone, out);
 }
 
 lattn_status lattn_rnn_cell_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create_cell(ctx, params, RNN, out);
 }
 
 lattn_status lattn_lstm_cell_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create_cell(ctx, params, LSTM, out);
 }
 
 lattn_status lattn_gru_cell_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out)
 {
+    LAT_CHECK_ARG(out);
+    *out = NULL;
+    LAT_CHECK_ARG(params);
     return create_cell(ctx, params, GRU, out);
 }
 

@@ -261,6 +261,7 @@ static lattn_tensor *apply(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor
 lattn_tensor *lattn_rnn_layer(
     lattn_ctx *ctx, lattn_tensor *x, const lattn_recurrent_args *args, lattn_tensor **h_n)
 {
+    LAT_NEED_ARG(ctx, args);
     lattn_tensor *last[2];
     uint32_t cell = args->relu ? LAT_RNN_RELU : LAT_RNN_TANH;
     lattn_tensor *y = apply(ctx, &lat_op_rnn_layer, x, args, cell, last);
@@ -272,6 +273,7 @@ lattn_tensor *lattn_rnn_layer(
 lattn_tensor *lattn_lstm_layer(lattn_ctx *ctx, lattn_tensor *x, const lattn_recurrent_args *args,
     lattn_tensor **h_n, lattn_tensor **c_n)
 {
+    LAT_NEED_ARG(ctx, args);
     lattn_tensor *last[2];
     lattn_tensor *y = apply(ctx, &lat_op_lstm_layer, x, args, LAT_RNN_LSTM, last);
     if (h_n)
@@ -284,6 +286,7 @@ lattn_tensor *lattn_lstm_layer(lattn_ctx *ctx, lattn_tensor *x, const lattn_recu
 lattn_tensor *lattn_gru_layer(
     lattn_ctx *ctx, lattn_tensor *x, const lattn_recurrent_args *args, lattn_tensor **h_n)
 {
+    LAT_NEED_ARG(ctx, args);
     lattn_tensor *last[2];
     lattn_tensor *y = apply(ctx, &lat_op_gru_layer, x, args, LAT_RNN_GRU, last);
     if (h_n)
@@ -294,6 +297,7 @@ lattn_tensor *lattn_gru_layer(
 lattn_tensor *lattn_sequence_lengths(
     lattn_ctx *ctx, const int64_t *lengths, int64_t n_rows, int64_t n_steps)
 {
+    LAT_NEED_ARRAY(ctx, lengths, n_rows);
     if (n_rows < 0 || n_steps < 0 || n_steps > INT32_MAX)
         return lat_fail(ctx, LATTN_ERR_ARG, "sequence_lengths: %lld rows of %lld steps",
             (long long) n_rows, (long long) n_steps);

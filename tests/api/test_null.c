@@ -60,6 +60,12 @@ TEST(null, tokenizers_and_vocabularies)
     REFUSED(lattn_tokenizer_encode(t, NULL, 1, NULL, 0, 0, &e));
     REFUSED(lattn_tokenizer_encode(t, "a", 1, NULL, 0, 0, NULL));
     FINE(lattn_encoding_free(NULL));
+    lattn_decoded text = { 0 };
+    REFUSED(lattn_tokenizer_decode(NULL, NULL, 0, false, &text));
+    REFUSED(lattn_tokenizer_decode(t, NULL, 0, false, NULL));
+    EXPECT_STATUS(lattn_tokenizer_decode(t, NULL, 1, false, &text), LATTN_ERR_ARG);
+    NOTHING(lattn_tokenizer_kind(NULL));
+    FINE(lattn_decoded_free(NULL));
     FINE(lattn_encoding_free(&e));
     lattn_tokenizer_destroy(&t);
     FINE(lattn_tokenizer_destroy(&t));
@@ -115,6 +121,51 @@ TEST(null, datasets)
     REFUSED(lattn_dataset_mean_std(NULL, NULL, (float[4]){ 0 }, (float[4]){ 0 }));
     lattn_image image = { 0 };
     REFUSED(lattn_dataset_image(NULL, 0, &image));
+}
+
+TEST(null, sequences)
+{
+    lattn_dataset *d = NULL;
+    lattn_loader *loader = NULL;
+    lattn_series_scale scale = { 0 };
+    lattn_range part = { 0 };
+    int64_t n;
+    size_t bytes;
+    REFUSED(lattn_stream_open(NULL, &(lattn_stream_params){ 0 }, &d));
+    REFUSED(lattn_stream_open("nowhere", NULL, &d));
+    REFUSED(lattn_stream_open("nowhere", &(lattn_stream_params){ 0 }, NULL));
+    NOTHING(lattn_stream_tokens(NULL, &n));
+    NOTHING(n);
+    REFUSED(lattn_stream_loader_create(NULL, &loader));
+    REFUSED(lattn_stream_loader_create(&(lattn_stream_loader_params){ 0 }, NULL));
+    REFUSED(lattn_tags_open(NULL, NULL, &d));
+    REFUSED(lattn_tags_open("nowhere", NULL, NULL));
+    NOTHING(lattn_tags_count(NULL, 0));
+    NOTHING(lattn_tags_word(NULL, 0, 0, &bytes));
+    EXPECT_EQ(lattn_tags_label(NULL, 0, 0), -1);
+    REFUSED(lattn_tags_loader_create(NULL, &loader));
+    REFUSED(lattn_tags_loader_create(&(lattn_loader_params){ 0 }, NULL));
+    REFUSED(lattn_pairs_loader_create(NULL, &loader));
+    REFUSED(lattn_pairs_loader_create(&(lattn_pairs_loader_params){ 0 }, NULL));
+    REFUSED(lattn_series_open(NULL, NULL, &d));
+    REFUSED(lattn_series_open("nowhere", NULL, NULL));
+    NOTHING(lattn_series_column(NULL, 0));
+    NOTHING(lattn_series_n_columns(NULL));
+    NOTHING(lattn_series_n_inputs(NULL));
+    NOTHING(lattn_series_n_targets(NULL));
+    EXPECT_EQ(lattn_series_target(NULL, 0), -1);
+    EXPECT(isnan(lattn_series_value(NULL, 0, 0)));
+    REFUSED(lattn_series_loader_create(NULL, &loader));
+    REFUSED(lattn_series_loader_create(&(lattn_series_loader_params){ 0 }, NULL));
+    REFUSED(lattn_series_scale_fit(NULL, NULL, &scale));
+    REFUSED(lattn_series_scale_fit(NULL, NULL, NULL));
+    REFUSED(lattn_series_scale_load(NULL, &scale));
+    REFUSED(lattn_series_scale_load("nowhere", NULL));
+    REFUSED(lattn_series_scale_save(NULL, "nowhere"));
+    REFUSED(lattn_series_scale_save(&scale, NULL));
+    FINE(lattn_series_scale_free(&scale));
+    FINE(lattn_series_scale_free(NULL));
+    REFUSED(lattn_sequence_split(NULL, (double[]){ 1 }, 1, &part));
 }
 
 TEST(null, an_open_dataset)
@@ -458,6 +509,14 @@ GPU_TEST(null, ops_of_several_tensors)
     NOTHING(lattn_where(ctx, t, t, NULL));
     NOTHING(lattn_linear(ctx, NULL, t, NULL, LATTN_EPILOGUE_NONE));
     NOTHING(lattn_linear(ctx, t, NULL, NULL, LATTN_EPILOGUE_NONE));
+    const lattn_recurrent_args none = { 0 };
+    NOTHING(lattn_rnn_layer(ctx, NULL, &none, NULL));
+    NOTHING(lattn_lstm_layer(ctx, NULL, &none, NULL, NULL));
+    NOTHING(lattn_gru_layer(ctx, t, &none, NULL));
+    KEPT(lattn_rnn_layer(ctx, t, NULL, NULL));
+    KEPT(lattn_lstm_layer(ctx, t, NULL, NULL, NULL));
+    KEPT(lattn_gru_layer(ctx, t, NULL, NULL));
+    KEPT(lattn_sequence_lengths(ctx, NULL, 1, 1));
     NOTHING(lattn_conv3d(ctx, NULL, t, NULL, NULL));
     NOTHING(lattn_conv3d(ctx, t, NULL, NULL, NULL));
     NOTHING(lattn_conv2d(ctx, NULL, t, NULL, NULL));
