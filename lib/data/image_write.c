@@ -155,8 +155,6 @@ static lattn_status check(const lattn_image *m)
 
 lattn_status lat_png_encode(const lattn_image *image, struct lat_str *file)
 {
-    LAT_CHECK_ARG(path);
-    LAT_CHECK_ARG(image);
     static const uint8_t colour_types[] = { 0, 0, 4, 2, 6 };
     LAT_TRY(check(image));
     uint8_t header[13] = { [8] = 8 };
@@ -172,6 +170,8 @@ lattn_status lat_png_encode(const lattn_image *image, struct lat_str *file)
 
 lattn_status lattn_image_save_png(const char *path, const lattn_image *image)
 {
+    LAT_CHECK_ARG(path);
+    LAT_CHECK_ARG(image);
     struct lat_str file = { 0 };
     lattn_status st = lat_png_encode(image, &file);
     if (!st)

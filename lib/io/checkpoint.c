@@ -333,6 +333,7 @@ lattn_status lattn_checkpoint_prune(const char *dir, int keep_last, int64_t keep
 
 lattn_status lattn_checkpoint_remove_after(const char *dir, int64_t step)
 {
+    LAT_CHECK_ARG(dir);
     struct steps steps = { 0 };
     lattn_status st = list_steps(dir, &steps);
     for (size_t i = 0; i < steps.n && !st && steps.items[i] > step; i++)

@@ -156,7 +156,7 @@ TEST(bpe, any_bytes_come_back_as_they_were)
         char text[64];
         size_t n = (size_t) lat_rng_below(&rng, sizeof text);
         for (size_t i = 0; i < n; i++)
-            text[i] = (char) (round % 2 ? lat_rng_below(&rng, 256) : " the'\xC3\xA9"[i % 7]);
+            text[i] = (char) (round % 2 ? (char) lat_rng_below(&rng, 256) : " the'\xC3\xA9"[i % 7]);
         EXPECT_OK(lattn_tokenizer_encode(t, text, n, NULL, 0, 0, &e));
         expect_same_text(t, &e, text, n);
     }
