@@ -178,6 +178,7 @@ lattn_status lattn_conv3d_create(
 
 lattn_tensor *lattn_conv3d_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
+    LAT_NEED_ARG(ctx, m);
     const struct conv *c = lat_module_data(ctx, m, conv3d_kind);
     return c ? lattn_conv3d(ctx, x, c->weight, c->bias, &c->three) : NULL;
 }

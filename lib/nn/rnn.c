@@ -318,18 +318,21 @@ static lattn_tensor *forward_cell(lattn_ctx *ctx, lattn_module *m, lattn_tensor 
 lattn_tensor *lattn_rnn_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_inputs *inputs, lattn_rnn_state *last)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward(ctx, m, x, RNN, inputs, last);
 }
 
 lattn_tensor *lattn_lstm_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_inputs *inputs, lattn_rnn_state *last)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward(ctx, m, x, LSTM, inputs, last);
 }
 
 lattn_tensor *lattn_gru_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_inputs *inputs, lattn_rnn_state *last)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward(ctx, m, x, GRU, inputs, last);
 }
 
@@ -402,17 +405,20 @@ lattn_status lattn_gru_cell_create(
 lattn_tensor *lattn_rnn_cell_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *h)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward_cell(ctx, m, x, RNN, &(lattn_rnn_state){ .h = h }, NULL);
 }
 
 lattn_tensor *lattn_lstm_cell_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x,
     const lattn_rnn_state *initial, lattn_tensor **c)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward_cell(ctx, m, x, LSTM, initial, c);
 }
 
 lattn_tensor *lattn_gru_cell_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *h)
 {
+    LAT_NEED_ARG(ctx, m);
     return forward_cell(ctx, m, x, GRU, &(lattn_rnn_state){ .h = h }, NULL);
 }
