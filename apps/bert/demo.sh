@@ -19,9 +19,9 @@ demo_bert() {
     $runner "$apps/lattn-bert" finetune \
         --train_file "$data/train.tsv" --validation_file "$data/validation.tsv" \
         --test_file "$data/test.tsv" --output_dir "$model" \
-        --hidden_size 128 --num_hidden_layers 2 --num_attention_heads 2 --vocab_size 30000 \
+        --hidden_size 128 --num_hidden_layers 2 --num_attention_heads 2 --vocab_size 16000 \
         --max_seq_length 32 --per_device_train_batch_size 64 --learning_rate 1e-3 \
-        --warmup_ratio 0.1 --weight_decay 0.01 --seed 0 \
+        --warmup_ratio 0.1 --weight_decay 0.01 --label_smoothing_factor 0.1 --seed 0 \
         --max_steps "$demo_steps" --eval_steps 300 --save_steps 100 \
         --resume_from_checkpoint true "$@"
 
