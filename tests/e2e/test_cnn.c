@@ -447,7 +447,8 @@ GPU_TEST(cnn, pictures_of_a_run_without_test_data)
     lt_picture_folder(dir, "pics", 8, 8);
     EXPECT_OK(lat_dir_create(lt_path(dir, "out")));
     lt_write_file(lt_path(dir, "out/worst.png"), "old");
-    train_only(dir, "pics", "out", "--image_size 8 --epochs 6 --val_split 0.25");
+    train_only(
+        dir, "pics", "out", "--image_size 8 --epochs 6 --val_split 0.25 --overwrite_output_dir");
     sums_of(lt_path(dir, "out/confusion.csv"), 2, &all, &right);
     EXPECT_EQ(all, 6);
     EXPECT_EQ(right, 6);
