@@ -45,7 +45,7 @@ void main()
                     rnn_finish(b, unit, product);
             }
         }
-        memoryBarrierBuffer();
+        groupMemoryBarrier();
         barrier();
     }
 }

@@ -40,7 +40,7 @@ void main()
                     rnn_forward(t, b, unit, product);
             }
         }
-        memoryBarrierBuffer();
+        groupMemoryBarrier();
         barrier();
     }
 }
