@@ -25,7 +25,7 @@ layout(constant_id = 8) const uint SHARED_BY = 0;  // bits: the mask is one for 
 
 const bool ADDS = (OPTIONS & LAT_ATTENTION_ADD) != 0;
 const uint ROWS = 8;
-const uint SLICE = 8;  // of the head size, in registers
+const uint SLICE = 4;  // of the head size, in registers; with 8 the rows of q and g spill on AMD
 
 layout(binding = 3) readonly buffer Q { T q[]; };
 layout(binding = 4) readonly buffer K { T k[]; };
