@@ -76,6 +76,15 @@ void lt_device_close(void)
     asked = false;
 }
 
+bool lt_sees(lattn_ctx *ctx, uint64_t bytes)
+{
+    uint64_t most = lattn_ctx_device(ctx)->max_binding_bytes;
+    if (most < bytes)
+        lt_skip("a shader sees %llu bytes at once here, the test needs %llu",
+            (unsigned long long) most, (unsigned long long) bytes);
+    return most >= bytes;
+}
+
 // ---- messages -----------------------------------------------------------------------------------
 
 // What the library said during the test, printed if it fails: tests of errors make many.

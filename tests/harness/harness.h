@@ -129,6 +129,10 @@ void lt_expect_error_at(
 // This test provokes validation messages: at least so many must come, and do not fail it.
 void lt_expect_validation(int at_least);
 
+// Whether a shader may see so many bytes at once; where it may not (job floor) the test is skipped, and must
+// return.
+bool lt_sees(lattn_ctx *ctx, uint64_t bytes);
+
 // A fresh folder for one test, removed at the end of the process; lent.
 const char *lt_temp_dir(void);
 // Path of a file under tests/ in the source tree; lent until the next call.

@@ -114,10 +114,8 @@ GPU_TEST(conv2d, so_are_those_of_strided_layers)
 GPU_TEST(conv2d, a_large_batch_gives_what_its_images_give)
 {
     enum { MANY = 36, CHANNELS = 16, SIZE = 128, FEW = 2 };
-    if (lattn_ctx_device(ctx)->max_binding_bytes < CHANNELS * SIZE * SIZE * sizeof(float)) {
-        lt_skip("a shader cannot see one whole image");
+    if (!lt_sees(ctx, CHANNELS * SIZE * SIZE * sizeof(float)))
         return;
-    }
     lattn_tensor *x = NORMAL(MANY, CHANNELS, SIZE, SIZE), *w = NORMAL(8, CHANNELS, 3, 3);
     lattn_conv2d_params p = { .stride = { 2, 2 }, .padding = { 1, 1 } };
     lattn_tensor *y = lattn_conv2d(ctx, x, w, NULL, &p);
@@ -177,6 +175,8 @@ GPU_TEST(conv3d, a_long_film_gives_what_its_parts_give)
 {
     enum { FILMS = 2, CHANNELS = 16, SLICES = 40, SIZE = 64, FROM = 28, OUT_CHANNELS = 8 };
     const lattn_conv3d_params p = { .stride = { 1, 2, 2 }, .padding = { 1 } };
+    if (!lt_sees(ctx, CHANNELS * SLICES * SIZE * SIZE * sizeof(float)))
+        return;
     lattn_tensor *x = NORMAL(FILMS, CHANNELS, SLICES, SIZE, SIZE);
     lattn_tensor *w = NORMAL(OUT_CHANNELS, CHANNELS, 3, 1, 1);
     lattn_tensor *whole = lattn_conv3d(ctx, x, w, NULL, &p);
