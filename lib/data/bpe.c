@@ -13,6 +13,7 @@
 
 #include <string.h>
 #include <utf8proc.h>
+#include "base/heap.h"
 #include "data/tokenizer.h"
 
 enum { N_BYTES = 256 };
@@ -111,35 +112,13 @@ static bool before(const struct lat_bpe_candidate *a, const struct lat_bpe_candi
     return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
 }
 
-static void swap(struct lat_bpe_candidate *a, struct lat_bpe_candidate *b)
-{
-    struct lat_bpe_candidate t = *a;
-    *a = *b;
-    *b = t;
-}
+LAT_HEAP(candidates, struct lat_bpe_candidate, before)
 
 static lattn_status heap_push(struct lat_bpe_scratch *s, struct lat_bpe_candidate c)
 {
     LAT_TRY(LAT_PUSH(&s->heap, c));
-    struct lat_bpe_candidate *h = s->heap.items;
-    for (size_t i = s->heap.n - 1; i > 0 && before(&h[i], &h[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&h[i], &h[(i - 1) / 2]);
+    candidates_up(s->heap.items, s->heap.n);
     return LATTN_OK;
-}
-
-static struct lat_bpe_candidate heap_pop(struct lat_bpe_scratch *s)
-{
-    struct lat_bpe_candidate *h = s->heap.items, top = h[0];
-    size_t n = --s->heap.n;
-    h[0] = h[n];
-    for (size_t i = 0, child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && before(&h[child + 1], &h[child]))
-            child++;
-        if (!before(&h[child], &h[i]))
-            break;
-        swap(&h[i], &h[child]);
-    }
-    return top;
 }
 
 // ---- encoding ---------------------------------------------------------------------------------
@@ -207,7 +186,7 @@ lattn_status lat_bpe_encode(const struct lattn_tokenizer *t, struct lat_bpe_scra
     const struct lat_bpe *b = &t->bpe;
     LAT_TRY(start(b, s, word, bytes));
     while (s->heap.n > 0) {
-        struct lat_bpe_candidate c = heap_pop(s);
+        struct lat_bpe_candidate c = candidates_pop(s->heap.items, &s->heap.n);
         int64_t rank;
         if (rank_at(b, s, c.at, &rank) && rank == c.rank)  // else a half of it has gone
             LAT_TRY(merge_at(b, s, c.at, b->merges.items[rank].result));

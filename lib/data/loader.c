@@ -16,7 +16,7 @@
 #include "data/loader.h"
 #include "data/sampler.h"
 
-enum { MAX_THREADS = 64, MAX_AHEAD = 1024, MAX_BATCH = 1 << 20 };
+enum { MAX_THREADS = 64, MAX_AHEAD = 1024, MAX_BATCH = 1 << 20, MAX_TOKENS = 1 << 20 };
 
 struct worker {
     struct lattn_loader *loader;
@@ -63,6 +63,14 @@ lattn_status lat_slot_rows(struct lat_slot *s, size_t n)
     lattn_batch *b = &s->batch;
     LAT_TRY(lat_slot_grow((void **) &b->labels, &labels_capacity, n, sizeof *b->labels));
     return lat_slot_grow((void **) &b->rows, &s->rows_capacity, n, sizeof *b->rows);
+}
+
+lattn_status lat_slot_sequences(struct lat_slot *s, size_t n, size_t T)
+{
+    lattn_batch *b = &s->batch;
+    LAT_TRY(lat_slot_rows(s, n));
+    LAT_TRY(lat_slot_grow((void **) &b->lengths, &s->lengths_capacity, n, sizeof *b->lengths));
+    return lat_slot_grow((void **) &b->input_ids, &s->tokens_capacity, n * T, sizeof *b->input_ids);
 }
 
 size_t lat_padded_length(
@@ -248,6 +256,32 @@ lattn_status lat_loader_create(const struct lat_loader_plan *plan, lattn_loader 
         lattn_loader_destroy(&l);
     *out = l;
     return st;
+}
+
+lattn_status lat_token_loader_create(const struct lat_loader_kind *kind,
+    const lattn_loader_params *params, int32_t least, lattn_loader **out)
+{
+    lattn_loader_params p = *params;
+    p.batch_size = p.batch_size ? p.batch_size : 8;
+    p.max_tokens = p.max_tokens ? p.max_tokens : lattn_tokenizer_max_length(p.tokenizer);
+    p.pad_multiple = p.pad_multiple ? p.pad_multiple : 8;
+    int32_t most = p.pad_to_max ? MAX_TOKENS : INT32_MAX;
+    LAT_TRY(lat_loader_range("max_tokens", p.max_tokens, least, most));
+    LAT_TRY(lat_loader_range("pad_multiple", p.pad_multiple, 1, MAX_TOKENS));
+    lattn_loader_params *data = lat_memdup(&p, sizeof p);
+    if (!data)
+        return LATTN_ERR_HOST_MEMORY;
+    return lat_loader_create(&(struct lat_loader_plan){ .kind = kind,
+                                 .data = data,
+                                 .dataset = p.dataset,
+                                 .rows = p.rows,
+                                 .batch_size = p.batch_size,
+                                 .shuffle = p.shuffle,
+                                 .drop_last = p.drop_last,
+                                 .seed = p.seed,
+                                 .n_threads = p.n_threads,
+                                 .n_ahead = p.n_ahead },
+        out);
 }
 
 void lattn_loader_destroy(lattn_loader **loader)

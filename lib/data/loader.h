@@ -19,6 +19,8 @@ void lat_slot_free(struct lat_slot *s);
 // Room for n labels and rows; for a part of the batch, n elements of size bytes.
 lattn_status lat_slot_rows(struct lat_slot *s, size_t n);
 lattn_status lat_slot_grow(void **part, size_t *capacity, size_t n, size_t size);
+// Sequences of tokens: room for n labels, rows and lengths, and n * T input ids.
+lattn_status lat_slot_sequences(struct lat_slot *s, size_t n, size_t T);
 // The T of rows of these lengths: the longest, rounded up, at most max; max with to_max.
 size_t lat_padded_length(
     const int32_t *lengths, size_t n, int32_t multiple, int32_t max, bool to_max);
@@ -44,6 +46,10 @@ struct lat_loader_plan {
     int32_t n_threads, n_ahead;  // 0 = default
 };
 lattn_status lat_loader_create(const struct lat_loader_plan *plan, lattn_loader **out);
+// A loader of sequences of tokens. Its data is a copy of the parameters, with what is 0 filled in;
+// least: of max_tokens.
+lattn_status lat_token_loader_create(const struct lat_loader_kind *kind,
+    const lattn_loader_params *params, int32_t least, lattn_loader **out);
 // ERR_ARG with the name unless lo <= value <= hi.
 lattn_status lat_loader_range(const char *name, int32_t value, int32_t lo, int32_t hi);
 

@@ -62,8 +62,7 @@ static lattn_status add_target(
 static lattn_status make_rows(struct lat_slot *s, size_t n)
 {
     lattn_batch *b = &s->batch;
-    LAT_TRY(lat_slot_rows(s, n));
-    LAT_TRY(lat_slot_grow((void **) &b->lengths, &s->lengths_capacity, n, sizeof *b->lengths));
+    LAT_TRY(lat_slot_sequences(s, n, 0));
     return lat_slot_grow(
         (void **) &b->output_lengths, &s->output_lengths_capacity, n, sizeof *b->output_lengths);
 }
@@ -71,8 +70,7 @@ static lattn_status make_rows(struct lat_slot *s, size_t n)
 static lattn_status make_tokens(struct lat_slot *s, size_t n, size_t T, size_t T_out)
 {
     lattn_batch *b = &s->batch;
-    LAT_TRY(
-        lat_slot_grow((void **) &b->input_ids, &s->tokens_capacity, n * T, sizeof *b->input_ids));
+    LAT_TRY(lat_slot_sequences(s, n, T));
     LAT_TRY(lat_slot_grow(
         (void **) &b->output_ids, &s->output_capacity, n * T_out, sizeof *b->output_ids));
     return lat_slot_grow(

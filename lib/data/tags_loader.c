@@ -8,7 +8,7 @@
 #include "data/loader.h"
 #include "data/tokenizer.h"
 
-enum { MAX_TOKENS = 1 << 20, NO_TARGET = -100 };
+enum { NO_TARGET = -100 };
 
 struct collator {
     struct lat_encoder encoder;
@@ -76,13 +76,11 @@ static lattn_status add_row(
 static lattn_status make_room(struct lat_slot *s, size_t n, size_t T)
 {
     lattn_batch *b = &s->batch;
-    LAT_TRY(lat_slot_rows(s, n));
-    LAT_TRY(lat_slot_grow((void **) &b->lengths, &s->lengths_capacity, n, sizeof *b->lengths));
+    LAT_TRY(lat_slot_sequences(s, n, T));
     LAT_TRY(lat_slot_grow(
         (void **) &b->target_ids, &s->target_ids_capacity, n * T, sizeof *b->target_ids));
-    LAT_TRY(lat_slot_grow(
-        (void **) &b->word_starts, &s->word_starts_capacity, n * T, sizeof *b->word_starts));
-    return lat_slot_grow((void **) &b->input_ids, &s->tokens_capacity, n * T, sizeof *b->input_ids);
+    return lat_slot_grow(
+        (void **) &b->word_starts, &s->word_starts_capacity, n * T, sizeof *b->word_starts);
 }
 
 static void lay_out(const lattn_loader_params *p, const struct collator *c, lattn_batch *b)
@@ -131,22 +129,6 @@ static void free_collator(void *worker)
     lat_free(c->starts.items);
 }
 
-static lattn_status fill_in(const lattn_loader_params *params, lattn_loader_params *p)
-{
-    *p = *params;
-    if (!p->dataset || !p->tokenizer)
-        return lat_err(LATTN_ERR_ARG, "loader: no %s", p->dataset ? "tokenizer" : "dataset");
-    if (p->dataset->kind != LAT_DATA_TAGS)
-        return lat_err(LATTN_ERR_ARG, "loader: the dataset has no words with tags");
-    p->batch_size = p->batch_size ? p->batch_size : 8;
-    p->max_tokens = p->max_tokens ? p->max_tokens : lattn_tokenizer_max_length(p->tokenizer);
-    p->pad_multiple = p->pad_multiple ? p->pad_multiple : 8;
-    int32_t least = lattn_tokenizer_kind(p->tokenizer) == LATTN_TOKEN_KIND_WORDPIECE ? 3 : 1;
-    LAT_TRY(lat_loader_range(
-        "max_tokens", p->max_tokens, least, p->pad_to_max ? MAX_TOKENS : INT32_MAX));
-    return lat_loader_range("pad_multiple", p->pad_multiple, 1, MAX_TOKENS);
-}
-
 lattn_status lattn_tags_loader_create(const lattn_loader_params *params, lattn_loader **out)
 {
     static const struct lat_loader_kind tags = { .worker_bytes = sizeof(struct collator),
@@ -156,20 +138,10 @@ lattn_status lattn_tags_loader_create(const lattn_loader_params *params, lattn_l
     LAT_CHECK_ARG(out);
     *out = NULL;
     LAT_CHECK_ARG(params);
-    lattn_loader_params p;
-    LAT_TRY(fill_in(params, &p));
-    lattn_loader_params *data = lat_memdup(&p, sizeof p);
-    if (!data)
-        return LATTN_ERR_HOST_MEMORY;
-    return lat_loader_create(&(struct lat_loader_plan){ .kind = &tags,
-                                 .data = data,
-                                 .dataset = p.dataset,
-                                 .rows = p.rows,
-                                 .batch_size = p.batch_size,
-                                 .shuffle = p.shuffle,
-                                 .drop_last = p.drop_last,
-                                 .seed = p.seed,
-                                 .n_threads = p.n_threads,
-                                 .n_ahead = p.n_ahead },
-        out);
+    if (!params->dataset || !params->tokenizer)
+        return lat_err(LATTN_ERR_ARG, "loader: no %s", params->dataset ? "tokenizer" : "dataset");
+    if (params->dataset->kind != LAT_DATA_TAGS)
+        return lat_err(LATTN_ERR_ARG, "loader: the dataset has no words with tags");
+    bool around = lattn_tokenizer_kind(params->tokenizer) == LATTN_TOKEN_KIND_WORDPIECE;
+    return lat_token_loader_create(&tags, params, around ? 3 : 1, out);
 }

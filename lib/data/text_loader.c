@@ -12,8 +12,6 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 
-enum { MAX_TOKENS = 1 << 20 };
-
 // What one thread needs to make batches.
 struct collator {
     lattn_encoding encoding;
@@ -27,11 +25,9 @@ static lattn_status make_room(struct lat_slot *s, size_t n, size_t T)
 {
     lattn_batch *b = &s->batch;
     size_t types_capacity = s->tokens_capacity;
-    LAT_TRY(lat_slot_rows(s, n));
-    LAT_TRY(lat_slot_grow((void **) &b->lengths, &s->lengths_capacity, n, sizeof *b->lengths));
     LAT_TRY(lat_slot_grow(
         (void **) &b->token_type_ids, &types_capacity, n * T, sizeof *b->token_type_ids));
-    return lat_slot_grow((void **) &b->input_ids, &s->tokens_capacity, n * T, sizeof *b->input_ids);
+    return lat_slot_sequences(s, n, T);
 }
 
 static lattn_status encode_row(
@@ -102,20 +98,12 @@ static void free_collator(void *worker)
     lat_free(c->types.items);
 }
 
-static lattn_status fill_in(const lattn_loader_params *params, lattn_loader_params *p)
+// [CLS] and [SEP] take 2 tokens, a pair's second [SEP] a third.
+static int32_t least_tokens(const lattn_loader_params *p)
 {
-    *p = *params;
-    if (p->dataset->kind != LAT_DATA_TEXTS)
-        return lat_err(LATTN_ERR_ARG, "loader: the dataset has no texts");
-    p->batch_size = p->batch_size ? p->batch_size : 8;
-    p->max_tokens = p->max_tokens ? p->max_tokens : lattn_tokenizer_max_length(p->tokenizer);
-    p->pad_multiple = p->pad_multiple ? p->pad_multiple : 8;
-    int32_t least = 1;
-    if (lattn_tokenizer_kind(p->tokenizer) == LATTN_TOKEN_KIND_WORDPIECE)
-        least = lattn_dataset_pair(p->dataset, 0, NULL) ? 3 : 2;  // [CLS] and [SEP]
-    LAT_TRY(lat_loader_range(
-        "max_tokens", p->max_tokens, least, p->pad_to_max ? MAX_TOKENS : INT32_MAX));
-    return lat_loader_range("pad_multiple", p->pad_multiple, 1, MAX_TOKENS);
+    if (lattn_tokenizer_kind(p->tokenizer) != LATTN_TOKEN_KIND_WORDPIECE)
+        return 1;
+    return lattn_dataset_pair(p->dataset, 0, NULL) ? 3 : 2;
 }
 
 lattn_status lattn_loader_create(const lattn_loader_params *params, lattn_loader **out)
@@ -129,20 +117,7 @@ lattn_status lattn_loader_create(const lattn_loader_params *params, lattn_loader
         .collate = collate,
         .free_worker = free_collator,
         .free_data = lat_free };
-    lattn_loader_params p;
-    LAT_TRY(fill_in(params, &p));
-    lattn_loader_params *data = lat_memdup(&p, sizeof p);
-    if (!data)
-        return LATTN_ERR_HOST_MEMORY;
-    return lat_loader_create(&(struct lat_loader_plan){ .kind = &texts,
-                                 .data = data,
-                                 .dataset = p.dataset,
-                                 .rows = p.rows,
-                                 .batch_size = p.batch_size,
-                                 .shuffle = p.shuffle,
-                                 .drop_last = p.drop_last,
-                                 .seed = p.seed,
-                                 .n_threads = p.n_threads,
-                                 .n_ahead = p.n_ahead },
-        out);
+    if (params->dataset->kind != LAT_DATA_TEXTS)
+        return lat_err(LATTN_ERR_ARG, "loader: the dataset has no texts");
+    return lat_token_loader_create(&texts, params, least_tokens(params), out);
 }

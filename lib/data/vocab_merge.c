@@ -9,6 +9,7 @@
 // about a second.
 
 #include <string.h>
+#include "base/heap.h"
 #include "data/vocab.h"
 
 struct lat_piece_word {
@@ -42,37 +43,15 @@ static bool before(const struct lat_heap_entry *a, const struct lat_heap_entry *
     return a->left != b->left ? a->left < b->left : a->right < b->right;
 }
 
-static void swap(struct lat_heap_entry *a, struct lat_heap_entry *b)
-{
-    struct lat_heap_entry t = *a;
-    *a = *b;
-    *b = t;
-}
+LAT_HEAP(entries, struct lat_heap_entry, before)
 
 static lattn_status heap_push(struct lat_merger *m, uint32_t pair)
 {
     const struct lat_pair *p = &m->pairs.items[pair];
     struct lat_heap_entry e = { p->count, p->left, p->right, pair };
     LAT_TRY(LAT_PUSH(&m->heap, e));
-    struct lat_heap_entry *h = m->heap.items;
-    for (size_t i = m->heap.n - 1; i > 0 && before(&h[i], &h[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&h[i], &h[(i - 1) / 2]);
+    entries_up(m->heap.items, m->heap.n);
     return LATTN_OK;
-}
-
-static struct lat_heap_entry heap_pop(struct lat_merger *m)
-{
-    struct lat_heap_entry *h = m->heap.items, top = h[0];
-    size_t n = --m->heap.n;
-    h[0] = h[n];
-    for (size_t i = 0, child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && before(&h[child + 1], &h[child]))
-            child++;
-        if (!before(&h[child], &h[i]))
-            break;
-        swap(&h[i], &h[child]);
-    }
-    return top;
 }
 
 // ---- counts -----------------------------------------------------------------------------------
@@ -219,7 +198,7 @@ lattn_status lat_merger_run(struct lat_merger *m, size_t size, uint64_t min_coun
 {
     LAT_TRY(push_touched(m));
     while (m->tokens.n < size && m->heap.n > 0) {
-        struct lat_heap_entry top = heap_pop(m);
+        struct lat_heap_entry top = entries_pop(m->heap.items, &m->heap.n);
         int64_t now = m->pairs.items[top.pair].count;
         if (now < (int64_t) min_count || !fits(m, &top))
             continue;

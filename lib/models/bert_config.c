@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "lattn/models.h"
 #include "models/bert_config.h"
+#include "models/config.h"
 
 enum { MAX_CONFIG_BYTES = 16 << 20, MAX_LABELS = 65536 };
 
@@ -36,35 +37,20 @@ void lat_bert_config_defaults(lattn_bert_config *c)
     }
 }
 
-static lattn_status check_range(const char *what, const char *field, int64_t v, int64_t hi)
-{
-    if (v >= 1 && v <= hi)
-        return LATTN_OK;
-    return lat_err(LATTN_ERR_FORMAT, "%s: %s is %lld, allowed are 1 to %lld", what, field,
-        (long long) v, (long long) hi);
-}
-
-static lattn_status check_probability(const char *what, const char *field, double v)
-{
-    if (v >= 0 && v < 1)
-        return LATTN_OK;
-    return lat_err(LATTN_ERR_FORMAT, "%s: %s is %g, allowed is [0, 1)", what, field, v);
-}
-
 lattn_status lat_bert_config_check(const char *what, const lattn_bert_config *c)
 {
-    LAT_TRY(check_range(what, "vocab_size", c->vocab_size, 16777216));
-    LAT_TRY(check_range(what, "hidden_size", c->hidden_size, 65536));
-    LAT_TRY(check_range(what, "num_hidden_layers", c->num_hidden_layers, 1024));
-    LAT_TRY(check_range(what, "num_attention_heads", c->num_attention_heads, 1024));
-    LAT_TRY(check_range(what, "intermediate_size", c->intermediate_size, 1048576));
-    LAT_TRY(check_range(what, "max_position_embeddings", c->max_position_embeddings, 1048576));
-    LAT_TRY(check_range(what, "type_vocab_size", c->type_vocab_size, 65536));
-    LAT_TRY(check_range(what, "num_labels", c->num_labels, MAX_LABELS));
-    LAT_TRY(check_probability(what, "hidden_dropout_prob", c->hidden_dropout_prob));
+    LAT_TRY(lat_config_size(what, "vocab_size", c->vocab_size, 16777216));
+    LAT_TRY(lat_config_size(what, "hidden_size", c->hidden_size, 65536));
+    LAT_TRY(lat_config_size(what, "num_hidden_layers", c->num_hidden_layers, 1024));
+    LAT_TRY(lat_config_size(what, "num_attention_heads", c->num_attention_heads, 1024));
+    LAT_TRY(lat_config_size(what, "intermediate_size", c->intermediate_size, 1048576));
+    LAT_TRY(lat_config_size(what, "max_position_embeddings", c->max_position_embeddings, 1048576));
+    LAT_TRY(lat_config_size(what, "type_vocab_size", c->type_vocab_size, 65536));
+    LAT_TRY(lat_config_size(what, "num_labels", c->num_labels, MAX_LABELS));
+    LAT_TRY(lat_config_share(what, "hidden_dropout_prob", c->hidden_dropout_prob));
     LAT_TRY(
-        check_probability(what, "attention_probs_dropout_prob", c->attention_probs_dropout_prob));
-    LAT_TRY(check_probability(what, "classifier_dropout", c->classifier_dropout));
+        lat_config_share(what, "attention_probs_dropout_prob", c->attention_probs_dropout_prob));
+    LAT_TRY(lat_config_share(what, "classifier_dropout", c->classifier_dropout));
     if (c->hidden_size % c->num_attention_heads != 0)
         return lat_err(LATTN_ERR_FORMAT,
             "%s: hidden_size %lld is not a multiple of num_attention_heads %d", what,

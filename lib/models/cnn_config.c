@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "base/json.h"
+#include "models/config.h"
 
 enum { MAX_CONFIG_BYTES = 16 << 20, MAX_CLASSES = 65536, MAX_CHANNELS = 4, MAX_SIDE = 16384 };
 
@@ -18,20 +19,12 @@ void lat_cnn_config_defaults(lattn_cnn_config *c)
     c->num_classes = c->num_classes ? c->num_classes : 1000;
 }
 
-static lattn_status check_range(const char *what, const char *field, int64_t v, int64_t hi)
-{
-    if (v >= 1 && v <= hi)
-        return LATTN_OK;
-    return lat_err(LATTN_ERR_FORMAT, "%s: %s is %lld, allowed are 1 to %lld", what, field,
-        (long long) v, (long long) hi);
-}
-
 lattn_status lat_cnn_config_check(const char *what, const lattn_cnn_config *c)
 {
-    LAT_TRY(check_range(what, "channels", c->channels, MAX_CHANNELS));
-    LAT_TRY(check_range(what, "height", c->height, MAX_SIDE));
-    LAT_TRY(check_range(what, "width", c->width, MAX_SIDE));
-    LAT_TRY(check_range(what, "num_classes", c->num_classes, MAX_CLASSES));
+    LAT_TRY(lat_config_size(what, "channels", c->channels, MAX_CHANNELS));
+    LAT_TRY(lat_config_size(what, "height", c->height, MAX_SIDE));
+    LAT_TRY(lat_config_size(what, "width", c->width, MAX_SIDE));
+    LAT_TRY(lat_config_size(what, "num_classes", c->num_classes, MAX_CLASSES));
     if (!c->architecture == !c->layers)
         return lat_err(LATTN_ERR_FORMAT, "%s: either architecture or layers must be given", what);
     for (int i = 0; c->has_normalisation && i < c->channels; i++)

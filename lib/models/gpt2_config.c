@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/json.h"
+#include "models/config.h"
 #include "models/gpt2.h"
 
 enum { MAX_CONFIG_BYTES = 16 << 20 };
@@ -26,33 +27,18 @@ void lat_gpt2_config_defaults(lattn_gpt2_config *c)
     }
 }
 
-static lattn_status check_size(const char *what, const char *field, int64_t v, int64_t most)
-{
-    if (v >= 1 && v <= most)
-        return LATTN_OK;
-    return lat_err(LATTN_ERR_FORMAT, "%s: %s is %lld, allowed are 1 to %lld", what, field,
-        (long long) v, (long long) most);
-}
-
-static lattn_status check_share(const char *what, const char *field, double v)
-{
-    if (v >= 0 && v < 1)
-        return LATTN_OK;
-    return lat_err(LATTN_ERR_FORMAT, "%s: %s is %g, allowed is [0, 1)", what, field, v);
-}
-
 lattn_status lat_gpt2_config_check(const char *what, const lattn_gpt2_config *c)
 {
-    LAT_TRY(check_size(what, "vocab_size", c->vocab_size, 16777216));
-    LAT_TRY(check_size(what, "n_positions", c->n_positions, 1048576));
-    LAT_TRY(check_size(what, "n_embd", c->n_embd, 65536));
-    LAT_TRY(check_size(what, "n_layer", c->n_layer, 1024));
-    LAT_TRY(check_size(what, "n_head", c->n_head, 1024));
-    LAT_TRY(check_size(what, "n_inner", c->n_inner, 1048576));
-    LAT_TRY(check_share(what, "resid_pdrop", c->resid_pdrop));
-    LAT_TRY(check_share(what, "embd_pdrop", c->embd_pdrop));
-    LAT_TRY(check_share(what, "attn_pdrop", c->attn_pdrop));
-    LAT_TRY(check_share(what, "layer_norm_epsilon", c->layer_norm_epsilon));
+    LAT_TRY(lat_config_size(what, "vocab_size", c->vocab_size, 16777216));
+    LAT_TRY(lat_config_size(what, "n_positions", c->n_positions, 1048576));
+    LAT_TRY(lat_config_size(what, "n_embd", c->n_embd, 65536));
+    LAT_TRY(lat_config_size(what, "n_layer", c->n_layer, 1024));
+    LAT_TRY(lat_config_size(what, "n_head", c->n_head, 1024));
+    LAT_TRY(lat_config_size(what, "n_inner", c->n_inner, 1048576));
+    LAT_TRY(lat_config_share(what, "resid_pdrop", c->resid_pdrop));
+    LAT_TRY(lat_config_share(what, "embd_pdrop", c->embd_pdrop));
+    LAT_TRY(lat_config_share(what, "attn_pdrop", c->attn_pdrop));
+    LAT_TRY(lat_config_share(what, "layer_norm_epsilon", c->layer_norm_epsilon));
     if (c->n_embd % c->n_head != 0 || c->n_embd / c->n_head > 256)
         return lat_err(LATTN_ERR_FORMAT,
             "%s: n_embd %lld must be a multiple of n_head %d, heads of 1 to 256", what,

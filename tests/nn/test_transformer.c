@@ -16,14 +16,6 @@ struct golden {
     lattn_module *m;
 };
 
-static bool golden_open(struct golden *g, lattn_ctx *ctx, const char *name)
-{
-    *g = (struct golden){ .ctx = ctx, .name = name };
-    const char *path = lt_source_path("golden/transformer/golden.safetensors");
-    EXPECT_OK(lattn_safetensors_open(path, NULL, &g->file));
-    return g->file != NULL;
-}
-
 static void golden_close(struct golden *g)
 {
     lattn_module_destroy(&g->m);
@@ -97,6 +89,23 @@ static void load(struct golden *g)
     EXPECT_OK(lattn_module_load(g->m, g->file, &params, NULL));
 }
 
+typedef lattn_status (*create_fn)(lattn_ctx *, const lattn_encoder_params *, lattn_module **);
+
+// The stack of these parameters with the golden's weights.
+static bool golden_open(struct golden *g, lattn_ctx *ctx, const char *name, create_fn create,
+    const lattn_encoder_params *params)
+{
+    *g = (struct golden){ .ctx = ctx, .name = name };
+    const char *path = lt_source_path("golden/transformer/golden.safetensors");
+    EXPECT_OK(lattn_safetensors_open(path, NULL, &g->file));
+    EXPECT_OK(create(ctx, params, &g->m));
+    if (g->file && g->m)
+        load(g);
+    else
+        golden_close(g);
+    return g->m != NULL;
+}
+
 static void expect_gradients(const struct golden *g)
 {
     lattn_parameter list[64];
@@ -141,11 +150,9 @@ static lattn_encoder_params sizes(void)
 GPU_TEST(transformer, a_post_norm_encoder_is_torchs)
 {
     struct golden g;
-    lattn_encoder_params p = sizes();
-    if (!golden_open(&g, ctx, "encoder"))
+    const lattn_encoder_params p = sizes();
+    if (!golden_open(&g, ctx, "encoder", lattn_encoder_create, &p))
         return;
-    EXPECT_OK(lattn_encoder_create(ctx, &p, &g.m));
-    load(&g);
     lattn_attention_inputs in = {
         .key_lengths = lattn_from_i32(ctx, 1, (int64_t[]){ B }, (int32_t[]){ 7, 3, 5 }),
     };
@@ -166,11 +173,9 @@ static lattn_encoder_params decoder_params(void)
 GPU_TEST(transformer, a_pre_norm_decoder_is_torchs)
 {
     struct golden g;
-    lattn_encoder_params p = decoder_params();
-    if (!golden_open(&g, ctx, "decoder"))
+    const lattn_encoder_params p = decoder_params();
+    if (!golden_open(&g, ctx, "decoder", lattn_decoder_create, &p))
         return;
-    EXPECT_OK(lattn_decoder_create(ctx, &p, &g.m));
-    load(&g);
     lattn_tensor *x = input(&g, "x", T), *memory = input(&g, "memory", S);
     expect_all(&g, lattn_decoder_forward(ctx, g.m, x, memory, NULL, NULL), x, memory);
     golden_close(&g);
@@ -197,11 +202,9 @@ static lattn_tensor *table(lattn_ctx *ctx)
 GPU_TEST(transformer, rms_norm_swiglu_rotary_and_grouped_heads)
 {
     struct golden g;
-    lattn_encoder_params p = llama_params();
-    if (!golden_open(&g, ctx, "llama"))
+    const lattn_encoder_params p = llama_params();
+    if (!golden_open(&g, ctx, "llama", lattn_encoder_create, &p))
         return;
-    EXPECT_OK(lattn_encoder_create(ctx, &p, &g.m));
-    load(&g);
     lattn_attention_inputs in = { .causal = true, .rotary = table(ctx) };
     lattn_tensor *x = input(&g, "x", T);
     expect_all(&g, lattn_encoder_forward(ctx, g.m, x, &in), x, NULL);
@@ -213,10 +216,8 @@ GPU_TEST(transformer, geglu_alibi_and_window)
     struct golden g;
     lattn_encoder_params p = sizes();
     p.feed_forward = LATTN_FEED_FORWARD_GEGLU;
-    if (!golden_open(&g, ctx, "alibi"))
+    if (!golden_open(&g, ctx, "alibi", lattn_encoder_create, &p))
         return;
-    EXPECT_OK(lattn_encoder_create(ctx, &p, &g.m));
-    load(&g);
     lattn_attention_inputs in = { .alibi = true, .window = 3 };
     lattn_tensor *x = input(&g, "x", T);
     expect_all(&g, lattn_encoder_forward(ctx, g.m, x, &in), x, NULL);
@@ -257,11 +258,9 @@ static void expect_same_in_parts(struct golden *g, lattn_kv_cache *cache, lattn_
 GPU_TEST(kv_cache, token_by_token_gives_the_same)
 {
     struct golden g;
-    lattn_encoder_params p = llama_params();
-    if (!golden_open(&g, ctx, "llama"))
+    const lattn_encoder_params p = llama_params();
+    if (!golden_open(&g, ctx, "llama", lattn_encoder_create, &p))
         return;
-    EXPECT_OK(lattn_encoder_create(ctx, &p, &g.m));
-    load(&g);
     lattn_kv_cache *cache = cache_of(ctx, 2);
     expect_same_in_parts(&g, cache, NULL);
     EXPECT_OK(lattn_kv_cache_truncate(cache, 0));
@@ -273,11 +272,9 @@ GPU_TEST(kv_cache, token_by_token_gives_the_same)
 GPU_TEST(kv_cache, a_memory_is_projected_once)
 {
     struct golden g;
-    lattn_encoder_params p = decoder_params();
-    if (!golden_open(&g, ctx, "decoder"))
+    const lattn_encoder_params p = decoder_params();
+    if (!golden_open(&g, ctx, "decoder", lattn_decoder_create, &p))
         return;
-    EXPECT_OK(lattn_decoder_create(ctx, &p, &g.m));
-    load(&g);
     lattn_kv_cache *cache = cache_of(ctx, H);
     expect_same_in_parts(&g, cache, tensor(&g, "memory", S));
     lattn_kv_cache_destroy(&cache);
@@ -287,10 +284,9 @@ GPU_TEST(kv_cache, a_memory_is_projected_once)
 GPU_TEST(kv_cache, misuse_is_one_sentence)
 {
     struct golden g;
-    lattn_encoder_params p = llama_params();
-    if (!golden_open(&g, ctx, "llama"))
+    const lattn_encoder_params p = llama_params();
+    if (!golden_open(&g, ctx, "llama", lattn_encoder_create, &p))
         return;
-    EXPECT_OK(lattn_encoder_create(ctx, &p, &g.m));
     lattn_kv_cache *cache = cache_of(ctx, 2), *other = cache_of(ctx, H);
     lattn_attention_inputs in = { .causal = true, .cache = cache };
     lattn_tensor *x = tensor(&g, "x", T);
