@@ -283,6 +283,12 @@ run_job() {
 }
 
 run_jobs() {
+    for job in "$@"; do
+        case $job in
+        --list) ;;
+        *) [ -n "$(describe "$job")" ] || die "there is no job '$job'; ./run test --list names them" 2 ;;
+        esac
+    done
     [ "${1:-}" != --list ] || { for job in $job_names; do printf '%-12s %s\n' "$job" "$(describe "$job")"; done; return; }
     release=$build/release
     logs=$build/logs

@@ -123,7 +123,7 @@ static lattn_status take_row(void *user, const struct lat_row *row)
 {
     struct reader *r = user;
     if (row->n != r->n_columns)
-        return lat_err(LATTN_ERR_FORMAT, "%s:%zu: the row has %zu columns, expected %zu", r->path,
+        return lat_err(LATTN_ERR_FORMAT, "%s:%zu: %zu columns in the row, expected %zu", r->path,
             row->line, row->n, r->n_columns);
     struct lat_data_row new = { .label = -1 };
     for (size_t i = 0; i < row->n; i++)

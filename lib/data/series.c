@@ -114,7 +114,7 @@ static lattn_status take_row(void *user, const struct lat_row *row)
 {
     struct reader *r = user;
     if (row->n != r->n_fields)
-        return lat_err(LATTN_ERR_FORMAT, "%s:%zu: the row has %zu columns, expected %zu", r->path,
+        return lat_err(LATTN_ERR_FORMAT, "%s:%zu: %zu columns in the row, expected %zu", r->path,
             row->line, row->n, r->n_fields);
     for (size_t i = 0; i < r->fields.n; i++) {
         double v;

@@ -145,7 +145,7 @@ static lattn_status take_row(void *user, const struct lat_row *row)
 {
     struct opener *o = user;
     if (row->n != (size_t) o->n_columns)
-        return lat_err(LATTN_ERR_FORMAT, "%s:%zu: the row has %zu columns, expected %d", o->path,
+        return lat_err(LATTN_ERR_FORMAT, "%s:%zu: %zu columns in the row, expected %d", o->path,
             row->line, row->n, o->n_columns);
     struct lat_data_row r = { .label = -1 };
     LAT_TRY(take_text(o, row, o->text, &r.text, &r.text_bytes));

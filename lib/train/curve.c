@@ -193,7 +193,7 @@ lattn_status lat_history_draw(const struct lat_history *h, const char *dir)
     draw_panel(&svg, &loss, h);
     draw_panel(&svg, &score, h);
     lat_str_addf(&svg, "<text class=\"tick\" x=\"%d\" y=\"%d\">updates</text>\n</svg>\n",
-        WIDTH - RIGHT + 16, height - 16);
+        WIDTH - RIGHT + 40, height - 16);
 
     char *path = lat_path_join(dir, "curves.svg");
     lattn_status st = path ? svg.status : LATTN_ERR_HOST_MEMORY;

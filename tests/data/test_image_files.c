@@ -363,7 +363,7 @@ TEST(numbers, bad_files_are_refused_with_line_and_column)
         { "a,label\n1e39,0\n", "column 1 is \"1e39\"", { 0 } },
         { "a,label\n1 2,0\n", "column 1 is \"1 2\"", { 0 } },
         { "a,label\n1,\n", "n.csv:2: no label", { 0 } },
-        { "a,label\n1,0,3\n", "n.csv:2: the row has 3 columns, expected 2", { 0 } },
+        { "a,label\n1,0,3\n", "n.csv:2: 3 columns in the row, expected 2", { 0 } },
         { "a,b\n1,0\n", "no column \"label\" among its 2 columns", { 0 } },
         { "a,b\n1,0\n", "no column \"3\"", { .label_column = "3" } },
         { "a,b\n1,0\n", "no column \"0\"", { .label_column = "0" } },

@@ -69,7 +69,7 @@ TEST(series, what_is_no_number_is_refused_with_line_and_column)
     refused("a,b\n1,inf\n", NULL, LATTN_ERR_FORMAT, "bad.csv:2: column \"b\" is \"inf\"");
     refused("a,b\n1,1e39\n", NULL, LATTN_ERR_FORMAT, "\"1e39\", expected a finite number");
     refused("a,b\n1,2x\n", NULL, LATTN_ERR_FORMAT, "is \"2x\"");
-    refused("a,b\n1\n", NULL, LATTN_ERR_FORMAT, "bad.csv:2: the row has 1 columns, expected 2");
+    refused("a,b\n1\n", NULL, LATTN_ERR_FORMAT, "bad.csv:2: 1 columns in the row, expected 2");
     refused("a,b\n", NULL, LATTN_ERR_FORMAT, "bad.csv has no rows");
     refused("", NULL, LATTN_ERR_FORMAT, "bad.csv has no rows");
     refused("a,b\n1,2\n", &(lattn_series_params){ none, 1, NULL, 0 }, LATTN_ERR_FORMAT,

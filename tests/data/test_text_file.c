@@ -268,12 +268,12 @@ TEST(text_file, d3_empty_lines_and_texts)
 
 TEST(text_file, d4_wrong_columns_and_open_quotes)
 {
-    refused(put("q.tsv", "text\tlabel\na\tx\nb\n"), "q.tsv:3: the row has 1 columns, expected 2");
-    refused(put("q.tsv", "text\tlabel\na\tx\tz\n"), "q.tsv:2: the row has 3 columns, expected 2");
+    refused(put("q.tsv", "text\tlabel\na\tx\nb\n"), "q.tsv:3: 1 columns in the row, expected 2");
+    refused(put("q.tsv", "text\tlabel\na\tx\tz\n"), "q.tsv:2: 3 columns in the row, expected 2");
     refused(put("q.csv", "text,label\na,x\n\"b\n\n,y\nc,z\n"),
         "q.csv:3: a quote is opened and never closed");
     refused(put("q.csv", "text,label\n\"a\"b,x\n"), "q.csv:2: text behind a closing quote");
-    refused(put("q.csv", "text,label\n\"a\n\"\"b\",x,\n"), "q.csv:2: the row has 3 columns");
+    refused(put("q.csv", "text,label\n\"a\n\"\"b\",x,\n"), "q.csv:2: 3 columns in the row");
     refused(put("q.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"label\":1}\n"),
         "q.jsonl:2: a text is missing");
     refused(put("q.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"text\":[],\"label\":1}\n"),
