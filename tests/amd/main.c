@@ -6,8 +6,8 @@
 // Meant for RADV's null device (third_party/radv_null.sh): AMD's compiler, no AMD card. Nothing runs.
 // First every kernel with the defaults of its specialisation constants, at each subgroup size that the
 // driver can be asked for. Then the cases of the op table, forward and backward, with every dtype and
-// strategy: the library chooses tiles and forms as it would on that card, and what it has compiled in
-// the end is looked at.
+// strategy (cases of geometry in f32 alone, without LATTN_TEST_ALL_TYPES=1): the library chooses tiles and
+// forms as it would on that card, and what it has compiled in the end is looked at.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,7 +179,9 @@ static void record_op(lattn_ctx *ctx, const struct ot_op *op, struct totals *all
             s.c = &op->cases[k];
             s.dtype = dtypes[d];
             s.mode = (s.c->flags & OT_NO_GRAD) || op->no_grad || op->exact ? OT_CHECK : OT_GRAD;
-            if (d > 0 && (op->only_f32 || (s.c->flags & OT_ONLY_F32)))
+            bool only_f32 = op->only_f32 || (s.c->flags & OT_ONLY_F32) ||
+                            ((s.c->flags & OT_GEOMETRY) && !getenv("LATTN_TEST_ALL_TYPES"));
+            if (d > 0 && only_f32)
                 continue;
             for (int kind = 0; kind < LAT_STRATEGY_KINDS; kind++) {
                 lat_strategy_force(ctx, kind);
