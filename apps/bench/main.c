@@ -6,6 +6,7 @@
 //   lattn-bench check [OP...]             forward against a double-precision reference
 //   lattn-bench grad [OP...]              backward against central differences of it
 //   lattn-bench time [OP...]              time, GB/s, GFLOP/s and shares of the device's own peaks
+//   lattn-bench model [NETWORK...]        whole training steps: samples/s, GFLOP/s, dispatches, memory
 //   lattn-bench compare OLD NEW           two files of `time --json`
 //
 // References, cases and tolerances are those of the library's own tests (tests/ops).
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
         { "check", "compares results with double-precision references", bench_check },
         { "grad", "compares gradients with central differences", bench_grad },
         { "time", "measures GB/s and GFLOP/s of each op", bench_time },
+        { "model", "measures training steps of whole networks", bench_model },
         { "compare", "compares two measurements", bench_compare },
         { NULL, NULL, NULL },
     };

@@ -22,16 +22,27 @@ struct batch {
     double device, wall;  // of one application
 };
 
-static lattn_status run_batch(lattn_ctx *ctx, ot_apply_fn apply, void *user, int n, struct batch *b)
+struct application {
+    ot_apply_fn apply;
+    void *user;
+};
+
+static lattn_status submit_one_step(lattn_ctx *ctx, void *user, int n)
+{
+    const struct application *a = user;
+    lattn_status st = lattn_step_begin(ctx);
+    for (int i = 0; i < n && !st; i++)
+        st = a->apply(ctx, a->user);
+    lattn_status end = lattn_step_end(ctx);
+    return st ? st : end;
+}
+
+static lattn_status run_batch(
+    lattn_ctx *ctx, ot_submit_fn submit, void *user, int n, struct batch *b)
 {
     uint64_t device_ns = lattn_ctx_stats(ctx).device_time_ns;
     double start = now();
-    lattn_status st = lattn_step_begin(ctx);
-    for (int i = 0; i < n && !st; i++)
-        st = apply(ctx, user);
-    lattn_status end = lattn_step_end(ctx);
-    if (!st)
-        st = end;
+    lattn_status st = submit(ctx, user, n);
     if (!st)
         st = lattn_sync(ctx);
     b->wall = (now() - start) / n;
@@ -57,11 +68,18 @@ static double quantile(double *v, int n, double share)
 lattn_status ot_measure(lattn_ctx *ctx, ot_apply_fn apply, void *user, double warm_up_s,
     double measure_s, struct ot_measurement *out)
 {
+    struct application a = { .apply = apply, .user = user };
+    return ot_measure_steps(ctx, submit_one_step, &a, warm_up_s, measure_s, out);
+}
+
+lattn_status ot_measure_steps(lattn_ctx *ctx, ot_submit_fn submit, void *user, double warm_up_s,
+    double measure_s, struct ot_measurement *out)
+{
     struct batch b;
     int per_batch = 1, n = 0;
     double start = now();
     do {
-        lattn_status st = run_batch(ctx, apply, user, per_batch, &b);
+        lattn_status st = run_batch(ctx, submit, user, per_batch, &b);
         if (st)
             return st;
         double wanted = BATCH_S / (b.wall > 1e-9 ? b.wall : 1e-9);
@@ -71,7 +89,7 @@ lattn_status ot_measure(lattn_ctx *ctx, ot_apply_fn apply, void *user, double wa
     double device[MAX_BATCHES], wall[MAX_BATCHES];
     start = now();
     while (n < MAX_BATCHES && (n < MIN_BATCHES || now() - start < measure_s)) {
-        lattn_status st = run_batch(ctx, apply, user, per_batch, &b);
+        lattn_status st = run_batch(ctx, submit, user, per_batch, &b);
         if (st)
             return st;
         device[n] = b.device;

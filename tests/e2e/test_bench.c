@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// lattn-bench from outside: what it measures is JSON of the form that Google Benchmark's tools read, and
+// compare reads it, too.
+
+#include "base/json.h"
+#include "e2e/command.h"
+
+// Whether there is a device to measure.
+static bool usable(void)
+{
+    int n = 0;
+    lattn_device_info info;
+    bool yes = !lattn_device_list(&info, 1, &n) && n > 0 && !*info.refused;
+    if (!yes)
+        lt_skip("no usable device");
+    return yes;
+}
+
+// Runs the command; every benchmark has a name with that beginning and positive numbers of these names
+// (ends with NULL). What it printed goes to the file path.
+static void expect_rows(
+    const char *line, const char *begins, const char *const *numbers, const char *path)
+{
+    struct lt_command c = lt_command_run(NULL, line);
+    json_t *j = NULL;
+    EXPECT_EQ(c.code, 0);
+    EXPECT_OK(lat_json_parse(line, c.out, strlen(c.out), &j));
+    const json_t *rows = json_object_get(j, "benchmarks");
+    EXPECT(json_array_size(rows) > 0);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *name = json_string_value(json_object_get(row, "name"));
+        EXPECT(name && strncmp(name, begins, strlen(begins)) == 0);
+        for (int k = 0; numbers[k]; k++)
+            if (!(json_number_value(json_object_get(row, numbers[k])) > 0))
+                lt_fail(__FILE__, __LINE__, "%s of %s is not positive", numbers[k], name);
+    }
+    EXPECT_STR(json_string_value(json_object_get(json_object_get(j, "context"), "library_version")),
+        lattn_version());
+    lt_write_file(path, c.out);
+    json_decref(j);
+    lt_command_free(&c);
+}
+
+TEST(bench, ops_and_networks_are_measured_and_compared)
+{
+    static const char *const of_op[] = { "real_time", "cpu_time", "iterations", NULL };
+    static const char *const of_network[] = { "real_time", "samples_per_second", "flops_per_second",
+        "share_of_fma", "dispatches", "barriers", "submits", "peak_bytes", "planned_bytes", NULL };
+    if (!usable())
+        return;
+    char path[300], line[700];
+    snprintf(path, sizeof path, "%s/measured.json", lt_temp_dir());
+    expect_rows("lattn-bench time --quick --forward_only --json --case=row_3 softmax",
+        "softmax/row_3/f32/", of_op, path);
+    expect_rows("lattn-bench model --quick --json --batch_size 2 --seq_len 8 wordnet",
+        "wordnet/b2_t8/f32/train", of_network, path);
+    snprintf(line, sizeof line, "lattn-bench compare %s %s", path, path);
+    struct lt_command c = lt_command_run(NULL, line);
+    EXPECT_EQ(c.code, 0);
+    EXPECT_CONTAINS(c.out, "wordnet/b2_t8/f32/train");
+    lt_command_free(&c);
+}
+
+TEST(bench, unknown_names_are_refused)
+{
+    lt_expect_refusal(NULL, "lattn-bench time softmaxx", 2, "there is no op 'softmaxx'");
+    lt_expect_refusal(NULL, "lattn-bench model gpt-5", 2, "there is no network 'gpt-5'");
+}
