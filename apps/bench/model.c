@@ -36,7 +36,8 @@ static const struct network {
             .intermediate_size = 512,
             .max_position_embeddings = 512 },
         { { 64, 32 }, { 64, 64 } } },
-    { "bert-base", { 0 }, { { 8, 128 }, { 32, 128 }, { 64, 128 }, { 8, 384 }, { 32, 384 }, { 8, 512 } } },
+    { "bert-base", { 0 },
+        { { 8, 128 }, { 32, 128 }, { 64, 128 }, { 8, 384 }, { 32, 384 }, { 8, 512 } } },
     { "bert-large",
         { .hidden_size = 1024,
             .num_hidden_layers = 24,
@@ -63,7 +64,7 @@ struct step {
     lattn_graph *graph;
     lattn_tensor *ids, *lengths, *labels;
     struct shape shape;
-    lattn_stats before, captured, measured;  // counters before and after the capture, and at the end
+    lattn_stats before, captured, measured;  // counters around the capture, and at the end
     struct ot_measurement time;
 };
 
@@ -93,8 +94,8 @@ static lattn_status numbers(
         state = state * 1664525u + 1013904223u;
         v[i] = alike ? limit : (int32_t) (state >> 8) % limit;
     }
-    lattn_status st = v ? lattn_tensor_create(ctx, LATTN_DTYPE_I32, rank, dims, out)
-                        : LATTN_ERR_HOST_MEMORY;
+    lattn_status st =
+        v ? lattn_tensor_create(ctx, LATTN_DTYPE_I32, rank, dims, out) : LATTN_ERR_HOST_MEMORY;
     if (!st)
         st = lattn_tensor_write(*out, v, (size_t) n * sizeof *v);
     free(v);
@@ -180,7 +181,7 @@ static double flops_of(const struct step *s)
 }
 
 struct figures {
-    double samples, flops, share;  // per second; of the multiply-add rate
+    double samples, flops, share;          // per second; of the multiply-add rate
     double dispatches, barriers, submits;  // of a step
 };
 
@@ -204,10 +205,12 @@ static struct figures figures_of(const struct report *r, const struct step *s)
 static void print_text(const struct report *r, const struct step *s, const char *row)
 {
     struct figures f = figures_of(r, s);
-    printf("%-34s %9.2f ms +-%3.0f%%  %8.1f samples/s  %9.1f GFLOP/s %4.0f%%  %5.0f dispatches, %4.0f "
-           "barriers, %3.0f submits  %6.0f MB\n",
+    printf(
+        "%-34s %9.2f ms +-%3.0f%%  %8.1f samples/s  %9.1f GFLOP/s %4.0f%%  %5.0f dispatches, %4.0f "
+        "barriers, %3.0f submits  %6.0f MB\n",
         row, 1e3 * s->time.wall_seconds, 50 * s->time.spread, f.samples, 1e-9 * f.flops,
-        100 * f.share, f.dispatches, f.barriers, f.submits, 1e-6 * (double) s->measured.used_bytes_peak);
+        100 * f.share, f.dispatches, f.barriers, f.submits,
+        1e-6 * (double) s->measured.used_bytes_peak);
     fflush(stdout);
 }
 
@@ -222,12 +225,14 @@ static void print_json(struct report *r, const struct step *s, const char *row)
         (long long) s->time.applications);
     printf("      \"real_time\": %.6g,\n      \"cpu_time\": %.6g,\n      \"time_unit\": \"ns\",\n",
         1e9 * s->time.seconds, 1e9 * s->time.wall_seconds);
-    printf("      \"spread\": %.4g,\n      \"samples_per_second\": %.6g,\n", s->time.spread, f.samples);
+    printf("      \"spread\": %.4g,\n      \"samples_per_second\": %.6g,\n", s->time.spread,
+        f.samples);
     printf("      \"flops_per_second\": %.6g,\n      \"share_of_fma\": %.4g,\n", f.flops, f.share);
     printf("      \"dispatches\": %.0f,\n      \"barriers\": %.0f,\n      \"submits\": %.2f,\n",
         f.dispatches, f.barriers, f.submits);
     printf("      \"peak_bytes\": %llu,\n      \"planned_bytes\": %llu\n    }",
-        (unsigned long long) s->measured.used_bytes_peak, (unsigned long long) s->measured.plan_bytes);
+        (unsigned long long) s->measured.used_bytes_peak,
+        (unsigned long long) s->measured.plan_bytes);
     r->any = true;
 }
 
@@ -287,8 +292,8 @@ static int begin(struct report *r)
     lattn_status st = ot_measure_peaks(ctx, &r->peaks);
     code = st ? cli_fail(name, st, ctx) : CLI_EXIT_OK;
     if (!st)
-        fprintf(stderr, "%s: multiply-add %.1f GFLOP/s (f32)\n", name,
-            1e-9 * r->peaks.fma_flops_per_s);
+        fprintf(
+            stderr, "%s: multiply-add %.1f GFLOP/s (f32)\n", name, 1e-9 * r->peaks.fma_flops_per_s);
     if (!st && r->json) {
         printf("{\n");
         bench_json_context(stdout, ctx, name);
@@ -312,13 +317,16 @@ int bench_model(int argc, char **argv)
     };
     const struct cli_command cmd = {
         .name = name,
-        .summary = "Measures whole training steps: wordnet (2 layers, 128 wide), bert-base, bert-large.",
+        .summary =
+            "Measures whole training steps: wordnet (2 layers, 128 wide), bert-base, bert-large.",
         .operands = "[NETWORK...]",
         .opts = opts,
         .max_operands = N_NETWORKS,
-        .notes = "A step is forward, backward, clipping and AdamW, captured once and replayed. ms and "
-                 "samples/s are of wall time; GFLOP/s are of the matrix products in device time, beside "
-                 "the device's own multiply-add rate; barriers are those in the command buffers of a step.",
+        .notes =
+            "A step is forward, backward, clipping and AdamW, captured once and replayed. ms and "
+            "samples/s are of wall time; GFLOP/s are of the matrix products in device time, beside "
+            "the device's own multiply-add rate; barriers are those in the command buffers of a "
+            "step.",
     };
     struct cli_operands names;
     int code;
@@ -326,7 +334,8 @@ int bench_model(int argc, char **argv)
         return code;
     for (int i = 0; i < names.n; i++)
         if (!find(names.items[i]))
-            return cli_usage_error(name, "there is no network '%s'; there are wordnet, bert-base and bert-large",
+            return cli_usage_error(name,
+                "there is no network '%s'; there are wordnet, bert-base and bert-large",
                 names.items[i]);
     code = begin(&r);
     for (int i = 0; i < (names.n ? names.n : N_NETWORKS) && !code; i++)

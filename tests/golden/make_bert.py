@@ -11,31 +11,17 @@ the truth and not one of many roundings. Needs only torch and numpy; made with t
 """
 import json
 import os
-import struct
 import sys
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from common import save_safetensors  # noqa: E402
+
 V, C, LAYERS, HEADS, FF, POSITIONS, LABELS = 120, 32, 2, 4, 64, 16, 5
 B, T, STEPS, BATCHES = 8, 12, 20, 4
-
-
-def save_safetensors(path, tensors):
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name in sorted(tensors):
-        size = tensors[name].nbytes
-        kind = {"float32": "F32", "int32": "I32"}[str(tensors[name].dtype)]
-        header[name] = {"dtype": kind, "shape": list(tensors[name].shape),
-                        "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for name in sorted(tensors):
-            f.write(np.ascontiguousarray(tensors[name]).tobytes())
 
 
 def make_weights():

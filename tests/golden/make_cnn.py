@@ -13,14 +13,15 @@ formula of its name and index (values() below, and in the test), so a wrong name
 as wrong logits. Computed in double precision, so that the golden is the truth and not one of many
 roundings. Needs only torch and numpy; made with torch 1.13.1.
 """
-import json
 import os
-import struct
 import sys
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from common import bits, save_safetensors, uniform  # noqa: E402
 
 STEPS, BATCHES, B, SIDE, CLASSES = 20, 4, 8, 32, 10
 # Of several batches tried, those that keep the activations of the last stages farthest from the kink of
@@ -28,38 +29,13 @@ STEPS, BATCHES, B, SIDE, CLASSES = 20, 4, 8, 32, 10
 FIRST = 108
 
 
-def save_safetensors(path, tensors):
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name in sorted(tensors):
-        header[name] = {"dtype": "F32", "shape": list(tensors[name].shape),
-                        "data_offsets": [offset, offset + tensors[name].nbytes]}
-        offset += tensors[name].nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for name in sorted(tensors):
-            f.write(np.ascontiguousarray(tensors[name]).tobytes())
-
-
 # ---- values from names ----------------------------------------------------------------------------
-
-def bits(name, n):
-    """64 random bits per index: FNV-1a of the name, then splitmix64."""
-    h = 0xcbf29ce484222325
-    for c in name.encode():
-        h = (h ^ c) * 0x100000001b3 % 2**64
-    z = np.uint64(h) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9e3779b97f4a7c15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xbf58476d1ce4e5b9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94d049bb133111eb)
-    return z ^ (z >> np.uint64(31))
-
 
 def values(name, shape):
     """Uniform values, scaled as such a tensor's are. The last norm of a residual block starts small: with
     1 there, single precision leaves double after four steps, in PyTorch as well."""
     n = int(np.prod(shape))
-    v = (bits(name, n) >> np.uint64(40)).astype(np.float64) / 2**23 - 1  # [-1, 1)
+    v = uniform(name, n)
     if name.endswith("running_var"):
         v = 1 + 0.5 * v
     elif len(shape) == 4 and name.startswith("images"):

@@ -19,8 +19,7 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from make_bert import save_safetensors  # noqa: E402
-from make_ops import array  # noqa: E402
+from common import array, save_safetensors  # noqa: E402
 
 V, P, C, LAYERS, HEADS = 61, 16, 24, 2, 3
 CONFIG = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "activation_function": "gelu_new",

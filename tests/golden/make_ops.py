@@ -10,36 +10,16 @@ f32 (indices i32); results are computed in double precision and rounded to f32 a
 the golden is the truth and not one of many roundings. Needs only torch and numpy; made with torch
 1.13 of Debian 12.
 """
-import json
 import math
 import os
-import struct
 import sys
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-
-def save_safetensors(path, tensors):
-    header, offset = {}, 0
-    for name in sorted(tensors):
-        size = tensors[name].nbytes
-        kind = {"float32": "F32", "int32": "I32"}[str(tensors[name].dtype)]
-        header[name] = {"dtype": kind, "shape": list(tensors[name].shape),
-                        "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for name in sorted(tensors):
-            f.write(np.ascontiguousarray(tensors[name]).tobytes())
-
-
-def array(t):
-    t = t.detach()
-    return t.to(torch.float32).numpy() if t.is_floating_point() else t.to(torch.int32).numpy()
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from common import array, save_safetensors  # noqa: E402
 
 
 class Family:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from make_ops import array, save_safetensors  # noqa: E402
+from common import array, save_safetensors  # noqa: E402
 
 B, T, S, C, H, FF, LAYERS = 3, 7, 9, 16, 4, 24, 2
 LENGTHS = torch.tensor([7, 3, 5])

@@ -126,6 +126,14 @@ void lt_expect_error_at(
     const char *file, int line, lattn_ctx *ctx, lattn_status expected, const char *part);
 #define lt_expect_error(ctx, status, part) lt_expect_error_at(__FILE__, __LINE__, ctx, status, part)
 
+// ---- values from names (named.c) ----------------------------------------------------------------------
+
+uint64_t lt_name_seed(const char *name);
+uint64_t lt_name_bits(uint64_t seed, int64_t i);   // 64 random bits
+double lt_name_uniform(uint64_t seed, int64_t i);  // in [-1, 1), a float's value
+
+// ---- surroundings ---------------------------------------------------------------------------------------
+
 // This test provokes validation messages: at least so many must come, and do not fail it.
 void lt_expect_validation(int at_least);
 

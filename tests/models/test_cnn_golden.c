@@ -12,24 +12,6 @@ enum { IMAGES = 2, IMAGE_SIDE = 64, N_LOGITS = IMAGES * 1000 };
 
 // ---- values from names ----------------------------------------------------------------------------
 
-// FNV-1a of the name.
-static uint64_t seed_of(const char *name)
-{
-    uint64_t h = 0xcbf29ce484222325;
-    for (; *name; name++)
-        h = (h ^ (unsigned char) *name) * 0x100000001b3;
-    return h;
-}
-
-// splitmix64.
-static uint64_t bits(uint64_t seed, int64_t i)
-{
-    uint64_t z = seed + (uint64_t) (i + 1) * 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
 static bool ends(const char *name, const char *end)
 {
     size_t n = strlen(name), m = strlen(end);
@@ -39,9 +21,9 @@ static bool ends(const char *name, const char *end)
 // offset + scale * uniform in [-1, 1)
 static void fill(float *to, int64_t n, const char *name, double offset, double scale)
 {
-    uint64_t seed = seed_of(name);
+    uint64_t seed = lt_name_seed(name);
     for (int64_t i = 0; i < n; i++)
-        to[i] = (float) (offset + scale * ((double) (bits(seed, i) >> 40) / 8388608 - 1));
+        to[i] = (float) (offset + scale * lt_name_uniform(seed, i));
 }
 
 static lattn_status fill_tensor(const lattn_parameter *p)
@@ -239,7 +221,7 @@ static void replay(struct job *j, lattn_graph *graph, int batch)
     fill(images, B * 3 * SIDE * SIDE, name, 0, 2);
     snprintf(name, sizeof name, "labels.%d", batch);
     for (int i = 0; i < B; i++)
-        labels[i] = (int32_t) (bits(seed_of(name), i) % N_CLASSES);
+        labels[i] = (int32_t) (lt_name_bits(lt_name_seed(name), i) % N_CLASSES);
     EXPECT_OK(lattn_optim_advance(j->optim, 0.01f, hyper, sizeof hyper));
     EXPECT_OK(lattn_graph_write(graph, 0, images, sizeof images));
     EXPECT_OK(lattn_graph_write(graph, 1, labels, sizeof labels));
