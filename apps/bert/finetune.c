@@ -11,26 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bert/bert.h"
+#include "common/trainer.h"
 
 static const char name[] = "lattn-bert finetune";
 
-// The first four are lattn_schedule_kind's; transformers' constant has no warm-up.
-static const char *const schedulers[] = { "linear", "cosine", "constant_with_warmup", "polynomial",
-    "constant", NULL };
-enum { SCHEDULER_CONSTANT = 4 };
-
 struct options {
-    const char *model, *config, *train, *validation, *test, *output, *device, *resume, *metric;
+    struct trainer_options t;
+    const char *model, *config, *train, *validation, *test, *metric;
     const char *text_column, *label_column;
     int64_t hidden_size, intermediate_size, vocab_size, max_position;
-    int n_layers, n_heads;
+    int n_layers, n_heads, max_seq_length;
     float hidden_dropout, attention_dropout, initializer_range, linear_range;
-    int max_seq_length, batch_size, eval_batch_size, accumulation, threads;
-    float n_epochs, lr, weight_decay, max_grad_norm, warmup_ratio, beta1, beta2, epsilon,
-        label_smoothing;
-    int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
-    int scheduler, save_total_limit;
-    bool do_train, do_eval, do_predict, overwrite, eager, json, quiet, strict;
+    bool do_train, do_eval, do_predict, strict;
 };
 
 struct job {
@@ -120,11 +112,11 @@ static lattn_status open_loader(
     lattn_loader_params params = {
         .dataset = data,
         .tokenizer = j->m.tokenizer,
-        .batch_size = is_train ? j->o.batch_size : j->o.eval_batch_size,
+        .batch_size = is_train ? j->o.t.batch_size : j->o.t.eval_batch_size,
         .max_tokens = j->o.max_seq_length,
         .shuffle = is_train,
-        .seed = (uint64_t) j->o.seed,
-        .n_threads = j->o.threads,
+        .seed = (uint64_t) j->o.t.seed,
+        .n_threads = j->o.t.threads,
     };
     return data ? lattn_loader_create(&params, out) : LATTN_OK;
 }
@@ -194,7 +186,7 @@ done:
 
 static lattn_status open_model(struct job *j)
 {
-    lattn_ctx_params ctx = { .device = j->o.device, .seed = (uint64_t) j->o.seed };
+    lattn_ctx_params ctx = { .device = j->o.t.device, .seed = (uint64_t) j->o.t.seed };
     lattn_bert_config config = config_of_options(&j->o), file = { 0 };
     lattn_status st;
 
@@ -203,7 +195,7 @@ static lattn_status open_model(struct job *j)
         config = file;
     }
     TRY(lattn_ctx_create(&ctx, &j->m.ctx));
-    j->m.label_smoothing = j->o.label_smoothing;
+    j->m.label_smoothing = j->o.t.label_smoothing;
     TRY(j->o.model ? load_model(j) : new_model(j, &config));
 
 done:
@@ -228,7 +220,7 @@ static void describe(const struct job *j)
 {
     const lattn_device_info *device = lattn_ctx_device(j->m.ctx);
     const lattn_bert_config *c = lattn_bert_get_config(j->m.bert);
-    if (j->o.quiet)
+    if (j->o.t.quiet)
         return;
     fprintf(stderr, "device: %s (%s)\n", device->name, device->driver);
     fprintf(stderr,
@@ -246,74 +238,30 @@ static void write_settings(struct job *j)
 {
     const struct options *o = &j->o;
     const lattn_bert_config *c = lattn_bert_get_config(j->m.bert);
-    int n = snprintf(j->settings, sizeof j->settings,
-        "batch %d x %d, length %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g/%lld, decay "
-        "%.9g, clip %.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %s, "
-        "best by %s, ",
-        o->batch_size, o->accumulation, o->max_seq_length, (double) o->lr, (double) o->n_epochs,
-        (long long) o->max_steps, (double) o->warmup_ratio, (long long) o->warmup_steps,
-        (double) o->weight_decay, (double) o->max_grad_norm, (double) o->beta1, (double) o->beta2,
-        (double) o->epsilon, (double) o->label_smoothing, (long long) o->seed,
-        schedulers[o->scheduler], metric_of(o->metric));
+    int n = trainer_settings(&o->t, j->settings, sizeof j->settings);
     snprintf(j->settings + n, sizeof j->settings - (size_t) n,
-        "model %d x %lld, heads %d, feed-forward %lld, vocabulary %lld, positions %lld, types "
-        "%lld, "
-        "labels %d, dropout %.9g %.9g %.9g, init %.9g %.9g, epsilon %.9g%s",
-        c->num_hidden_layers, (long long) c->hidden_size, c->num_attention_heads,
-        (long long) c->intermediate_size, (long long) c->vocab_size,
+        "length %d, best by %s, model %d x %lld, heads %d, feed-forward %lld, vocabulary %lld, "
+        "positions %lld, types %lld, labels %d, dropout %.9g %.9g %.9g, init %.9g %.9g, epsilon "
+        "%.9g%s",
+        o->max_seq_length, metric_of(o->metric), c->num_hidden_layers, (long long) c->hidden_size,
+        c->num_attention_heads, (long long) c->intermediate_size, (long long) c->vocab_size,
         (long long) c->max_position_embeddings, (long long) c->type_vocab_size, c->num_labels,
         c->hidden_dropout_prob, c->attention_probs_dropout_prob, c->classifier_dropout,
         c->initializer_range, c->linear_initializer_range, c->layer_norm_eps,
         c->gelu_tanh ? ", tanh GELU" : "");
 }
 
-static lattn_status create_optimiser(struct job *j)
-{
-    lattn_adamw_params params = {
-        .common = {
-            .lr = j->o.lr,
-            .weight_decay = j->o.weight_decay,
-            .max_grad_norm = j->o.max_grad_norm,
-        },
-        .beta1 = j->o.beta1,
-        .beta2 = j->o.beta2,
-        .has_betas = true,
-        .eps = j->o.epsilon,
-    };
-    return lattn_adamw_create(j->m.ctx, lattn_bert_module(j->m.bert), &params, &j->optim);
-}
-
 static lattn_status train(struct job *j)
 {
-    const struct options *o = &j->o;
     write_settings(j);
-    lattn_train_params params = {
-        .task = bert_task(&j->m),
-        .train = source_of(j->train_loader, j->train),
-        .validation = source_of(j->validation_loader, j->validation),
-        .optim = j->optim,
-        .n_epochs = (double) o->n_epochs,
-        .max_steps = o->max_steps,
-        .accumulation_steps = o->accumulation,
-        .lr = o->lr,
-        .schedule = o->scheduler == SCHEDULER_CONSTANT ? LATTN_SCHEDULE_CONSTANT
-                                                       : (lattn_schedule_kind) o->scheduler,
-        .warmup_ratio = (double) o->warmup_ratio,
-        .warmup_steps = o->warmup_steps,
-        .eval_steps = o->eval_steps,
-        .save_steps = o->save_steps,
-        .logging_steps = o->logging_steps,
-        .save_total_limit = o->save_total_limit,
-        .metric_for_best = metric_of(o->metric),
-        .output_dir = o->output,
-        .overwrite_output_dir = o->overwrite,
-        .resume = o->resume,
-        .data_hash = lattn_dataset_stats(j->train).hash,
-        .fingerprint = j->settings,
-        .stop = run_watch_signals(),
-        .show_progress = !o->quiet,
-        .eager = o->eager,
-    };
+    lattn_train_params params = trainer_params(&j->o.t);
+    params.task = bert_task(&j->m);
+    params.train = source_of(j->train_loader, j->train);
+    params.validation = source_of(j->validation_loader, j->validation);
+    params.optim = j->optim;
+    params.metric_for_best = metric_of(j->o.metric);
+    params.data_hash = lattn_dataset_stats(j->train).hash;
+    params.fingerprint = j->settings;
     return lattn_train(j->m.ctx, &params, &j->result);
 }
 
@@ -325,7 +273,7 @@ static lattn_status test(struct job *j)
     lattn_status st;
     if (!j->test)
         return LATTN_OK;
-    TRY(task.load(task.user, j->o.output));
+    TRY(task.load(task.user, j->o.t.output));
     TRY(lattn_evaluate(j->m.ctx, &task, &source, NULL, NULL, &j->test_metrics));
 
 done:
@@ -344,7 +292,7 @@ static lattn_status run(struct job *j, int *usage)
     TRY(open_loader(j, j->train, true, &j->train_loader));
     TRY(open_loader(j, j->validation, false, &j->validation_loader));
     TRY(open_loader(j, j->test, false, &j->test_loader));
-    TRY(create_optimiser(j));
+    TRY(trainer_adamw(j->m.ctx, lattn_bert_module(j->m.bert), &j->o.t, &j->optim));
     TRY(train(j));
     TRY(test(j));
 
@@ -371,12 +319,12 @@ static int finish(const struct job *j, lattn_status st)
 {
     const struct run_results results = {
         .command = name,
-        .output = j->o.output,
+        .output = j->o.t.output,
         .rows = "rows",
         .resume = "--resume_from_checkpoint",
         .train = &j->result,
         .test = j->test ? &j->test_metrics : NULL,
-        .json = j->o.json,
+        .json = j->o.t.json,
     };
     return run_finish(&results, st, j->m.ctx);
 }
@@ -402,12 +350,10 @@ static int check_model_options(const struct options *o, const struct cli_command
     return 0;
 }
 
-static int check_options(const struct options *o, const struct cli_command *command)
+static int check_options(struct options *o, const struct cli_command *command)
 {
     if (!o->train)
         return cli_usage_error(name, "--train_file is missing");
-    if (!o->output)
-        return cli_usage_error(name, "--output_dir is missing");
     if (!o->do_train)
         return cli_usage_error(name, "--do_train=false: lattn-bert eval and predict do not train");
     if (o->do_eval && !o->validation)
@@ -418,9 +364,9 @@ static int check_options(const struct options *o, const struct cli_command *comm
         return cli_usage_error(name,
             "--metric_for_best_model is \"%s\", allowed are accuracy, macro_f1 (f1) and loss",
             o->metric);
-    if (o->scheduler == SCHEDULER_CONSTANT && (o->warmup_ratio > 0 || o->warmup_steps > 0))
-        return cli_usage_error(name, "--lr_scheduler_type constant has no warm-up; "
-                                     "constant_with_warmup is the one that has");
+    int code = trainer_check(name, &o->t);
+    if (code)
+        return code;
     return check_model_options(o, command);
 }
 
@@ -436,19 +382,7 @@ int bert_finetune(int argc, char **argv)
                          .attention_dropout = 0.1f,
                          .initializer_range = 0.02f,
                          .max_seq_length = 128,
-                         .batch_size = 8,
-                         .eval_batch_size = 64,
-                         .accumulation = 1,
-                         .threads = 1,
-                         .n_epochs = 3,
-                         .lr = 5e-5f,
-                         .max_grad_norm = 1,
-                         .beta1 = 0.9f,
-                         .beta2 = 0.999f,
-                         .epsilon = 1e-8f,
-                         .logging_steps = 10,
-                         .save_total_limit = 2,
-                         .seed = 42,
+                         .t = { TRAINER_DEFAULTS, .eval_batch_size = 64 },
                          .do_train = true,
                      } };
     struct options *o = &j.o;
@@ -482,47 +416,13 @@ int bert_finetune(int argc, char **argv)
             "standard deviation of its new embeddings"),
         CLI_F32("linear_initializer_range", 0, &o->linear_range, 0, 10,
             "of its linear layers; 0 = initializer_range * sqrt(768 / hidden_size)"),
-        CLI_GROUP("Training"),
-        CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
-        CLI_FLAG("overwrite_output_dir", 0, &o->overwrite,
-            "begin anew in a folder that is not empty; checkpoints of an older run are removed"),
+        TRAINER_TRAINING(&o->t),
         CLI_FLAG("do_train", 0, &o->do_train, "what this command does"),
         CLI_FLAG("do_eval", 0, &o->do_eval, "wants a validation_file, which is used in any case"),
         CLI_FLAG("do_predict", 0, &o->do_predict, "wants a test_file, which is used in any case"),
-        CLI_INT("per_device_train_batch_size", 'b', &o->batch_size, 1, 65536, "rows of a batch"),
-        CLI_INT("per_device_eval_batch_size", 0, &o->eval_batch_size, 1, 65536,
-            "rows of a batch in evaluation"),
-        CLI_INT("gradient_accumulation_steps", 0, &o->accumulation, 1, 65536, "batches per update"),
-        CLI_F32("num_train_epochs", 0, &o->n_epochs, 0, 1e6, "passes over the training rows"),
-        CLI_I64("max_steps", 0, &o->max_steps, -1, 1e15, "updates, instead of epochs"),
-        CLI_F32("learning_rate", 'l', &o->lr, 0, 100, "peak learning rate"),
-        CLI_ENUM("lr_scheduler_type", 0, &o->scheduler, schedulers, "what follows the warm-up"),
-        CLI_F32("warmup_ratio", 0, &o->warmup_ratio, 0, 1, "share of the updates that warm up"),
-        CLI_I64("warmup_steps", 0, &o->warmup_steps, 0, 1e15, "updates that warm up"),
-        CLI_F32("weight_decay", 0, &o->weight_decay, 0, 10, "decay of all but biases and norms"),
-        CLI_F32("adam_beta1", 0, &o->beta1, 0, 0.999999, "AdamW"),
-        CLI_F32("adam_beta2", 0, &o->beta2, 0, 0.9999999, "AdamW"),
-        CLI_F32("adam_epsilon", 0, &o->epsilon, 1e-30, 1, "AdamW"),
-        CLI_F32("max_grad_norm", 0, &o->max_grad_norm, 0, 1e30,
-            "clip the gradients' norm; 0 = no clipping"),
-        CLI_F32("label_smoothing_factor", 0, &o->label_smoothing, 0, 0.99,
-            "of the training loss; evaluation has none"),
-        CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order and dropout"),
-        CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),
-        CLI_I64("eval_steps", 0, &o->eval_steps, 0, 1e15, "updates between evaluations"),
-        CLI_I64("save_steps", 0, &o->save_steps, 0, 1e15, "updates between checkpoints"),
-        CLI_I64("logging_steps", 0, &o->logging_steps, 1, 1e15,
-            "updates between lines of metrics.jsonl"),
-        CLI_INT("save_total_limit", 0, &o->save_total_limit, 1, 1000000, "checkpoints kept"),
+        TRAINER_SAVING(&o->t),
         CLI_STR("metric_for_best_model", 0, &o->metric, "NAME", "accuracy, macro_f1 or loss"),
-        CLI_OPT_STR("resume_from_checkpoint", 'r', &o->resume, "[true|DIR]",
-            "go on from the newest checkpoint, if any"),
-        CLI_GROUP("Running"),
-        CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
-        CLI_INT("dataloader_num_workers", 0, &o->threads, 1, 64, "threads that prepare batches"),
-        CLI_FLAG("eager", 0, &o->eager, "record every step anew"),
-        CLI_FLAG("json", 0, &o->json, "result as JSON on stdout"),
-        CLI_FLAG("quiet", 'q', &o->quiet, "no progress"),
+        TRAINER_RUNNING(&o->t),
         CLI_END,
     };
     bool given[CLI_MAX_OPTIONS] = { false };
