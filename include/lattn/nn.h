@@ -471,9 +471,11 @@ LATTN_API lattn_tensor *lattn_dropout_forward(lattn_ctx *ctx, lattn_module *m, l
 
 // ---- recurrent layers ---------------------------------------------------------------------
 
-// T steps, B rows of the batch, L layers, D directions (1 or 2), H hidden_size.
+// T steps, B rows of the batch, L layers, D directions (1 or 2), H hidden_size, P proj_size or, without one, H.
 typedef struct lattn_rnn_params {
     int64_t input_size, hidden_size;
+    int64_t
+        proj_size;  // LSTM: states are projected to so many numbers, fewer than H; 0 = they are not
     int num_layers;  // 0 = 1
     bool no_bias;
     bool batch_first;    // x and the result are [B, T, ...] instead of [T, B, ...]; states are not
@@ -483,10 +485,11 @@ typedef struct lattn_rnn_params {
     lattn_dtype dtype;
 } lattn_rnn_params;
 
+// Forward of layer 0, reverse of layer 0, forward of layer 1, ...
 typedef struct lattn_rnn_state {
-    lattn_tensor *h,
-        *c;         // [L D, B, H]: forward of layer 0, reverse of layer 0, forward of layer 1, ...
-} lattn_rnn_state;  // c is the LSTM's alone
+    lattn_tensor *h;  // [L D, B, P]
+    lattn_tensor *c;  // [L D, B, H], the LSTM's alone
+} lattn_rnn_state;
 
 typedef struct lattn_rnn_inputs {
     lattn_rnn_state initial;  // NULL = zeros
@@ -498,7 +501,7 @@ typedef struct lattn_rnn_inputs {
  * [G H, in], weight_hh_lk [G H, H], bias_ih_lk and bias_hh_lk [G H], with _reverse at the end for the second
  * direction; in is input_size, then D H. G is 1.
  *
- * Errors   ERR_ARG for sizes below 1 and a dropout outside [0, 1)
+ * Errors   ERR_ARG for sizes below 1, a dropout outside [0, 1), a proj_size
  * Source   Elman 1990; both directions: Schuster & Paliwal 1997
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_create(
@@ -506,7 +509,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_create(
 /**
  * Runs the stack.
  *
- * Shapes   x [T, B, input_size]  ->  [T, B, D H], the last layer's states
+ * Shapes   x [T, B, input_size]  ->  [T, B, D P], the last layer's states
  * Args     inputs  may be NULL. last  receives the states after the last step, of every layer; may be NULL.
  *          What goes from one piece of a long text to the next through lattn_detach stops the gradient
  *          there: back-propagation through time, truncated
@@ -518,9 +521,11 @@ LATTN_API lattn_tensor *lattn_rnn_forward(lattn_ctx *ctx, lattn_module *m, lattn
     const lattn_rnn_inputs *inputs, lattn_rnn_state *last);
 
 /**
- * As lattn_rnn_create, for nn.LSTM: G is 4, gates in the order input, forget, cell, output.
+ * As lattn_rnn_create, for nn.LSTM: G is 4, gates in the order input, forget, cell, output. With proj_size
+ * there are parameters weight_hr_lk [P, H] too; weight_hh_lk is [4 H, P], and layers hand on D P numbers.
  *
- * Errors   as lattn_rnn_create
+ * Errors   as lattn_rnn_create; ERR_ARG for a proj_size outside [0, H)
+ * Source   projection: Sak, Senior & Beaufays 2014, arXiv:1402.1128
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_lstm_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);

@@ -19,6 +19,7 @@ typedef struct lattn_recurrent_args {
     lattn_tensor *bias_hh;    // [G H], added to the product with the state; NULL = none
     lattn_tensor *h0;         // [B, H]: the state before the first step; NULL = zeros
     lattn_tensor *c0;         // the same of the LSTM's cell
+    lattn_tensor *weight_hr;  // [P, H]: the LSTM's state is projected; NULL = it is not
     lattn_tensor *lengths;    // i32 [B]: row b has steps 0 .. lengths[b] - 1; NULL = all T
     bool reverse;             // from the last step to the first
     bool relu;                // lattn_rnn_layer: ReLU instead of tanh
@@ -35,7 +36,8 @@ typedef struct lattn_recurrent_args {
  * Edge     past a row's length the state stays as it is and out is 0, as PyTorch's packed sequences have it;
  *          a length below 1 leaves the initial state, one past T counts as T
  * Grad     x, weight_hh, bias_hh, h0; both results may have one. Keeps weight_hh and every state
- * Errors   ERR_SHAPE for T = 0, H = 0 and shapes that do not fit; ERR_DTYPE; ERR_ARG for c0
+ * Errors   ERR_SHAPE for T = 0, H = 0 and shapes that do not fit; ERR_DTYPE; ERR_ARG for c0 and
+ *          weight_hr
  * Source   Elman 1990, "Finding structure in time"
  */
 LATTN_API lattn_tensor *lattn_rnn_layer(
@@ -48,14 +50,18 @@ LATTN_API lattn_tensor *lattn_rnn_layer(
  *     c[t] = sigmoid(f) c[t-1] + sigmoid(i) tanh(g)
  *     h[t] = sigmoid(o) tanh(c[t])
  *
+ * With weight_hr [P, H] the state is h[t] = (sigmoid(o) tanh(c[t])) weight_hr^T: out, h0 and h_n have P
+ * columns, weight_hh is [4 H, P], and c0 and c_n keep their H. Then a step is four dispatches.
+ *
  * Shapes   x [T, B, 4 H]: input weight_ih^T + bias_ih  ->  out [T, B, H], every h
  * Dtypes   as lattn_rnn_layer; c is kept in f32 between steps
  * Args     args  as lattn_rnn_layer. h_n, c_n  receive h and c after the last step, [B, H]; may be NULL
  * Edge     as lattn_rnn_layer
- * Grad     x, weight_hh, bias_hh, h0, c0; all three results may have one. Keeps weight_hh, every h and c, and
- *          the gates
- * Errors   as lattn_rnn_layer; ERR_ARG for relu
- * Source   Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000
+ * Grad     x, weight_hh, bias_hh, h0, c0, weight_hr; all three results may have one. Keeps weight_hh, every h
+ *          and c, the gates, and with weight_hr what is projected
+ * Errors   as lattn_rnn_layer, but for c0 and weight_hr; ERR_ARG for relu
+ * Source   Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000; projection: Sak,
+ *          Senior & Beaufays 2014, arXiv:1402.1128
  */
 LATTN_API lattn_tensor *lattn_lstm_layer(lattn_ctx *ctx, lattn_tensor *x,
     const lattn_recurrent_args *args, lattn_tensor **h_n, lattn_tensor **c_n);

@@ -6,7 +6,7 @@
 #include "lattn/autograd.h"
 #include "tensor/kernel.h"
 
-enum { LAT_MAX_INPUTS = 16, LAT_MAX_OUTPUTS = 6 };
+enum { LAT_MAX_INPUTS = 16, LAT_MAX_OUTPUTS = 10 };
 
 // One application of an op: filled in by lat_apply(), read by the op's callbacks.
 struct lat_call {

@@ -12,19 +12,20 @@
 #include "tensor/tensor.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const kinds[] = { "rnn", "lstm", "gru" };
 static const char *const cell_kinds[] = { "rnn_cell", "lstm_cell", "gru_cell" };
 enum which { RNN, LSTM, GRU };
 
 struct weights {
-    lattn_tensor *ih, *hh, *bias_ih, *bias_hh;  // lent by the tree
+    lattn_tensor *ih, *hh, *bias_ih, *bias_hh, *hr;  // lent by the tree; absent ones NULL
 };
 
 struct rnn {
     enum which which;
     int n_layers, n_directions;
-    int64_t input, hidden;
+    int64_t input, hidden, width;  // width: of a state, what it is projected to or hidden
     bool batch_first, relu;
     float dropout;
     struct weights of[];  // [layer][direction]
@@ -39,22 +40,26 @@ static lattn_status add_weights(lattn_module *m, struct weights *w, const char *
     int64_t rows = (r->which == LSTM ? 4 : r->which == GRU ? 3 : 1) * p->hidden_size;
     const struct {
         const char *name;
+        bool wanted;
         int rank;
-        int64_t columns;
+        int64_t rows, columns;
         lattn_tensor **out;
     } all[] = {
-        { "weight_ih", 2, input, &w->ih },
-        { "weight_hh", 2, p->hidden_size, &w->hh },
-        { "bias_ih", 1, 0, &w->bias_ih },
-        { "bias_hh", 1, 0, &w->bias_hh },
+        { "weight_ih", true, 2, rows, input, &w->ih },
+        { "weight_hh", true, 2, rows, r->width, &w->hh },
+        { "bias_ih", !p->no_bias, 1, rows, 0, &w->bias_ih },
+        { "bias_hh", !p->no_bias, 1, rows, 0, &w->bias_hh },
+        { "weight_hr", p->proj_size > 0, 2, p->proj_size, p->hidden_size, &w->hr },
     };
-    for (size_t i = 0; i < LAT_COUNT(all) && !(p->no_bias && all[i].rank == 1); i++) {
+    for (size_t i = 0; i < LAT_COUNT(all); i++) {
         char name[64];
+        if (!all[i].wanted)
+            continue;
         snprintf(name, sizeof name, "%s%s", all[i].name, suffix);
         lattn_parameter_params parameter = {
             .dtype = p->dtype,
             .rank = all[i].rank,
-            .dims = (int64_t[]){ rows, all[i].columns },
+            .dims = (int64_t[]){ all[i].rows, all[i].columns },
             .init = { LATTN_INIT_UNIFORM, (float) (1 / sqrt((double) p->hidden_size)) },
             .no_decay = all[i].rank == 1,
         };
@@ -70,7 +75,7 @@ static lattn_status add_layers(lattn_module *m, const lattn_rnn_params *p)
         int layer = i / r->n_directions;
         char suffix[32];
         snprintf(suffix, sizeof suffix, "_l%d%s", layer, i % r->n_directions ? "_reverse" : "");
-        int64_t input = layer ? r->n_directions * p->hidden_size : p->input_size;
+        int64_t input = layer ? r->n_directions * r->width : p->input_size;
         LAT_TRY(add_weights(m, &r->of[i], suffix, p, input));
     }
     return LATTN_OK;
@@ -87,6 +92,11 @@ static lattn_status check(const char *kind, const lattn_rnn_params *p, enum whic
             LATTN_ERR_ARG, "%s: dropout %g is outside [0, 1)", kind, (double) p->dropout);
     if (p->relu && which != RNN)
         return lat_err(LATTN_ERR_ARG, "%s: relu is of the RNN alone", kind);
+    if (p->proj_size != 0 && which != LSTM)
+        return lat_err(LATTN_ERR_ARG, "%s: proj_size is of the LSTM alone", kind);
+    if (p->proj_size < 0 || p->proj_size >= p->hidden_size)
+        return lat_err(LATTN_ERR_ARG, "%s: proj_size %lld is not in [0, hidden_size = %lld)", kind,
+            (long long) p->proj_size, (long long) p->hidden_size);
     return LATTN_OK;
 }
 
@@ -104,6 +114,7 @@ static lattn_status new_module(lattn_ctx *ctx, const char *kind, enum which whic
     r->n_directions = n_directions;
     r->input = p->input_size;
     r->hidden = p->hidden_size;
+    r->width = p->proj_size ? p->proj_size : p->hidden_size;
     r->batch_first = p->batch_first;
     r->relu = p->relu;
     r->dropout = p->dropout;
@@ -124,8 +135,9 @@ static lattn_status create(lattn_ctx *ctx, const lattn_rnn_params *p, enum which
 static lattn_status create_cell(
     lattn_ctx *ctx, const lattn_rnn_params *p, enum which which, lattn_module **out)
 {
-    if (p->num_layers > 1 || p->bidirectional || p->dropout != 0)
-        return lat_err(LATTN_ERR_ARG, "%s: a cell has one layer, one direction and no dropout",
+    if (p->num_layers > 1 || p->bidirectional || p->dropout != 0 || p->proj_size != 0)
+        return lat_err(LATTN_ERR_ARG,
+            "%s: a cell has one layer, one direction, no dropout and no projection",
             cell_kinds[which]);
     LAT_TRY(new_module(ctx, cell_kinds[which], which, 1, p, out));
     struct rnn *r = (*out)->data;
@@ -141,7 +153,7 @@ static lattn_status create_cell(
 struct pass {
     const struct rnn *r;
     const struct weights *w;
-    lattn_tensor *h0, *c0, *lengths;  // of this layer and direction, [B, H]; or NULL
+    lattn_tensor *h0, *c0, *lengths;  // of this layer and direction, [B, P], [B, H], [B]; or NULL
     lattn_tensor *h_n, *c_n;
     bool reverse;
 };
@@ -157,6 +169,7 @@ static lattn_tensor *run_pass(lattn_ctx *ctx, struct pass *p, lattn_tensor *x)
         .bias_hh = apart ? w->bias_hh : NULL,
         .h0 = p->h0,
         .c0 = p->c0,
+        .weight_hr = w->hr,
         .lengths = p->lengths,
         .reverse = p->reverse,
         .relu = p->r->relu,
@@ -255,14 +268,17 @@ static bool check_state(lattn_ctx *ctx, const char *kind, const char *name, cons
 }
 
 static bool check_inputs(lattn_ctx *ctx, const char *kind, const struct rnn *r,
-    const lattn_rnn_inputs *inputs, int rank, const int64_t *state)
+    const lattn_rnn_inputs *inputs, int rank, const int64_t *cells)
 {
+    int64_t state[3];
+    memcpy(state, cells, (size_t) rank * sizeof *state);
+    state[rank - 1] = r->width;
     if (inputs->initial.c && r->which != LSTM) {
         lat_fail(ctx, LATTN_ERR_ARG, "%s: it has no cell state, initial.c must be NULL", kind);
         return false;
     }
     return check_state(ctx, kind, "initial.h", inputs->initial.h, rank, state) &&
-           check_state(ctx, kind, "initial.c", inputs->initial.c, rank, state);
+           check_state(ctx, kind, "initial.c", inputs->initial.c, rank, cells);
 }
 
 static lattn_tensor *forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, enum which which,
@@ -278,9 +294,9 @@ static lattn_tensor *forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, e
         return lat_fail(ctx, LATTN_ERR_SHAPE, "%s: x %s must be [%s, input_size = %lld]",
             kinds[which], LAT_SHAPE(x), r->batch_first ? "B, T" : "T, B", (long long) r->input);
     inputs = inputs ? inputs : &none;
-    const int64_t state[] = { r->n_layers * r->n_directions, x->dim[r->batch_first ? 0 : 1],
+    const int64_t cells[] = { r->n_layers * r->n_directions, x->dim[r->batch_first ? 0 : 1],
         r->hidden };
-    if (!check_inputs(ctx, kinds[which], r, inputs, 3, state))
+    if (!check_inputs(ctx, kinds[which], r, inputs, 3, cells))
         return NULL;
     lattn_tensor *steps = r->batch_first ? lattn_transpose(ctx, x, 0, 1) : x;
     lattn_tensor *y = steps ? run_layers(ctx, r, steps, inputs, last) : NULL;
@@ -301,8 +317,8 @@ static lattn_tensor *forward_cell(lattn_ctx *ctx, lattn_module *m, lattn_tensor 
     lattn_rnn_inputs inputs = { 0 };
     if (initial)
         inputs.initial = *initial;
-    const int64_t state[] = { x->dim[0], r->hidden }, one[] = { 1, x->dim[0], x->dim[1] };
-    if (!check_inputs(ctx, cell_kinds[which], r, &inputs, 2, state))
+    const int64_t cells[] = { x->dim[0], r->hidden }, one[] = { 1, x->dim[0], x->dim[1] };
+    if (!check_inputs(ctx, cell_kinds[which], r, &inputs, 2, cells))
         return NULL;
     struct pass p = { .r = r, .w = &r->of[0], .h0 = inputs.initial.h, .c0 = inputs.initial.c };
     lattn_tensor *steps = lattn_reshape(ctx, x, 3, one);

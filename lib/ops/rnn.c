@@ -13,8 +13,8 @@
 #include "lattn/ops.h"
 #include "ops/pointwise.h"
 
-enum { X, WEIGHT, BIAS, H0, C0, LENGTHS, N_INPUTS };
-enum { Y, H_N, C_N, STATES, CELLS, KEPT, N_OUTPUTS };
+enum { X, WEIGHT, BIAS, H0, C0, PROJECTION, LENGTHS, N_INPUTS };
+enum { Y, H_N, C_N, STATES, CELLS, KEPT, INNER, N_OUTPUTS };
 
 struct rnn_attr {
     uint32_t cell;
@@ -30,7 +30,7 @@ static bool is_lstm(const struct lat_call *c)
 
 static lattn_status check_dtypes(struct lat_call *c)
 {
-    static const char *const names[] = { "x", "weight_hh", "bias_hh", "h0", "c0" };
+    static const char *const names[] = { "x", "weight_hh", "bias_hh", "h0", "c0", "weight_hr" };
     LAT_TRY(lat_check_float(c, c->in[X]));
     for (int i = WEIGHT; i < LENGTHS; i++)
         if (c->in[i] && c->in[i]->dtype != c->in[X]->dtype)
@@ -55,44 +55,65 @@ static lattn_status check_shape(
         lat_shape_text((char[LAT_SHAPE_TEXT]){ 0 }, rank, dims));
 }
 
+static lattn_status check_weights(struct lat_call *c, int64_t gates)
+{
+    const lattn_tensor *x = c->in[X], *w = c->in[WEIGHT], *hr = c->in[PROJECTION];
+    bool good = x->rank == 3 && w->rank == 2 && w->dim[1] >= 1;
+    if (!good || (!hr && w->dim[0] != gates * w->dim[1]))
+        return lat_err(LATTN_ERR_SHAPE,
+            "%s: x %s must be [T, B, %lldH] and weight_hh %s [%lldH, H] with H of at least 1",
+            c->op_name, LAT_SHAPE(x), (long long) gates, LAT_SHAPE(w), (long long) gates);
+    if (hr && (hr->rank != 2 || hr->dim[1] < 1 || hr->dim[0] != w->dim[1] ||
+                  w->dim[0] != gates * hr->dim[1]))
+        return lat_err(LATTN_ERR_SHAPE,
+            "%s: weight_hh %s must be [%lldH, P] and weight_hr %s [P, H] with H of at least 1",
+            c->op_name, LAT_SHAPE(w), (long long) gates, LAT_SHAPE(hr));
+    return LATTN_OK;
+}
+
 static lattn_status check(struct lat_call *c)
 {
     const lattn_tensor *x = c->in[X], *w = c->in[WEIGHT];
     int64_t gates = lat_rnn_gates(((const struct rnn_attr *) c->attr)->cell);
     LAT_TRY(check_dtypes(c));
-    if (x->rank != 3 || w->rank != 2 || w->dim[1] < 1 || w->dim[0] != gates * w->dim[1])
-        return lat_err(LATTN_ERR_SHAPE,
-            "%s: x %s must be [T, B, %lldH] and weight_hh %s [%lldH, H] with H of at least 1",
-            c->op_name, LAT_SHAPE(x), (long long) gates, LAT_SHAPE(w), (long long) gates);
+    LAT_TRY(check_weights(c, gates));
     if (x->dim[2] != w->dim[0])
         return lat_err(LATTN_ERR_SHAPE, "%s: x %s has %lld columns, weight_hh %s needs %lld",
             c->op_name, LAT_SHAPE(x), (long long) x->dim[2], LAT_SHAPE(w), (long long) w->dim[0]);
     if (x->dim[0] < 1)
         return lat_err(LATTN_ERR_SHAPE, "%s: x %s has no steps", c->op_name, LAT_SHAPE(x));
-    const int64_t state[] = { x->dim[1], w->dim[1] };
+    const int64_t state[] = { x->dim[1], w->dim[1] }, cells[] = { x->dim[1], w->dim[0] / gates };
     LAT_TRY(check_shape(c, "bias_hh", c->in[BIAS], 1, w->dim));
     LAT_TRY(check_shape(c, "h0", c->in[H0], 2, state));
-    LAT_TRY(check_shape(c, "c0", c->in[C0], 2, state));
+    LAT_TRY(check_shape(c, "c0", c->in[C0], 2, cells));
     return check_shape(c, "lengths", c->in[LENGTHS], 1, state);
+}
+
+// What [T, B, ...] is given out and kept of one kind of number: one per step, and the last.
+static lattn_status out_of_steps(
+    struct lat_call *c, int64_t width, int each, lattn_dtype dtype, int slots, int last)
+{
+    const lattn_tensor *x = c->in[X];
+    int64_t dims[] = { x->dim[0], x->dim[1], width };
+    if (each >= 0)
+        LAT_TRY(lat_out(c, each, x->dtype, 3, dims));
+    dims[0]++;
+    LAT_TRY(lat_out(c, slots, dtype, 3, dims));
+    return lat_out(c, last, x->dtype, 2, &dims[1]);
 }
 
 static lattn_status infer(struct lat_call *c)
 {
     LAT_TRY(check(c));
-    const lattn_tensor *x = c->in[X];
+    const lattn_tensor *x = c->in[X], *w = c->in[WEIGHT];
     uint32_t cell = ((const struct rnn_attr *) c->attr)->cell;
-    const int64_t hidden = c->in[WEIGHT]->dim[1];
-    const int64_t state[] = { x->dim[1], hidden };
-    const int64_t all[] = { x->dim[0], x->dim[1], hidden };
-    const int64_t slots[] = { x->dim[0] + 1, x->dim[1], hidden };
+    const int64_t hidden = w->dim[0] / lat_rnn_gates(cell);
     const int64_t kept[] = { x->dim[0], x->dim[1], LAT_RNN_KEPT(cell) * hidden };
-    LAT_TRY(lat_out(c, Y, x->dtype, 3, all));
-    LAT_TRY(lat_out(c, H_N, x->dtype, 2, state));
-    LAT_TRY(lat_out(c, STATES, x->dtype, 3, slots));
-    if (cell == LAT_RNN_LSTM) {
-        LAT_TRY(lat_out(c, C_N, x->dtype, 2, state));
-        LAT_TRY(lat_out(c, CELLS, LATTN_DTYPE_F32, 3, slots));
-    }
+    LAT_TRY(out_of_steps(c, w->dim[1], Y, x->dtype, STATES, H_N));
+    if (cell == LAT_RNN_LSTM)
+        LAT_TRY(out_of_steps(c, hidden, -1, LATTN_DTYPE_F32, CELLS, C_N));
+    if (c->grad_wanted && c->in[PROJECTION])
+        LAT_TRY(lat_out(c, INNER, x->dtype, 3, (int64_t[]){ x->dim[0], x->dim[1], hidden }));
     if (c->grad_wanted && LAT_RNN_KEPT(cell)) {
         LAT_TRY(lat_out(c, KEPT, x->dtype, 3, kept));
         LAT_TRY(lat_check_count(c->op_name, c->out[KEPT]));
@@ -111,10 +132,12 @@ static struct lat_rnn rnn_of(struct lat_call *c)
         .cell = attr->cell,
         .reverse = attr->reverse,
         .weight = c->in[WEIGHT],
+        .projection = c->in[PROJECTION],
         .lengths = c->in[LENGTHS],
         .states = c->out[STATES],
         .cells = c->out[CELLS],
         .gates = c->out[KEPT],
+        .inner = c->out[INNER],
     };
 }
 
@@ -154,16 +177,17 @@ static lattn_tensor *rows_of(lattn_tensor *t)
     return t ? lat_view_reshape(t, 2, (int64_t[]){ t->dim[0] * t->dim[1], t->dim[2] }) : NULL;
 }
 
-static lattn_status weight_gradient(struct lat_call *c, const struct lat_rnn *r)
+// The sum over steps and rows of the batch of dy^T x, into the gradient of input i.
+static lattn_status weight_gradient(struct lat_call *c, int i, lattn_tensor *dy, lattn_tensor *x)
 {
-    if (!c->grad_in[WEIGHT])
+    if (!c->grad_in[i])
         return LATTN_OK;
-    lattn_tensor *da = rows_of(r->da);
+    dy = rows_of(dy);
     struct lat_gemm gemm = {
-        .a = da ? lat_view_permute(da, (int[]){ 1, 0 }) : NULL,
-        .b = rows_of(lat_view_slice(r->states, 0, r->reverse, r->dy->dim[0], 1)),
-        .out = c->grad_in[WEIGHT],
-        .accumulate = c->accumulate >> WEIGHT & 1,
+        .a = dy ? lat_view_permute(dy, (int[]){ 1, 0 }) : NULL,
+        .b = rows_of(x),
+        .out = c->grad_in[i],
+        .accumulate = c->accumulate >> i & 1,
     };
     return gemm.a && gemm.b ? lat_gemm_run(c->ctx, &gemm) : c->ctx->error;
 }
@@ -178,10 +202,27 @@ static lattn_status bias_gradient(struct lat_call *c, const struct lat_rnn *r)
 
 static lattn_status no_rows(struct lat_call *c)
 {
-    for (int i = WEIGHT; i <= BIAS; i++)
+    for (int i = WEIGHT; i < LENGTHS; i++)
         if (c->grad_in[i] && !(c->accumulate >> i & 1))
             LAT_TRY(lat_prim_fill(c->grad_in[i], 0));
     return LATTN_OK;
+}
+
+// Gradients of the last states go in; those of the first come out in the same place.
+static lattn_status make_carry(struct lat_call *c, struct lat_rnn *r)
+{
+    int64_t batch = r->dy->dim[1], hidden = r->weight->dim[0] / lat_rnn_gates(r->cell);
+    r->carry = lat_tensor_new(c->ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ 2, batch, hidden });
+    r->carry_h = r->carry ? slot(r->carry, 0) : NULL;
+    if (r->carry_h && r->projection) {
+        LAT_TRY(set(c->ctx, r->carry_h, NULL));
+        r->carry_h = lat_tensor_new(c->ctx, LATTN_DTYPE_F32, 2, &r->dy->dim[1]);
+        r->dh = lat_tensor_new(c->ctx, r->dy->dtype, 3, r->dy->dim);
+    }
+    if (!r->carry_h || (r->projection && !r->dh))
+        return c->ctx->error;
+    LAT_TRY(set(c->ctx, r->carry_h, c->grad_out[H_N]));
+    return set(c->ctx, slot(r->carry, 1), is_lstm(c) ? c->grad_out[C_N] : NULL);
 }
 
 static lattn_status backward(struct lat_call *c)
@@ -191,25 +232,25 @@ static lattn_status backward(struct lat_call *c)
     if (lat_numel(r.dy) == 0)
         return no_rows(c);
     const int64_t gates[] = { r.dy->dim[0], r.dy->dim[1], r.weight->dim[0] };
-    const int64_t carry[] = { 2, r.dy->dim[1], r.dy->dim[2] };
     lattn_tensor *dx = c->grad_in[X];
     if (!dx)
         dx = lat_tensor_new(c->ctx, r.dy->dtype, 3, gates);
     bool apart = r.cell == LAT_RNN_GRU;
     r.dx = apart ? dx : NULL;
     r.da = apart ? lat_tensor_new(c->ctx, r.dy->dtype, 3, gates) : dx;
-    r.carry = lat_tensor_new(c->ctx, LATTN_DTYPE_F32, 3, carry);
     r.finish = c->grad_in[H0] != NULL;
-    if (!dx || !r.da || !r.carry)
+    if (!dx || !r.da)
         return c->ctx->error;
-    LAT_TRY(set(c->ctx, slot(r.carry, 0), c->grad_out[H_N]));
-    LAT_TRY(set(c->ctx, slot(r.carry, 1), is_lstm(c) ? c->grad_out[C_N] : NULL));
+    LAT_TRY(make_carry(c, &r));
     LAT_TRY(lat_rnn_backward(&r));
     if (c->grad_in[H0])
-        LAT_TRY(set(c->ctx, c->grad_in[H0], slot(r.carry, 0)));
+        LAT_TRY(set(c->ctx, c->grad_in[H0], r.carry_h));
     if (c->grad_in[C0])
         LAT_TRY(set(c->ctx, c->grad_in[C0], slot(r.carry, 1)));
-    LAT_TRY(weight_gradient(c, &r));
+    lattn_tensor *before = lat_view_slice(r.states, 0, r.reverse, r.dy->dim[0], 1);
+    LAT_TRY(weight_gradient(c, WEIGHT, r.da, before));
+    if (r.projection)
+        LAT_TRY(weight_gradient(c, PROJECTION, r.dh, r.inner));
     return bias_gradient(c, &r);
 }
 
@@ -220,10 +261,10 @@ static lattn_status backward(struct lat_call *c)
         .n_inputs = N_INPUTS,                                          \
         .n_outputs = N_OUTPUTS,                                        \
         .attr_bytes = sizeof(struct rnn_attr),                         \
-        .keep_in = 1u << WEIGHT | 1u << LENGTHS,                       \
-        .keep_out = 1u << STATES | 1u << CELLS | 1u << KEPT,           \
+        .keep_in = 1u << WEIGHT | 1u << PROJECTION | 1u << LENGTHS,     \
+        .keep_out = 1u << STATES | 1u << CELLS | 1u << KEPT | 1u << INNER, \
         .no_grad_in = 1u << LENGTHS,                                   \
-        .can_accumulate = 1u << WEIGHT | 1u << BIAS,                   \
+        .can_accumulate = 1u << WEIGHT | 1u << BIAS | 1u << PROJECTION, \
         .infer = infer,                                                \
         .forward = forward,                                            \
         .backward = backward,                                          \
@@ -245,11 +286,13 @@ static lattn_tensor *apply(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor
         return NULL;  // an earlier error; ctx has it
     if (args->c0 && cell != LAT_RNN_LSTM)
         return lat_fail(ctx, LATTN_ERR_ARG, "%s: c0 is of the LSTM alone", op->name);
+    if (args->weight_hr && cell != LAT_RNN_LSTM)
+        return lat_fail(ctx, LATTN_ERR_ARG, "%s: weight_hr is of the LSTM alone", op->name);
     if (args->relu && cell > LAT_RNN_RELU)
         return lat_fail(ctx, LATTN_ERR_ARG, "%s: relu is of rnn_layer alone", op->name);
     struct rnn_attr attr = { .cell = cell, .reverse = args->reverse };
     lattn_tensor *in[N_INPUTS] = { x, args->weight_hh, args->bias_hh, args->h0, args->c0,
-        args->lengths };
+        args->weight_hr, args->lengths };
     lattn_tensor *out[LAT_MAX_OUTPUTS];
     if (!lat_apply_all(ctx, op, in, N_INPUTS, &attr, out))
         return NULL;

@@ -4,8 +4,9 @@
 //
 //   whole   one dispatch for all steps: each workgroup takes some rows of the batch and keeps to itself,
 //           so that a step needs no more than a barrier of the workgroup
-//   steps   a matrix product and a cell kernel per step, for weights so large that the few workgroups of
-//           `whole` would starve the device, or that no shader can see as a whole
+//   steps   a matrix product and a cell kernel per step (rnn_steps.c), for weights so large that the few
+//           workgroups of `whole` would starve the device, or that no shader can see as a whole, and for
+//           what a cell kernel alone does not do: projections
 //
 // Both are sequences of dispatches on views of the same tensors. Long sequences are cut where a binding
 // would be too long, or a dispatch take longer than a watchdog allows: the next one goes on from the slot
@@ -14,27 +15,27 @@
 #include "ops/rnn.h"
 #include "base/thread.h"
 #include "lat_shaders.h"
-#include "ops/gemm.h"
 #include "ops/pointwise.h"
 
-enum { GROUP = 256, MAX_ROWS = 4, CPU_MOST_ROWS = 32, CPU_LEAST_ROWS = 8, CPU_STEPS_OF_K = 8 };
-enum { MAX_SPEC = 7, SLAB_BYTES = 8192 };
+enum { MAX_ROWS = 4, CPU_MOST_ROWS = 32, CPU_LEAST_ROWS = 8, CPU_STEPS_OF_K = 8 };
+enum { SLAB_BYTES = 8192 };
 static const double FLOPS_OF_A_DISPATCH = 1e11;
 
 // size[] of struct lat_problem.
-enum { BATCH, HIDDEN, GATES, WEIGHT_BYTES, STEP_BYTES };
+enum { BATCH, HIDDEN, GATES, WEIGHT_BYTES, STEP_BYTES, STEPS_ALONE };
 
 // ---- selection ------------------------------------------------------------------------------------
 
-static bool fits_bindings(const struct lat_problem *p)
+static bool admits_whole(const struct lat_problem *p)
 {
     int64_t limit = (int64_t) p->caps->max_binding_bytes;
-    return p->size[WEIGHT_BYTES] <= limit && 4 * p->size[STEP_BYTES] <= limit;
+    return !p->size[STEPS_ALONE] && p->size[WEIGHT_BYTES] <= limit &&
+           4 * p->size[STEP_BYTES] <= limit;
 }
 
 static bool admits_cpu(const struct lat_problem *p)
 {
-    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && fits_bindings(p) &&
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && admits_whole(p) &&
            p->size[HIDDEN] % p->caps->subgroup_size == 0;
 }
 
@@ -59,14 +60,9 @@ static double cost_cpu(const struct lat_problem *p)
 
 const struct lat_strategy lat_rnn_strategies[LAT_RNN_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "steps", NULL, cost_steps, NULL },
-    { LAT_STRATEGY_BASE, "whole", fits_bindings, cost_whole, NULL },
+    { LAT_STRATEGY_BASE, "whole", admits_whole, cost_whole, NULL },
     { LAT_STRATEGY_CPU, "whole", admits_cpu, cost_cpu, NULL },
 };
-
-static int64_t n_steps_of(const struct lat_rnn *r)
-{
-    return r->states->dim[0] - 1;
-}
 
 static const struct lat_strategy *choose(const struct lat_rnn *r)
 {
@@ -80,6 +76,7 @@ static const struct lat_strategy *choose(const struct lat_rnn *r)
             [GATES] = gates,
             [WEIGHT_BYTES] = gates * hidden * hidden * (int64_t) lattn_dtype_bytes(r->states->dtype),
             [STEP_BYTES] = batch * hidden * 4 * (int64_t) sizeof(float),
+            [STEPS_ALONE] = r->projection != NULL,
         },
     };
     return &lat_rnn_strategies[lat_strategy_select(
@@ -88,37 +85,28 @@ static const struct lat_strategy *choose(const struct lat_rnn *r)
 
 // ---- one dispatch -----------------------------------------------------------------------------------
 
-// Steps [start, start + n), as views.
-struct part {
-    const struct lat_rnn *r;
-    int64_t start, n;
-    lattn_tensor *multiplied;  // the weight as the kernel wants it; for cell kernels the product
-    struct rnn_push push;
-    uint32_t spec[MAX_SPEC];
-};
-
-static lattn_tensor *steps_of(lattn_tensor *t, int64_t start, int64_t n)
+lattn_tensor *lat_rnn_slice(lattn_tensor *t, int64_t start, int64_t n)
 {
     return t ? lat_view_slice(t, 0, start, n, 1) : NULL;
 }
 
-static void describe(struct part *p, const struct lat_rnn *r)
+void lat_rnn_describe(struct lat_rnn_part *p, const struct lat_rnn *r)
 {
     p->r = r;
     p->push.n_batch = (uint32_t) r->states->dim[1];
-    p->spec[0] = GROUP;
+    p->spec[0] = LAT_RNN_GROUP;
     p->spec[1] = r->cell;
-    p->push.hidden = (uint32_t) r->states->dim[2];
+    p->push.hidden = (uint32_t) (r->weight->dim[0] / lat_rnn_gates(r->cell));
     p->spec[2] = (r->reverse ? LAT_RNN_REVERSE : 0) | (r->lengths ? LAT_RNN_LENGTHS : 0) |
                  (r->bias ? LAT_RNN_BIAS : 0) | (r->gates ? LAT_RNN_KEEP : 0);
 }
 
-static double flops_of(const struct part *p)
+static double flops_of(const struct lat_rnn_part *p)
 {
     return 2.0 * (double) lat_numel(p->r->weight) * p->push.n_batch;
 }
 
-static struct lat_kernel forward_kernel(struct part *p, const struct lat_shader *shader)
+struct lat_kernel lat_rnn_forward_kernel(struct lat_rnn_part *p, const struct lat_shader *shader)
 {
     const struct lat_rnn *r = p->r;
     p->push.n_steps = (uint32_t) p->n;
@@ -127,23 +115,22 @@ static struct lat_kernel forward_kernel(struct part *p, const struct lat_shader 
         .shader = shader,
         .t = (int) r->states->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { steps_of(r->x, p->start, p->n), p->multiplied, r->bias, r->lengths },
+        .read = { lat_rnn_slice(r->x, p->start, p->n), p->multiplied, r->bias, r->lengths },
         .n_read = 4,
-        .write = { steps_of(r->y, p->start, p->n), steps_of(r->states, p->start, p->n + 1),
-            steps_of(r->cells, p->start, p->n + 1), steps_of(r->gates, p->start, p->n) },
+        .write = { lat_rnn_slice(r->y, p->start, p->n),
+            lat_rnn_slice(r->states, p->start, p->n + 1),
+            lat_rnn_slice(r->cells, p->start, p->n + 1), lat_rnn_slice(r->gates, p->start, p->n) },
         .n_write = 4,
         .push = &p->push,
         .push_bytes = sizeof p->push,
         .spec = p->spec,
-        .n_spec = MAX_SPEC,
+        .n_spec = LAT_RNN_SPEC,
         .flops = flops_of(p) * (double) p->n,
     };
 }
 
-// lines: gradients of the product beside the part's own steps, those of the step that comes before in
-// this walk.
-static struct lat_kernel backward_kernel(
-    struct part *p, const struct lat_shader *shader, int64_t lines)
+struct lat_kernel lat_rnn_backward_kernel(
+    struct lat_rnn_part *p, const struct lat_shader *shader, int64_t lines)
 {
     const struct lat_rnn *r = p->r;
     int64_t from = p->start - (r->reverse ? lines : 0);
@@ -154,17 +141,17 @@ static struct lat_kernel backward_kernel(
         .shader = shader,
         .t = (int) r->states->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { steps_of(r->dy, p->start, p->n), p->multiplied, r->lengths,
-            steps_of(r->states, p->start, p->n + 1), steps_of(r->cells, p->start, p->n + 1),
-            steps_of(r->gates, p->start, p->n) },
+        .read = { lat_rnn_slice(r->dy, p->start, p->n), p->multiplied, r->lengths,
+            lat_rnn_slice(r->states, p->start, p->n + 1),
+            lat_rnn_slice(r->cells, p->start, p->n + 1), lat_rnn_slice(r->gates, p->start, p->n) },
         .n_read = 6,
-        .write = { steps_of(r->dx, from, p->n + lines), steps_of(r->da, from, p->n + lines),
-            r->carry },
+        .write = { lat_rnn_slice(r->dx, from, p->n + lines),
+            lat_rnn_slice(r->da, from, p->n + lines), r->carry },
         .n_write = 3,
         .push = &p->push,
         .push_bytes = sizeof p->push,
         .spec = p->spec,
-        .n_spec = MAX_SPEC,
+        .n_spec = LAT_RNN_SPEC,
         .flops = flops_of(p) * (double) (p->n + p->push.finish),
     };
 }
@@ -181,12 +168,12 @@ static uint32_t power_of_two(uint64_t at_most)
 
 // Rows of the batch per workgroup, and what the kernel needs to know about them. Constants are rounded, so
 // that layers of many sizes share few pipelines.
-static void plan_base(struct part *p, struct lat_kernel *k)
+static void plan_base(struct lat_rnn_part *p, struct lat_kernel *k)
 {
     uint32_t hidden = p->push.hidden, batch = p->push.n_batch;
     uint32_t rows = LAT_MIN(batch, MAX_ROWS);
     uint64_t groups_of_4 = lat_ceil_div(batch, 4 * (uint64_t) rows);
-    uint32_t parts = power_of_two(LAT_MAX(LAT_MIN(GROUP / hidden, groups_of_4), 1));
+    uint32_t parts = power_of_two(LAT_MAX(LAT_MIN(LAT_RNN_GROUP / hidden, groups_of_4), 1));
     uint32_t slab = SLAB_BYTES / (uint32_t) sizeof(float) / (rows * parts);
     uint64_t weight = (uint64_t) lat_numel(p->r->weight);
     uint64_t room = (lat_caps(p->r->ctx)->max_shared_bytes - SLAB_BYTES) / sizeof(float);
@@ -241,7 +228,7 @@ static uint32_t cpu_groups(uint32_t batch)
                          : LAT_MAX(least, LAT_MIN(most, cores));
 }
 
-static void plan_cpu(struct part *p, struct lat_kernel *k, uint32_t vectors, int operand)
+static void plan_cpu(struct lat_rnn_part *p, struct lat_kernel *k, uint32_t vectors, int operand)
 {
     const struct lat_caps *caps = lat_caps(p->r->ctx);
     uint32_t groups = cpu_groups(p->push.n_batch);
@@ -256,28 +243,28 @@ static void plan_cpu(struct part *p, struct lat_kernel *k, uint32_t vectors, int
 }
 
 // How many steps a dispatch may have.
-static int64_t steps_at_once(const struct part *p)
+static int64_t steps_at_once(const struct lat_rnn_part *p)
 {
     const struct lat_rnn *r = p->r;
     int64_t step_bytes = 4 * (int64_t) sizeof(float) * r->states->dim[1] * r->states->dim[2];
     int64_t fit = (int64_t) lat_caps(r->ctx)->max_binding_bytes / LAT_MAX(step_bytes, 1) - 2;
     double in_time = FLOPS_OF_A_DISPATCH / flops_of(p);
     int64_t n = in_time < (double) fit ? (int64_t) in_time : fit;
-    return LAT_MAX(LAT_MIN(n, n_steps_of(r)), 1);
+    return LAT_MAX(LAT_MIN(n, lat_rnn_n_steps(r)), 1);
 }
 
 static lattn_status forward_whole(const struct lat_rnn *r, bool cpu)
 {
-    struct part p = { .multiplied = forward_weight(r, cpu) };
+    struct lat_rnn_part p = { .multiplied = forward_weight(r, cpu) };
     if (!p.multiplied)
         return r->ctx->error;
-    describe(&p, r);
-    int64_t steps = n_steps_of(r), most = steps_at_once(&p);
+    lat_rnn_describe(&p, r);
+    int64_t steps = lat_rnn_n_steps(r), most = steps_at_once(&p);
     for (int64_t done = 0; done < steps; done += p.n) {
         p.n = LAT_MIN(most, steps - done);
         p.start = r->reverse ? steps - done - p.n : done;
         struct lat_kernel k =
-            forward_kernel(&p, cpu ? &lat_shader_rnn_fwd_cpu : &lat_shader_rnn_fwd_base);
+            lat_rnn_forward_kernel(&p, cpu ? &lat_shader_rnn_fwd_cpu : &lat_shader_rnn_fwd_base);
         if (cpu)
             plan_cpu(&p, &k, vectors_of(r, true), k.n_read + 1);
         else
@@ -289,18 +276,18 @@ static lattn_status forward_whole(const struct lat_rnn *r, bool cpu)
 
 static lattn_status backward_whole(const struct lat_rnn *r, bool cpu)
 {
-    struct part p = { .multiplied = backward_weight(r, cpu) };
+    struct lat_rnn_part p = { .multiplied = backward_weight(r, cpu) };
     if (!p.multiplied)
         return r->ctx->error;
-    describe(&p, r);
-    int64_t steps = n_steps_of(r), most = steps_at_once(&p);
+    lat_rnn_describe(&p, r);
+    int64_t steps = lat_rnn_n_steps(r), most = steps_at_once(&p);
     for (int64_t done = 0; done < steps; done += p.n) {
         p.n = LAT_MIN(most, steps - done);
         p.start = r->reverse ? done : steps - done - p.n;
         p.push.first = done == 0;
         p.push.finish = r->finish && done + p.n == steps;
-        struct lat_kernel k =
-            backward_kernel(&p, cpu ? &lat_shader_rnn_bwd_cpu : &lat_shader_rnn_bwd_base, done > 0);
+        struct lat_kernel k = lat_rnn_backward_kernel(
+            &p, cpu ? &lat_shader_rnn_bwd_cpu : &lat_shader_rnn_bwd_base, done > 0);
         if (cpu)
             plan_cpu(&p, &k, vectors_of(r, false), k.n_read + 1);
         else
@@ -310,73 +297,13 @@ static lattn_status backward_whole(const struct lat_rnn *r, bool cpu)
     return LATTN_OK;
 }
 
-// ---- steps ------------------------------------------------------------------------------------------
-
-static lattn_tensor *matrix(lattn_tensor *t, int64_t step)
-{
-    lattn_tensor *one = steps_of(t, step, 1);
-    return one ? lat_view_reshape(one, 2, &t->dim[1]) : NULL;
-}
-
-static lattn_status multiply(const struct part *p, lattn_tensor *a, lattn_tensor *b)
-{
-    struct lat_gemm gemm = { .a = a, .b = b, .out = p->multiplied };
-    return gemm.a && gemm.b ? lat_gemm_run(p->r->ctx, &gemm) : p->r->ctx->error;
-}
-
-static lattn_status run_cells(struct part *p, struct lat_kernel *k)
-{
-    k->n_spec = 3;
-    k->groups = lat_ceil_div((uint64_t) p->push.n_batch * p->push.hidden, GROUP);
-    return lat_kernel_run(p->r->ctx, k);
-}
-
-static lattn_status forward_steps(const struct lat_rnn *r)
-{
-    struct part p = { .n = 1 };
-    lattn_tensor *turned = forward_weight(r, false);
-    if (!turned)
-        return r->ctx->error;
-    describe(&p, r);
-    p.multiplied = lat_tensor_new(r->ctx, r->states->dtype, 2, &r->x->dim[1]);
-    int64_t steps = n_steps_of(r);
-    for (int64_t s = 0; s < steps; s++) {
-        p.start = r->reverse ? steps - 1 - s : s;
-        LAT_TRY(p.multiplied ? multiply(&p, matrix(r->states, p.start + r->reverse), turned)
-                             : r->ctx->error);
-        struct lat_kernel k = forward_kernel(&p, &lat_shader_rnn_cell_fwd);
-        LAT_TRY(run_cells(&p, &k));
-    }
-    return LATTN_OK;
-}
-
-static lattn_status backward_steps(const struct lat_rnn *r)
-{
-    struct part p = { .n = 1 };
-    describe(&p, r);
-    p.multiplied = lat_tensor_new(r->ctx, r->states->dtype, 2, &r->dy->dim[1]);
-    int64_t steps = n_steps_of(r);
-    for (int64_t s = 0; s < steps + r->finish && p.multiplied; s++) {
-        p.start = r->reverse ? s : steps - 1 - s;
-        p.push.first = s == 0;
-        if (s > 0)
-            LAT_TRY(multiply(&p, matrix(r->da, r->reverse ? s - 1 : steps - s), r->weight));
-        if (s == steps)
-            p.start = 0;  // any: the views are not used
-        struct lat_kernel k = backward_kernel(&p, &lat_shader_rnn_cell_bwd, 0);
-        p.push.n_steps = s < steps;
-        LAT_TRY(run_cells(&p, &k));
-    }
-    return p.multiplied ? LATTN_OK : r->ctx->error;
-}
-
 // ---- both -------------------------------------------------------------------------------------------
 
 lattn_status lat_rnn_forward(const struct lat_rnn *r)
 {
     const struct lat_strategy *chosen = choose(r);
     if (chosen == &lat_rnn_strategies[0])
-        return forward_steps(r);
+        return lat_rnn_forward_steps(r);
     return forward_whole(r, chosen->kind == LAT_STRATEGY_CPU);
 }
 
@@ -384,6 +311,6 @@ lattn_status lat_rnn_backward(const struct lat_rnn *r)
 {
     const struct lat_strategy *chosen = choose(r);
     if (chosen == &lat_rnn_strategies[0])
-        return backward_steps(r);
+        return lat_rnn_backward_steps(r);
     return backward_whole(r, chosen->kind == LAT_STRATEGY_CPU);
 }

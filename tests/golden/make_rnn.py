@@ -4,7 +4,7 @@
 
 usage: make_rnn.py [OUTPUT_DIR]      (default: rnn beside this script)
 
-Twenty random configurations of each: results, last states, and the gradients of the input, the initial
+Twenty random configurations of each, and some with projected states: results, last states, and the gradients of the input, the initial
 states and every parameter. Inputs and weights are formulas of their names and indices (values() below,
 and in the test), so they are not stored. Of every result there are its largest magnitude, one random
 projection of all of it, and PICKS random elements. Computed in double precision. Needs only torch and
@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-COUNT, PICKS, MOST_ROWS = 20, 16, 8
-KINDS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+PICKS, MOST_ROWS = 16, 8
+MODULES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+KINDS = {"rnn": 20, "lstm": 20, "gru": 20, "lstm_projected": 8}  # how many of each
 
 
 def save_safetensors(path, tensors):
@@ -71,38 +72,44 @@ def configuration(kind, i):
          "bidirectional": r.random() < 0.5, "batch_first": r.random() < 0.5, "T": r.randint(1, 13),
          "B": r.randint(1, MOST_ROWS), "no_bias": r.random() < 0.2,
          "relu": kind == "rnn" and r.random() < 0.5, "initial": r.random() < 0.7}
+    if kind.endswith("projected"):
+        c["hidden"] += 1
+    c["proj"] = r.randint(1, c["hidden"] - 1) if kind.endswith("projected") else 0
     lengths = [r.randint(1, c["T"]) for _ in range(c["B"])]
     return c, lengths if r.random() < 0.7 else None
 
 
 def run(kind, i):
     c, lengths = configuration(kind, i)
-    more = {"nonlinearity": "relu" if c["relu"] else "tanh"} if kind == "rnn" else {}
-    m = KINDS[kind](c["input"], c["hidden"], c["layers"], not c["no_bias"], c["batch_first"], 0.0,
+    base = kind.split("_")[0]
+    more = {"nonlinearity": "relu" if c["relu"] else "tanh"} if base == "rnn" else {}
+    if c["proj"]:
+        more["proj_size"] = c["proj"]
+    m = MODULES[base](c["input"], c["hidden"], c["layers"], not c["no_bias"], c["batch_first"], 0.0,
                     c["bidirectional"], **more).double()
     prefix = f"{kind}.{i}."
     with torch.no_grad():
         for name, p in m.named_parameters():
             p.copy_(values(prefix + name, p.shape, c["hidden"] ** -0.5))
     shape = (c["B"], c["T"]) if c["batch_first"] else (c["T"], c["B"])
-    state = (c["layers"] * (1 + c["bidirectional"]), c["B"], c["hidden"])
+    state = (c["layers"] * (1 + c["bidirectional"]), c["B"])
     x = values(prefix + "x", shape + (c["input"],)).requires_grad_()
-    h0 = values(prefix + "h0", state, 0.5).requires_grad_()
-    c0 = values(prefix + "c0", state, 0.5).requires_grad_()
-    given = (h0, c0) if kind == "lstm" else h0
+    h0 = values(prefix + "h0", state + (c["proj"] or c["hidden"],), 0.5).requires_grad_()
+    c0 = values(prefix + "c0", state + (c["hidden"],), 0.5).requires_grad_()
+    given = (h0, c0) if base == "lstm" else h0
     packed = x if lengths is None else pack_padded_sequence(
         x, torch.tensor(lengths), c["batch_first"], enforce_sorted=False)
     y, last = m(packed, given if c["initial"] else None)
     if lengths is not None:
         y, _ = pad_packed_sequence(y, c["batch_first"], 0.0, c["T"])
-    outs = {"y": y, "h_n": last[0] if kind == "lstm" else last}
-    if kind == "lstm":
+    outs = {"y": y, "h_n": last[0] if base == "lstm" else last}
+    if base == "lstm":
         outs["c_n"] = last[1]
     sum((v * values(prefix + "grad." + k, v.shape)).sum() for k, v in outs.items()).backward()
     found = dict(outs, **{"x.grad": x.grad})
     if c["initial"]:
         found["h0.grad"] = h0.grad
-        if kind == "lstm":
+        if base == "lstm":
             found["c0.grad"] = c0.grad
     for name, p in m.named_parameters():
         found[name + ".grad"] = p.grad
@@ -117,8 +124,8 @@ def main():
         os.path.abspath(__file__)), "rnn")
     os.makedirs(out, exist_ok=True)
     golden = {}
-    for kind in KINDS:
-        for i in range(COUNT):
+    for kind, count in KINDS.items():
+        for i in range(count):
             golden[f"{kind}.{i}.config"], golden[f"{kind}.{i}"] = run(kind, i)
     save_safetensors(os.path.join(out, "golden.safetensors"), golden)
     print(f"torch {torch.__version__}: {len(golden) // 2} configurations")

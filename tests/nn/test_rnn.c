@@ -320,6 +320,35 @@ GPU_TEST(rnn, what_does_not_fit_a_layer_is_refused)
     lt_expect_error(ctx, LATTN_ERR_ARG, "relu is of rnn_layer alone");
 }
 
+GPU_TEST(rnn, projections_that_do_not_fit_are_refused)
+{
+    lattn_module *m = NULL;
+    lattn_rnn_params p = { .input_size = 4, .hidden_size = 6, .proj_size = 6 };
+    EXPECT_STATUS(lattn_lstm_create(ctx, &p, &m), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(NULL), "proj_size 6 is not in [0, hidden_size = 6)");
+    p.proj_size = 2;
+    EXPECT_STATUS(lattn_gru_create(ctx, &p, &m), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(NULL), "proj_size is of the LSTM alone");
+    EXPECT_STATUS(lattn_lstm_cell_create(ctx, &p, &m), LATTN_ERR_ARG);
+    EXPECT_OK(lattn_lstm_create(ctx, &p, &m));
+    EXPECT_SHAPE(lattn_module_parameter(m, "weight_hh_l0"), 24, 2);
+    EXPECT_SHAPE(lattn_module_parameter(m, "weight_hr_l0"), 2, 6);
+    lattn_rnn_inputs inputs = { .initial.h = noise(ctx, 1, 2, 6) };
+    EXPECT(!lattn_lstm_forward(ctx, m, noise(ctx, 3, 2, 4), &inputs, NULL));
+    lt_expect_error(
+        ctx, LATTN_ERR_SHAPE, "initial.h is [1, 2, 6], this batch and module need [1, 2, 2]");
+    lattn_module_destroy(&m);
+
+    lattn_recurrent_args args = { 0 };
+    args.weight_hh = lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 16, 2 });
+    args.weight_hr = lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 3, 4 });
+    EXPECT(!lattn_lstm_layer(ctx, noise(ctx, 3, 2, 16), &args, NULL, NULL));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE,
+        "weight_hh [16, 2] must be [4H, P] and weight_hr [3, 4] [P, H] with H of at least 1");
+    EXPECT(!lattn_gru_layer(ctx, noise(ctx, 3, 2, 16), &args, NULL));
+    lt_expect_error(ctx, LATTN_ERR_ARG, "weight_hr is of the LSTM alone");
+}
+
 GPU_TEST(rnn, modules_that_cannot_be_are_refused)
 {
     lattn_module *m = NULL;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // RNN, LSTM and GRU against PyTorch (tests/golden/make_rnn.py, in double): twenty random configurations of
-// each, results, last states and every gradient. Weights and inputs are formulas of their names, so names and
+// each and some variants, results, last states and every gradient. Weights and inputs are formulas of their names, so names and
 // layouts are compared too. Of each tensor the golden has its largest magnitude, a projection of all of
 // its elements, and some of them.
 
 #include "harness/harness.h"
 
-enum { COUNT = 20, PICKS = 16, DIGEST = PICKS + 2, MOST_ROWS = 8, MOST_TENSORS = 32 };
+enum { PICKS = 16, DIGEST = PICKS + 2, MOST_ROWS = 8, MOST_TENSORS = 40 };
 
 // As make_rnn.py writes it.
 enum {
@@ -21,6 +21,7 @@ enum {
     NO_BIAS,
     RELU,
     INITIAL,
+    PROJECTED,  // to so many numbers
     HAS_LENGTHS,
     LENGTHS,
     N_CONFIG = LENGTHS + MOST_ROWS
@@ -147,6 +148,7 @@ static lattn_status create(const struct run *r, lattn_module **m)
     lattn_rnn_params p = {
         .input_size = (int64_t) c[INPUT],
         .hidden_size = (int64_t) c[HIDDEN],
+        .proj_size = (int64_t) c[PROJECTED],
         .num_layers = (int) c[LAYERS],
         .no_bias = c[NO_BIAS] != 0,
         .batch_first = c[BATCH_FIRST] != 0,
@@ -210,15 +212,17 @@ static void run_module(struct run *r, lattn_module *m, const lattn_parameter *li
     int64_t steps = (int64_t) c[STEPS], rows = (int64_t) c[ROWS];
     const int64_t dims[] = { c[BATCH_FIRST] != 0 ? rows : steps, c[BATCH_FIRST] != 0 ? steps : rows,
         (int64_t) c[INPUT] };
-    const int64_t state[] = { (int64_t) c[LAYERS] * (1 + (int64_t) c[BIDIRECTIONAL]), rows,
+    const int64_t cells[] = { (int64_t) c[LAYERS] * (1 + (int64_t) c[BIDIRECTIONAL]), rows,
         (int64_t) c[HIDDEN] };
+    const int64_t state[] = { cells[0], rows,
+        c[PROJECTED] != 0 ? (int64_t) c[PROJECTED] : cells[2] };
     lattn_tensor *x = leaf(r, "x", dims, 1);
     lattn_rnn_state last;
     lattn_rnn_inputs inputs = { .lengths = lengths_of(r) };
     if (given)
         inputs.initial.h = leaf(r, "h0", state, 0.5);
     if (given && lstm)
-        inputs.initial.c = leaf(r, "c0", state, 0.5);
+        inputs.initial.c = leaf(r, "c0", cells, 0.5);
     lattn_tensor *y = lstm              ? lattn_lstm_forward(r->ctx, m, x, &inputs, &last)
                       : *r->kind == 'r' ? lattn_rnn_forward(r->ctx, m, x, &inputs, &last)
                                         : lattn_gru_forward(r->ctx, m, x, &inputs, &last);
@@ -248,9 +252,9 @@ static void run_module(struct run *r, lattn_module *m, const lattn_parameter *li
     EXPECT_EQ(r->at, r->n_want);
 }
 
-static void run_all(lattn_ctx *ctx, const char *kind)
+static void run_all(lattn_ctx *ctx, const char *kind, int count)
 {
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < count; i++) {
         struct run r = { .ctx = ctx, .kind = kind, .number = i };
         lattn_module *m = NULL;
         lattn_parameter list[MOST_TENSORS];
@@ -266,15 +270,20 @@ static void run_all(lattn_ctx *ctx, const char *kind)
 
 GPU_TEST(rnn, twenty_rnns_are_pytorchs)
 {
-    run_all(ctx, "rnn");
+    run_all(ctx, "rnn", 20);
 }
 
 GPU_TEST(rnn, twenty_lstms_are_pytorchs)
 {
-    run_all(ctx, "lstm");
+    run_all(ctx, "lstm", 20);
+}
+
+GPU_TEST(rnn, lstms_with_projected_states_are_pytorchs)
+{
+    run_all(ctx, "lstm_projected", 8);
 }
 
 GPU_TEST(rnn, twenty_grus_are_pytorchs)
 {
-    run_all(ctx, "gru");
+    run_all(ctx, "gru", 20);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// rnn_layer, lstm_layer, gru_layer: references, cases, tolerances. Inputs x, weight, bias, h0, c0, lengths.
-// The weight is divided by sqrt(H) on the way, as layers are initialised: with larger ones a recurrence is
-// chaotic, and no two orders of addition agree after a few steps. The result is every state and, behind
-// them, the last h and c.
+// rnn_layer, lstm_layer, gru_layer: references, cases, tolerances. Inputs x, weight, bias, h0, c0, lengths,
+// projection. The weights are divided by sqrt(H) on the way, as layers are initialised: with larger ones a
+// recurrence is chaotic, and no two orders of addition agree after a few steps. The result is every state
+// and, behind them, the last h and c, all as one row.
 //
 // An error of a state reaches all later ones, damped by the gates; states are at most about 1. So bounds
 // are absolute; in the 16-bit types each state is rounded when it is stored.
@@ -13,9 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { X, WEIGHT, BIAS, H0, C0, LENGTHS, N_IN };
+enum { X, WEIGHT, BIAS, H0, C0, LENGTHS, PROJECTION, N_IN };
 enum { REVERSE, Y_ALONE, RELU };  // of i[]
 enum kind { RNN, LSTM, GRU };
+
+static lattn_tensor *as_row(lattn_ctx *ctx, lattn_tensor *t)
+{
+    return t ? lattn_reshape(ctx, t, 1, (int64_t[]){ lattn_tensor_numel(t) }) : NULL;
+}
 
 static lattn_tensor *build(
     lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c, enum kind kind)
@@ -27,6 +32,7 @@ static lattn_tensor *build(
         .bias_hh = in[BIAS],
         .h0 = in[H0],
         .c0 = in[C0],
+        .weight_hr = in[PROJECTION] ? lattn_scale(ctx, in[PROJECTION], (float) scale, 0) : NULL,
         .lengths = in[LENGTHS],
         .reverse = c->i[REVERSE],
         .relu = c->i[RELU],
@@ -39,9 +45,10 @@ static lattn_tensor *build(
         y = lattn_gru_layer(ctx, in[X], &args, &h);
     if (!y || c->i[Y_ALONE])
         return y;
-    const int64_t one[] = { 1, c->in[X].dim[1], c->in[WEIGHT].dim[1] };
-    lattn_tensor *parts[] = { y, lattn_reshape(ctx, h, 3, one),
-        cell ? lattn_reshape(ctx, cell, 3, one) : NULL };
+    lattn_tensor *parts[] = { NULL, NULL, NULL };
+    parts[0] = as_row(ctx, y);
+    parts[1] = as_row(ctx, h);
+    parts[2] = as_row(ctx, cell);
     return lattn_concat(ctx, parts, cell ? 3 : 2, 0);
 }
 
@@ -64,56 +71,74 @@ static double cell_of(
     return (1 - z) * n + z * h0;
 }
 
+// w: numbers in a state, h units or what they are projected to.
 struct sizes {
-    int64_t t, b, h, g;
+    int64_t t, b, h, g, w;
 };
 
-static void step(enum kind kind, const struct ot_case *c, const struct ot_array *in, struct sizes n,
-    const double *x, const double *before, double *h, double *cell)
+static struct sizes sizes_of(enum kind kind, const struct ot_array *in)
 {
-    double scale = (float) (1 / sqrt((double) n.h));
+    struct sizes n = { .t = in[X].dim[0], .b = in[X].dim[1], .w = in[WEIGHT].dim[1] };
+    n.g = kind == RNN ? 1 : kind == LSTM ? 4 : 3;
+    n.h = in[WEIGHT].dim[0] / n.g;
+    return n;
+}
+
+// sum_k scale w[k] v[k]
+static double dot(double scale, const double *w, const double *v, int64_t n)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < n; k++)
+        sum += scale * w[k] * v[k];
+    return sum;
+}
+
+// m is room for h units.
+static void step(enum kind kind, const struct ot_case *c, const struct ot_array *in, struct sizes n,
+    const double *x, const double *before, double *h, double *cell, double *m)
+{
+    double scale = (float) (1 / sqrt((double) n.w));
     for (int64_t j = 0; j < n.h; j++) {
         double v[4], a[4];
         for (int64_t g = 0; g < n.g; g++) {
-            const double *w = in[WEIGHT].v + (g * n.h + j) * n.h;
             v[g] = x[g * n.h + j];
             a[g] = in[BIAS].v ? in[BIAS].v[g * n.h + j] : 0;
-            for (int64_t k = 0; k < n.h; k++)
-                a[g] += scale * w[k] * before[k];
+            a[g] += dot(scale, in[WEIGHT].v + (g * n.h + j) * n.w, before, n.w);
         }
-        h[j] = cell_of(kind, c->i[RELU], v, a, before[j], &cell[j]);
+        m[j] = cell_of(kind, c->i[RELU], v, a, before[j < n.w ? j : 0], &cell[j]);
     }
+    for (int64_t j = 0; j < n.w; j++)
+        h[j] = in[PROJECTION].v ? dot(scale, in[PROJECTION].v + j * n.h, m, n.h) : m[j];
 }
 
 static void reference(
     const struct ot_case *c, const struct ot_array *in, struct ot_array *out, enum kind kind)
 {
-    struct sizes n = { in[X].dim[0], in[X].dim[1], in[WEIGHT].dim[1],
-        kind == RNN    ? 1
-        : kind == LSTM ? 4
-                       : 3 };
-    double *h = calloc((size_t) (3 * n.h), sizeof *h), *before = h + n.h, *cell = h + 2 * n.h;
+    struct sizes n = sizes_of(kind, in);
+    double *h = calloc((size_t) (4 * n.h), sizeof *h), *before = h + n.h;
+    double *cell = h + 2 * n.h, *m = h + 3 * n.h;
+    double *last_h = out->v + n.t * n.b * n.w, *last_c = last_h + n.b * n.w;
     for (int64_t b = 0; b < n.b; b++) {
-        size_t bytes = (size_t) n.h * sizeof *h;
-        for (int64_t j = 0; j < n.h; j++) {
-            h[j] = in[H0].v ? in[H0].v[b * n.h + j] : 0;
+        size_t bytes = (size_t) n.w * sizeof *h;
+        for (int64_t j = 0; j < n.w; j++)
+            h[j] = in[H0].v ? in[H0].v[b * n.w + j] : 0;
+        for (int64_t j = 0; j < n.h; j++)
             cell[j] = in[C0].v ? in[C0].v[b * n.h + j] : 0;
-        }
         int64_t length = in[LENGTHS].v ? (int64_t) in[LENGTHS].v[b] : n.t;
         for (int64_t s = 0; s < n.t; s++) {
             int64_t t = c->i[REVERSE] ? n.t - 1 - s : s, row = t * n.b + b;
             bool live = t < length;
             memcpy(before, h, bytes);
             if (live)
-                step(kind, c, in, n, in[X].v + row * n.g * n.h, before, h, cell);
-            for (int64_t j = 0; j < n.h; j++)
-                out->v[row * n.h + j] = live ? h[j] : 0;
+                step(kind, c, in, n, in[X].v + row * n.g * n.h, before, h, cell, m);
+            for (int64_t j = 0; j < n.w; j++)
+                out->v[row * n.w + j] = live ? h[j] : 0;
         }
         if (c->i[Y_ALONE])
             continue;
-        memcpy(out->v + (n.t * n.b + b) * n.h, h, bytes);
+        memcpy(last_h + b * n.w, h, bytes);
         if (kind == LSTM)
-            memcpy(out->v + ((n.t + 1) * n.b + b) * n.h, cell, bytes);
+            memcpy(last_c + b * n.h, cell, (size_t) n.h * sizeof *cell);
     }
     free(h);
 }
@@ -126,10 +151,12 @@ static void bound(const struct ot_case *c, const struct ot_array *in, struct ot_
         b->v[i] = 1;
 }
 
-// The product with the state; the forward reads x and the weight and writes y.
+// The products with the state and the projection; the forward reads x and the weight and writes y.
 static double flops(const struct ot_case *c)
 {
-    return 2 * ot_numel(&c->in[WEIGHT]) * (double) (c->in[X].dim[0] * c->in[X].dim[1]);
+    const struct ot_input *hr = &c->in[PROJECTION];
+    double weights = ot_numel(&c->in[WEIGHT]) + (hr->absent ? 0 : ot_numel(hr));
+    return 2 * weights * (double) (c->in[X].dim[0] * c->in[X].dim[1]);
 }
 
 static double bytes(const struct ot_case *c, size_t element)
@@ -144,8 +171,14 @@ static double bytes(const struct ot_case *c, size_t element)
 #define STATE(b, h) { OT_DIMS(b, h), .fill = OT_UNIFORM }
 #define NONE { .absent = true }
 #define ROWS(b, t) { OT_DIMS(b), .fill = OT_LENGTHS, .limit = t }
-#define PLAIN(g, t, b, h) { IN(g, t, b, h), NONE, NONE, NONE, NONE }
-#define FULL_OF(g, t, b, h, cell) { IN(g, t, b, h), BIASES(g, h), STATE(b, h), cell, ROWS(b, t) }
+#define PLAIN(g, t, b, h) { IN(g, t, b, h), NONE, NONE, NONE, NONE, NONE }
+#define FULL_OF(g, t, b, h, cell) { IN(g, t, b, h), BIASES(g, h), STATE(b, h), cell, ROWS(b, t), NONE }
+// Of the LSTM, its state projected to w numbers.
+#define WEIGHTS_TO(h, w) { OT_DIMS(4 * (h), w), .fill = OT_UNIFORM }
+#define PROJECT(h, w) { OT_DIMS(w, h), .fill = OT_UNIFORM }
+#define PLAIN_TO(t, b, h, w) { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), NONE, NONE, NONE, NONE, PROJECT(h, w) }
+#define FULL_TO(t, b, h, w)                                                                       \
+    { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), BIASES(4, h), STATE(b, w), STATE(b, h), ROWS(b, t), PROJECT(h, w) }
 // Units whose weight is past what one dispatch for all steps takes.
 #define LARGE(g) ((g) == 4 ? 260 : (g) == 3 ? 300 : 520)
 // What every cell is checked with; C is c0 of that cell.
@@ -177,8 +210,8 @@ static double bytes(const struct ot_case *c, size_t element)
     { "two_slabs", PLAIN(g, 2, 5, 600), .flags = OT_NO_GRAD },                                    \
     { "many_steps", FULL_OF(g, 200, 2, 6, C(2, 6)) },                                             \
     { "many_steps_reverse", FULL_OF(g, 200, 2, 6, C(2, 6)), .i = { 1 } },                         \
-    { "x_transposed", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_TRANSPOSED }, { OT_DIMS(5 * (g), 5), .layout = OT_TRANSPOSED, .fill = OT_UNIFORM }, NONE, NONE, NONE, NONE } }, \
-    { "x_sliced", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_SLICED }, { OT_DIMS(5 * (g), 5), .fill = OT_UNIFORM }, { OT_DIMS(5 * (g)), .layout = OT_SLICED }, { OT_DIMS(4, 5), .layout = OT_SLICED }, NONE, { OT_DIMS(4), .fill = OT_LENGTHS, .limit = 3, .layout = OT_SLICED } }, .flags = OT_GEOMETRY }, \
+    { "x_transposed", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_TRANSPOSED }, { OT_DIMS(5 * (g), 5), .layout = OT_TRANSPOSED, .fill = OT_UNIFORM }, NONE, NONE, NONE, NONE, NONE } }, \
+    { "x_sliced", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_SLICED }, { OT_DIMS(5 * (g), 5), .fill = OT_UNIFORM }, { OT_DIMS(5 * (g)), .layout = OT_SLICED }, { OT_DIMS(4, 5), .layout = OT_SLICED }, NONE, { OT_DIMS(4), .fill = OT_LENGTHS, .limit = 3, .layout = OT_SLICED }, NONE }, .flags = OT_GEOMETRY }, \
     { "batch_64_hidden_256", PLAIN(g, 128, 64, 256), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },   \
     { "batch_64_hidden_512", PLAIN(g, 128, 64, 512), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },   \
     { "batch_64_hidden_1024", PLAIN(g, 128, 64, 1024), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE }
@@ -188,7 +221,15 @@ static const struct ot_case rnn_cases[] = {
     { "relu", FULL_OF(1, 4, 3, 6, NONE), .i = { [RELU] = 1 } },
     { "relu_vectors", FULL_OF(1, 4, 18, 16, NONE), .i = { 1, 0, 1 } },
 };
-static const struct ot_case lstm_cases[] = { CASES(4, STATE) };
+static const struct ot_case lstm_cases[] = {
+    CASES(4, STATE),
+    { "projected", FULL_TO(5, 3, 7, 4) },
+    { "projected_reverse", FULL_TO(4, 4, 6, 5), .i = { 1, [OT_MAX_PARAMS - 1] = 1 } },
+    { "projected_to_one", PLAIN_TO(3, 2, 2, 1) },
+    { "projected_rows_17", PLAIN_TO(3, 17, 16, 8), .i = { 1 }, .flags = OT_GEOMETRY },
+    { "projected_no_rows", PLAIN_TO(3, 0, 5, 2) },
+    { "batch_64_hidden_1024_to_256", PLAIN_TO(128, 64, 1024, 256), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },
+};
 static const struct ot_case gru_cases[] = { CASES(3, NO_CELL) };
 
 #define RNN_OF(name_, kind, cases_)                                                               \

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include "lattn/lattn.h"
 
-enum { OT_MAX_INPUTS = 8, OT_MAX_PARAMS = 8 };
+enum { OT_MAX_INPUTS = 10, OT_MAX_PARAMS = 8 };
 
 enum ot_fill {
     OT_NORMAL,    // mean 0, standard deviation 1
