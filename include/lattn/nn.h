@@ -482,6 +482,8 @@ typedef struct lattn_rnn_params {
     bool bidirectional;  // a second set of weights, from the last step to the first
     bool relu;           // RNN: instead of tanh
     float dropout;       // of what goes from layer to layer
+    bool layer_norm;     // see lattn_rnn_create
+    float layer_norm_eps;  // 0 = 1e-5
     lattn_dtype dtype;
 } lattn_rnn_params;
 
@@ -501,8 +503,14 @@ typedef struct lattn_rnn_inputs {
  * [G H, in], weight_hh_lk [G H, H], bias_ih_lk and bias_hh_lk [G H], with _reverse at the end for the second
  * direction; in is input_size, then D H. G is 1.
  *
- * Errors   ERR_ARG for sizes below 1, a dropout outside [0, 1), a proj_size
- * Source   Elman 1990; both directions: Schuster & Paliwal 1997
+ * With layer_norm the products of a step with weight_ih and with weight_hh are layer-normalised apart, each
+ * as one row of G H numbers, as in the appendix of Ba et al. for the LSTM: LN(a) = (a - mean) / sqrt(variance +
+ * eps) norm + bias, with parameters norm_ih_lk and norm_hh_lk [G H] that start as ones, and bias_ih_lk and
+ * bias_hh_lk as biases, which start as zeros. (The paper's RNN normalises the sum of the two, its GRU the new
+ * state's third of a product apart.)
+ *
+ * Errors   ERR_ARG for sizes below 1, a dropout outside [0, 1), a proj_size, a layer_norm_eps below 0
+ * Source   Elman 1990; layer norm: Ba, Kiros & Hinton 2016, arXiv:1607.06450; both directions: Schuster & Paliwal 1997
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_rnn_create(
     lattn_ctx *ctx, const lattn_rnn_params *params, lattn_module **out);
@@ -523,6 +531,7 @@ LATTN_API lattn_tensor *lattn_rnn_forward(lattn_ctx *ctx, lattn_module *m, lattn
 /**
  * As lattn_rnn_create, for nn.LSTM: G is 4, gates in the order input, forget, cell, output. With proj_size
  * there are parameters weight_hr_lk [P, H] too; weight_hh_lk is [4 H, P], and layers hand on D P numbers.
+ * With layer_norm h = o tanh(LN(c)), with parameters norm_c_lk and, unless no_bias, norm_c_bias_lk [H].
  *
  * Errors   as lattn_rnn_create; ERR_ARG for a proj_size outside [0, H)
  * Source   projection: Sak, Senior & Beaufays 2014, arXiv:1402.1128

@@ -5,7 +5,8 @@
 //
 // A layer is a product of its whole input with weight_ih, then the recurrence (lattn/ops_sequence.h), once
 // per direction. The two biases of PyTorch are added up front, so that there is one sum over all steps in
-// backward; the GRU's second one is part of its reset and stays apart. Everything is time first inside:
+// backward; the GRU's second one is part of its reset and stays apart. With layer_norm both products are
+// normalised before biases, which then are those of the norms, and the LSTM's c before its tanh. Everything is time first inside:
 // with batch_first the input is read, and the output seen, with two dimensions swapped.
 
 #include "nn/module.h"
@@ -19,7 +20,8 @@ static const char *const cell_kinds[] = { "rnn_cell", "lstm_cell", "gru_cell" };
 enum which { RNN, LSTM, GRU };
 
 struct weights {
-    lattn_tensor *ih, *hh, *bias_ih, *bias_hh, *hr;  // lent by the tree; absent ones NULL
+    lattn_tensor *ih, *hh, *bias_ih, *bias_hh, *hr, *norm_ih, *norm_hh, *norm_c,
+        *norm_c_bias;  // lent by the tree; absent ones NULL
 };
 
 struct rnn {
@@ -27,7 +29,7 @@ struct rnn {
     int n_layers, n_directions;
     int64_t input, hidden, width;  // width: of a state, what it is projected to or hidden
     bool batch_first, relu;
-    float dropout;
+    float dropout, eps;
     struct weights of[];  // [layer][direction]
 };
 
@@ -38,18 +40,27 @@ static lattn_status add_weights(lattn_module *m, struct weights *w, const char *
 {
     const struct rnn *r = m->data;
     int64_t rows = (r->which == LSTM ? 4 : r->which == GRU ? 3 : 1) * p->hidden_size;
+    const bool bias = !p->no_bias, norm_c = p->layer_norm && r->which == LSTM;
+    const lattn_init usual = { LATTN_INIT_UNIFORM, (float) (1 / sqrt((double) p->hidden_size)) };
+    const lattn_init zeros = { LATTN_INIT_ZEROS, 0 }, ones = { LATTN_INIT_ONES, 0 };
+    const lattn_init of_bias = p->layer_norm ? zeros : usual;
     const struct {
         const char *name;
         bool wanted;
         int rank;
         int64_t rows, columns;
+        lattn_init init;
         lattn_tensor **out;
     } all[] = {
-        { "weight_ih", true, 2, rows, input, &w->ih },
-        { "weight_hh", true, 2, rows, r->width, &w->hh },
-        { "bias_ih", !p->no_bias, 1, rows, 0, &w->bias_ih },
-        { "bias_hh", !p->no_bias, 1, rows, 0, &w->bias_hh },
-        { "weight_hr", p->proj_size > 0, 2, p->proj_size, p->hidden_size, &w->hr },
+        { "weight_ih", true, 2, rows, input, usual, &w->ih },
+        { "weight_hh", true, 2, rows, r->width, usual, &w->hh },
+        { "bias_ih", bias, 1, rows, 0, of_bias, &w->bias_ih },
+        { "bias_hh", bias, 1, rows, 0, of_bias, &w->bias_hh },
+        { "weight_hr", p->proj_size > 0, 2, p->proj_size, p->hidden_size, usual, &w->hr },
+        { "norm_ih", p->layer_norm, 1, rows, 0, ones, &w->norm_ih },
+        { "norm_hh", p->layer_norm, 1, rows, 0, ones, &w->norm_hh },
+        { "norm_c", norm_c, 1, p->hidden_size, 0, ones, &w->norm_c },
+        { "norm_c_bias", norm_c && bias, 1, p->hidden_size, 0, zeros, &w->norm_c_bias },
     };
     for (size_t i = 0; i < LAT_COUNT(all); i++) {
         char name[64];
@@ -60,7 +71,7 @@ static lattn_status add_weights(lattn_module *m, struct weights *w, const char *
             .dtype = p->dtype,
             .rank = all[i].rank,
             .dims = (int64_t[]){ all[i].rows, all[i].columns },
-            .init = { LATTN_INIT_UNIFORM, (float) (1 / sqrt((double) p->hidden_size)) },
+            .init = all[i].init,
             .no_decay = all[i].rank == 1,
         };
         LAT_TRY(lattn_module_add_parameter(m, name, &parameter, all[i].out));
@@ -97,6 +108,9 @@ static lattn_status check(const char *kind, const lattn_rnn_params *p, enum whic
     if (p->proj_size < 0 || p->proj_size >= p->hidden_size)
         return lat_err(LATTN_ERR_ARG, "%s: proj_size %lld is not in [0, hidden_size = %lld)", kind,
             (long long) p->proj_size, (long long) p->hidden_size);
+    if (!(p->layer_norm_eps >= 0 && isfinite(p->layer_norm_eps)))
+        return lat_err(LATTN_ERR_ARG, "%s: layer_norm_eps %g must be finite and not negative", kind,
+            (double) p->layer_norm_eps);
     return LATTN_OK;
 }
 
@@ -118,6 +132,7 @@ static lattn_status new_module(lattn_ctx *ctx, const char *kind, enum which whic
     r->batch_first = p->batch_first;
     r->relu = p->relu;
     r->dropout = p->dropout;
+    r->eps = p->layer_norm_eps != 0 ? p->layer_norm_eps : 1e-5f;
     return LATTN_OK;
 }
 
@@ -163,13 +178,20 @@ static lattn_tensor *run_pass(lattn_ctx *ctx, struct pass *p, lattn_tensor *x)
     const struct weights *w = p->w;
     bool apart = p->r->which == GRU;
     lattn_tensor *bias = w->bias_ih && !apart ? lattn_add(ctx, w->bias_ih, w->bias_hh) : w->bias_ih;
-    lattn_tensor *gates = lattn_linear(ctx, x, w->ih, bias, LATTN_EPILOGUE_NONE);
+    lattn_tensor *gates =
+        lattn_linear(ctx, x, w->ih, w->norm_ih ? NULL : bias, LATTN_EPILOGUE_NONE);
+    if (w->norm_ih)
+        gates = lattn_layer_norm(ctx, gates, w->norm_ih, bias, p->r->eps);
     lattn_recurrent_args args = {
         .weight_hh = w->hh,
         .bias_hh = apart ? w->bias_hh : NULL,
         .h0 = p->h0,
         .c0 = p->c0,
         .weight_hr = w->hr,
+        .norm_hh = w->norm_hh,
+        .norm_c = w->norm_c,
+        .norm_c_bias = w->norm_c_bias,
+        .norm_eps = p->r->eps,
         .lengths = p->lengths,
         .reverse = p->reverse,
         .relu = p->r->relu,

@@ -314,6 +314,36 @@ static lattn_status backward_rows(struct lat_call *c)
     return lat_norm_rows_run(c, c->grad_out[0], &shaders, &push, &kernel);
 }
 
+lattn_status lat_layer_norm_forward(
+    lattn_ctx *ctx, lattn_tensor *const in[3], float eps, lattn_tensor *const out[2])
+{
+    const struct layer_norm_attr attr = { .eps = eps };
+    struct lat_call c = {
+        .ctx = ctx,
+        .op_name = "layer_norm",
+        .attr = &attr,
+        .in = { in[X], in[WEIGHT], in[BIAS] },
+        .out = { out[0], out[1] },
+    };
+    return forward(&c);
+}
+
+lattn_status lat_layer_norm_backward(lattn_ctx *ctx, lattn_tensor *const in[2], lattn_tensor *stats,
+    lattn_tensor *dy, lattn_tensor *dx)
+{
+    const struct layer_norm_attr attr = { 0 };
+    struct lat_call c = {
+        .ctx = ctx,
+        .op_name = "layer_norm",
+        .attr = &attr,
+        .in = { in[X], in[WEIGHT] },
+        .out = { NULL, stats },
+        .grad_out = { dy },
+        .grad_in = { dx },
+    };
+    return backward_rows(&c);
+}
+
 static lattn_status backward(struct lat_call *c)
 {
     LAT_TRY(backward_rows(c));

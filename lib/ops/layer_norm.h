@@ -30,6 +30,13 @@ lattn_status lat_norm_outputs(struct lat_call *c, const lattn_tensor *x);
 enum { LAT_NORM_STRATEGIES = 3 };
 extern const struct lat_strategy lat_norm_strategies[LAT_NORM_STRATEGIES];
 
+// layer_norm on raw tensors: in is x, weight, bias; out is y and the statistics, which may be NULL.
+lattn_status lat_layer_norm_forward(
+    lattn_ctx *ctx, lattn_tensor *const in[3], float eps, lattn_tensor *const out[2]);
+// dx from dy; in as above, the bias is not asked for.
+lattn_status lat_layer_norm_backward(lattn_ctx *ctx, lattn_tensor *const in[2], lattn_tensor *stats,
+    lattn_tensor *dy, lattn_tensor *dx);
+
 enum { LAT_NORM_NO_BINDING = 255 };
 
 // Runs a row kernel of either op: fills push.n_rows and n_cols, and what lat_rows_plan does.

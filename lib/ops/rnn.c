@@ -11,14 +11,16 @@
 
 #include "ops/rnn.h"
 #include "lattn/ops.h"
+#include "ops/layer_norm.h"
 #include "ops/pointwise.h"
 
-enum { X, WEIGHT, BIAS, H0, C0, PROJECTION, LENGTHS, N_INPUTS };
-enum { Y, H_N, C_N, STATES, CELLS, KEPT, INNER, N_OUTPUTS };
+enum { X, WEIGHT, BIAS, H0, C0, PROJECTION, GAIN, CELL_GAIN, CELL_BIAS, LENGTHS, N_INPUTS };
+enum { Y, H_N, C_N, STATES, CELLS, KEPT, INNER, PRODUCTS, STATS, CELL_STATS, N_OUTPUTS };
 
 struct rnn_attr {
     uint32_t cell;
     bool reverse;
+    float eps;
 };
 
 static bool is_lstm(const struct lat_call *c)
@@ -30,7 +32,8 @@ static bool is_lstm(const struct lat_call *c)
 
 static lattn_status check_dtypes(struct lat_call *c)
 {
-    static const char *const names[] = { "x", "weight_hh", "bias_hh", "h0", "c0", "weight_hr" };
+    static const char *const names[] = { "x", "weight_hh", "bias_hh", "h0", "c0", "weight_hr",
+        "norm_hh", "norm_c", "norm_c_bias" };
     LAT_TRY(lat_check_float(c, c->in[X]));
     for (int i = WEIGHT; i < LENGTHS; i++)
         if (c->in[i] && c->in[i]->dtype != c->in[X]->dtype)
@@ -86,6 +89,9 @@ static lattn_status check(struct lat_call *c)
     LAT_TRY(check_shape(c, "bias_hh", c->in[BIAS], 1, w->dim));
     LAT_TRY(check_shape(c, "h0", c->in[H0], 2, state));
     LAT_TRY(check_shape(c, "c0", c->in[C0], 2, cells));
+    LAT_TRY(check_shape(c, "norm_hh", c->in[GAIN], 1, w->dim));
+    LAT_TRY(check_shape(c, "norm_c", c->in[CELL_GAIN], 1, &cells[1]));
+    LAT_TRY(check_shape(c, "norm_c_bias", c->in[CELL_BIAS], 1, &cells[1]));
     return check_shape(c, "lengths", c->in[LENGTHS], 1, state);
 }
 
@@ -102,6 +108,21 @@ static lattn_status out_of_steps(
     return lat_out(c, last, x->dtype, 2, &dims[1]);
 }
 
+static lattn_status out_for_backward(struct lat_call *c, int64_t hidden)
+{
+    const lattn_tensor *x = c->in[X];
+    const int64_t inner[] = { x->dim[0], x->dim[1], hidden }, stats[] = { x->dim[0], x->dim[1], 2 };
+    if (!c->grad_wanted)
+        return LATTN_OK;
+    if (c->in[PROJECTION])
+        LAT_TRY(lat_out(c, INNER, x->dtype, 3, inner));
+    if (c->in[GAIN]) {
+        LAT_TRY(lat_out_like(c, PRODUCTS, x));
+        LAT_TRY(lat_out(c, STATS, LATTN_DTYPE_F32, 3, stats));
+    }
+    return c->in[CELL_GAIN] ? lat_out(c, CELL_STATS, LATTN_DTYPE_F32, 3, stats) : LATTN_OK;
+}
+
 static lattn_status infer(struct lat_call *c)
 {
     LAT_TRY(check(c));
@@ -112,9 +133,9 @@ static lattn_status infer(struct lat_call *c)
     LAT_TRY(out_of_steps(c, w->dim[1], Y, x->dtype, STATES, H_N));
     if (cell == LAT_RNN_LSTM)
         LAT_TRY(out_of_steps(c, hidden, -1, LATTN_DTYPE_F32, CELLS, C_N));
-    if (c->grad_wanted && c->in[PROJECTION])
-        LAT_TRY(lat_out(c, INNER, x->dtype, 3, (int64_t[]){ x->dim[0], x->dim[1], hidden }));
-    if (c->grad_wanted && LAT_RNN_KEPT(cell)) {
+    LAT_TRY(out_for_backward(c, hidden));
+    // Where h comes after a norm of its own, forward looks for o there.
+    if (LAT_RNN_KEPT(cell) && (c->grad_wanted || c->in[CELL_GAIN])) {
         LAT_TRY(lat_out(c, KEPT, x->dtype, 3, kept));
         LAT_TRY(lat_check_count(c->op_name, c->out[KEPT]));
     }
@@ -138,6 +159,13 @@ static struct lat_rnn rnn_of(struct lat_call *c)
         .cells = c->out[CELLS],
         .gates = c->out[KEPT],
         .inner = c->out[INNER],
+        .gain = c->in[GAIN],
+        .cell_gain = c->in[CELL_GAIN],
+        .cell_bias = c->in[CELL_BIAS],
+        .eps = attr->eps,
+        .products = c->out[PRODUCTS],
+        .stats = c->out[STATS],
+        .cell_stats = c->out[CELL_STATS],
     };
 }
 
@@ -196,8 +224,44 @@ static lattn_status bias_gradient(struct lat_call *c, const struct lat_rnn *r)
 {
     if (!c->grad_in[BIAS])
         return LATTN_OK;
-    lattn_tensor *da = rows_of(r->da);
-    return da ? lat_sum_to(c->ctx, da, c->grad_in[BIAS], c->accumulate >> BIAS & 1) : c->ctx->error;
+    lattn_tensor *dz = rows_of(r->dz);
+    return dz ? lat_sum_to(c->ctx, dz, c->grad_in[BIAS], c->accumulate >> BIAS & 1) : c->ctx->error;
+}
+
+static lattn_status gain_gradient(struct lat_call *c, const struct lat_rnn *r)
+{
+    struct lat_norm_cols cols = {
+        .v = r->products,
+        .stats = r->stats,
+        .dy = r->dz,
+        .dweight = c->grad_in[GAIN],
+        .add_weight = c->accumulate >> GAIN & 1,
+    };
+    return cols.dweight ? lat_norm_cols_run(c->ctx, &cols) : LATTN_OK;
+}
+
+// Cells and their gradients are f32 in every dtype, so the sums are too at first.
+static lattn_status cell_norm_gradients(struct lat_call *c, const struct lat_rnn *r)
+{
+    lattn_tensor *sum[2] = { NULL, NULL };
+    for (int i = 0; i < 2; i++) {
+        const lattn_tensor *grad = c->grad_in[CELL_GAIN + i];
+        sum[i] = grad ? lat_tensor_new(c->ctx, LATTN_DTYPE_F32, 1, grad->dim) : NULL;
+        if (grad && !sum[i])
+            return c->ctx->error;
+    }
+    struct lat_norm_cols cols = {
+        .v = lat_view_slice(r->cells, 0, !r->reverse, r->dy->dim[0], 1),
+        .stats = r->cell_stats,
+        .dy = r->dn,
+        .dweight = sum[0],
+        .dbias = sum[1],
+    };
+    LAT_TRY(cols.v ? lat_norm_cols_run(c->ctx, &cols) : c->ctx->error);
+    for (int i = 0; i < 2; i++)
+        if (sum[i])
+            LAT_TRY(lat_prim_copy(c->grad_in[CELL_GAIN + i], sum[i]));
+    return LATTN_OK;
 }
 
 static lattn_status no_rows(struct lat_call *c)
@@ -225,22 +289,32 @@ static lattn_status make_carry(struct lat_call *c, struct lat_rnn *r)
     return set(c->ctx, slot(r->carry, 1), is_lstm(c) ? c->grad_out[C_N] : NULL);
 }
 
+// Room for the gradients of every step.
+static lattn_status make_gradients(struct lat_call *c, struct lat_rnn *r)
+{
+    bool apart = r->cell == LAT_RNN_GRU;
+    const int64_t gates[] = { r->dy->dim[0], r->dy->dim[1], r->weight->dim[0] };
+    lattn_tensor *dx = c->grad_in[X];
+    if (!dx)
+        dx = lat_tensor_new(c->ctx, r->dy->dtype, 3, gates);
+    r->dx = apart ? dx : NULL;
+    r->dz = apart ? lat_tensor_new(c->ctx, r->dy->dtype, 3, gates) : dx;
+    r->da = r->gain ? lat_tensor_new(c->ctx, r->dy->dtype, 3, gates) : r->dz;
+    if (r->cell_gain) {
+        const int64_t cells[] = { gates[0], gates[1], gates[2] / 4 };
+        r->dn = lat_tensor_new(c->ctx, LATTN_DTYPE_F32, 3, cells);
+    }
+    return dx && r->dz && r->da && (!r->cell_gain || r->dn) ? LATTN_OK : c->ctx->error;
+}
+
 static lattn_status backward(struct lat_call *c)
 {
     struct lat_rnn r = rnn_of(c);
     r.dy = c->grad_out[Y];
     if (lat_numel(r.dy) == 0)
         return no_rows(c);
-    const int64_t gates[] = { r.dy->dim[0], r.dy->dim[1], r.weight->dim[0] };
-    lattn_tensor *dx = c->grad_in[X];
-    if (!dx)
-        dx = lat_tensor_new(c->ctx, r.dy->dtype, 3, gates);
-    bool apart = r.cell == LAT_RNN_GRU;
-    r.dx = apart ? dx : NULL;
-    r.da = apart ? lat_tensor_new(c->ctx, r.dy->dtype, 3, gates) : dx;
     r.finish = c->grad_in[H0] != NULL;
-    if (!dx || !r.da)
-        return c->ctx->error;
+    LAT_TRY(make_gradients(c, &r));
     LAT_TRY(make_carry(c, &r));
     LAT_TRY(lat_rnn_backward(&r));
     if (c->grad_in[H0])
@@ -251,8 +325,20 @@ static lattn_status backward(struct lat_call *c)
     LAT_TRY(weight_gradient(c, WEIGHT, r.da, before));
     if (r.projection)
         LAT_TRY(weight_gradient(c, PROJECTION, r.dh, r.inner));
+    if (r.gain)
+        LAT_TRY(gain_gradient(c, &r));
+    if (r.cell_gain)
+        LAT_TRY(cell_norm_gradients(c, &r));
     return bias_gradient(c, &r);
 }
+
+enum {
+    KEEP_IN =
+        1 << WEIGHT | 1 << PROJECTION | 1 << GAIN | 1 << CELL_GAIN | 1 << CELL_BIAS | 1 << LENGTHS,
+    KEEP_OUT = 1 << STATES | 1 << CELLS | 1 << KEPT | 1 << INNER | 1 << PRODUCTS | 1 << STATS |
+               1 << CELL_STATS,
+    CAN_ACCUMULATE = 1 << WEIGHT | 1 << BIAS | 1 << PROJECTION | 1 << GAIN,
+};
 
 // clang-format off
 #define RNN_OP(name_)                                                  \
@@ -261,10 +347,10 @@ static lattn_status backward(struct lat_call *c)
         .n_inputs = N_INPUTS,                                          \
         .n_outputs = N_OUTPUTS,                                        \
         .attr_bytes = sizeof(struct rnn_attr),                         \
-        .keep_in = 1u << WEIGHT | 1u << PROJECTION | 1u << LENGTHS,     \
-        .keep_out = 1u << STATES | 1u << CELLS | 1u << KEPT | 1u << INNER, \
+        .keep_in = KEEP_IN,                                            \
+        .keep_out = KEEP_OUT,                                          \
         .no_grad_in = 1u << LENGTHS,                                   \
-        .can_accumulate = 1u << WEIGHT | 1u << BIAS | 1u << PROJECTION, \
+        .can_accumulate = CAN_ACCUMULATE,                              \
         .infer = infer,                                                \
         .forward = forward,                                            \
         .backward = backward,                                          \
@@ -286,13 +372,24 @@ static lattn_tensor *apply(lattn_ctx *ctx, const struct lat_op *op, lattn_tensor
         return NULL;  // an earlier error; ctx has it
     if (args->c0 && cell != LAT_RNN_LSTM)
         return lat_fail(ctx, LATTN_ERR_ARG, "%s: c0 is of the LSTM alone", op->name);
+    if ((args->norm_c || args->norm_c_bias) && cell != LAT_RNN_LSTM)
+        return lat_fail(ctx, LATTN_ERR_ARG, "%s: norm_c is of the LSTM alone", op->name);
+    if (args->norm_c_bias && !args->norm_c)
+        return lat_fail(ctx, LATTN_ERR_ARG, "%s: norm_c_bias without norm_c", op->name);
+    if (!lat_norm_eps_ok(args->norm_eps))
+        return lat_fail(ctx, LATTN_ERR_ARG, "%s: norm_eps = %g must be finite and not negative",
+            op->name, (double) args->norm_eps);
     if (args->weight_hr && cell != LAT_RNN_LSTM)
         return lat_fail(ctx, LATTN_ERR_ARG, "%s: weight_hr is of the LSTM alone", op->name);
     if (args->relu && cell > LAT_RNN_RELU)
         return lat_fail(ctx, LATTN_ERR_ARG, "%s: relu is of rnn_layer alone", op->name);
-    struct rnn_attr attr = { .cell = cell, .reverse = args->reverse };
+    struct rnn_attr attr = {
+        .cell = cell,
+        .reverse = args->reverse,
+        .eps = args->norm_eps != 0 ? args->norm_eps : 1e-5f,
+    };
     lattn_tensor *in[N_INPUTS] = { x, args->weight_hh, args->bias_hh, args->h0, args->c0,
-        args->weight_hr, args->lengths };
+        args->weight_hr, args->norm_hh, args->norm_c, args->norm_c_bias, args->lengths };
     lattn_tensor *out[LAT_MAX_OUTPUTS];
     if (!lat_apply_all(ctx, op, in, N_INPUTS, &attr, out))
         return NULL;

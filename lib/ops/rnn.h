@@ -15,17 +15,27 @@ struct lat_rnn {
     lattn_tensor *weight;      // [G H, P]
     lattn_tensor *projection;  // [P, H]
     lattn_tensor *lengths;     // i32 [B]
+    // Where the product, or c before its tanh, is layer-normalised.
+    lattn_tensor *gain;                   // [G H]
+    lattn_tensor *cell_gain, *cell_bias;  // [H]; the bias may be NULL
+    float eps;
     // Slot t is the state before step t, in reverse after it. Forward finds the initial state there.
     lattn_tensor *states;  // [T + 1, B, P]
     lattn_tensor *cells;   // f32 [T + 1, B, H]: of the LSTM
     lattn_tensor *gates;   // [T, B, 4 H] or NULL: what backward needs
     lattn_tensor *inner;   // [T, B, H]: what was projected; NULL: backward will not ask
+    // For backward of what is normalised, NULL where nobody will ask: the product of each step, and f32
+    // [T, B, 2] mean and rstd of each row.
+    lattn_tensor *products;  // [T, B, G H]
+    lattn_tensor *stats, *cell_stats;
     // forward
     lattn_tensor *x, *y;  // [T, B, G H], [T, B, P]
     lattn_tensor *bias;   // [G H], of the product
     // backward
     lattn_tensor *dy, *da;  // [T, B, P]; of the product, [T, B, G H]
-    lattn_tensor *dx;       // where it is not da: of the GRU
+    lattn_tensor *dz;       // where the product is normalised of what comes of it, else da
+    lattn_tensor *dx;       // where it is not dz: of the GRU
+    lattn_tensor *dn;       // f32 [T, B, H]: of normalised cells
     lattn_tensor *dh;       // [T, B, P]: of each state, where it is projected
     // f32: gradients of the last state and c, then of the first.
     lattn_tensor *carry;    // [2, B, H]

@@ -6,7 +6,7 @@
 //           so that a step needs no more than a barrier of the workgroup
 //   steps   a matrix product and a cell kernel per step (rnn_steps.c), for weights so large that the few
 //           workgroups of `whole` would starve the device, or that no shader can see as a whole, and for
-//           what a cell kernel alone does not do: projections
+//           what a cell kernel alone does not do: projections, layer norm
 //
 // Both are sequences of dispatches on views of the same tensors. Long sequences are cut where a binding
 // would be too long, or a dispatch take longer than a watchdog allows: the next one goes on from the slot
@@ -76,7 +76,7 @@ static const struct lat_strategy *choose(const struct lat_rnn *r)
             [GATES] = gates,
             [WEIGHT_BYTES] = gates * hidden * hidden * (int64_t) lattn_dtype_bytes(r->states->dtype),
             [STEP_BYTES] = batch * hidden * 4 * (int64_t) sizeof(float),
-            [STEPS_ALONE] = r->projection != NULL,
+            [STEPS_ALONE] = r->projection || r->gain || r->cell_gain,
         },
     };
     return &lat_rnn_strategies[lat_strategy_select(
@@ -98,7 +98,8 @@ void lat_rnn_describe(struct lat_rnn_part *p, const struct lat_rnn *r)
     p->spec[1] = r->cell;
     p->push.hidden = (uint32_t) (r->weight->dim[0] / lat_rnn_gates(r->cell));
     p->spec[2] = (r->reverse ? LAT_RNN_REVERSE : 0) | (r->lengths ? LAT_RNN_LENGTHS : 0) |
-                 (r->bias ? LAT_RNN_BIAS : 0) | (r->gates ? LAT_RNN_KEEP : 0);
+                 (r->bias ? LAT_RNN_BIAS : 0) | (r->gates ? LAT_RNN_KEEP : 0) |
+                 (r->cell_gain ? LAT_RNN_NORM : 0);
 }
 
 static double flops_of(const struct lat_rnn_part *p)
@@ -146,7 +147,7 @@ struct lat_kernel lat_rnn_backward_kernel(
             lat_rnn_slice(r->cells, p->start, p->n + 1), lat_rnn_slice(r->gates, p->start, p->n) },
         .n_read = 6,
         .write = { lat_rnn_slice(r->dx, from, p->n + lines),
-            lat_rnn_slice(r->da, from, p->n + lines), r->carry },
+            lat_rnn_slice(r->dz, from, p->n + lines), r->carry },
         .n_write = 3,
         .push = &p->push,
         .push_bytes = sizeof p->push,

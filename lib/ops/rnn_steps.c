@@ -7,16 +7,20 @@
 //
 // The cell kernels know nothing of it: forward they write m where y would be and their states nowhere that
 // is read; backward they find the gradient of m where dy would be. A kernel of its own keeps the states of
-// rows that ended.
+// rows that ended. A product that is layer-normalised goes through the kernels of layer_norm; where c is, the
+// cell kernels leave h, and its gradient, to rnn_norm_fwd and rnn_norm_bwd.
 
 #include "ops/rnn.h"
 #include "lat_shaders.h"
+#include "ops/layer_norm.h"
 #include "ops/pointwise.h"
+#include "rnn/rnn_norm.abi.h"
 #include "rnn/rnn_project.abi.h"
 
 // What one step needs and the next one may overwrite.
 struct scratch {
     lattn_tensor *product;    // forward [B, G H], backward [B, P]
+    lattn_tensor *normed;     // [B, G H]: forward, the product once it is normalised
     lattn_tensor *projected;  // forward [B, P], backward [B, H]
     lattn_tensor *states;     // [2, B, H]: forward, of the cells, where the layer's are projected
     lattn_tensor *inner;      // [1, B, H]: where m is not kept
@@ -61,18 +65,43 @@ static struct rnn_project_push project_push(const struct lat_rnn_part *p)
     };
 }
 
-static lattn_status run_project(
-    const struct lat_rnn_part *p, struct lat_kernel *k, struct rnn_project_push *push)
+static lattn_status run_part(const struct lat_rnn_part *p, struct lat_kernel *k)
 {
     static const uint32_t spec[] = { LAT_RNN_GROUP };
     k->t = (int) p->r->states->dtype;
     k->u = LAT_NO_DTYPE;
-    k->push = push;
-    k->push_bytes = sizeof *push;
     k->spec = spec;
     k->n_spec = LAT_COUNT(spec);
-    k->groups = lat_ceil_div((uint64_t) push->n_batch * push->width, LAT_RNN_GROUP);
     return lat_kernel_run(p->r->ctx, k);
+}
+
+static lattn_status run_project(
+    const struct lat_rnn_part *p, struct lat_kernel *k, struct rnn_project_push *push)
+{
+    k->push = push;
+    k->push_bytes = sizeof *push;
+    k->groups = lat_ceil_div((uint64_t) push->n_batch * push->width, LAT_RNN_GROUP);
+    return run_part(p, k);
+}
+
+static lattn_status run_norm(const struct lat_rnn_part *p, struct lat_kernel *k)
+{
+    const struct lat_rnn *r = p->r;
+    struct rnn_norm_push push = {
+        .n_rows = p->push.n_batch,
+        .n_cols = p->push.hidden,
+        .step = (uint32_t) p->start,
+        .has_lengths = r->lengths != NULL,
+        .reverse = r->reverse,
+        .has_bias = r->cell_bias != NULL,
+        .keep = r->cell_stats != NULL,
+        .first = p->push.first,
+        .eps = r->eps,
+    };
+    k->push = &push;
+    k->push_bytes = sizeof push;
+    k->groups = push.n_rows;
+    return run_part(p, k);
 }
 
 // ---- forward ----------------------------------------------------------------------------------------
@@ -82,6 +111,9 @@ static bool make_forward_scratch(const struct lat_rnn *r, struct scratch *s)
     lattn_dtype dtype = r->states->dtype;
     int64_t batch = r->states->dim[1];
     s->product = lat_tensor_new(r->ctx, dtype, 2, &r->x->dim[1]);
+    s->normed = r->gain ? lat_tensor_new(r->ctx, dtype, 2, &r->x->dim[1]) : s->product;
+    if (!s->normed)
+        return false;
     if (!r->projection)
         return s->product != NULL;
     int64_t hidden = r->projection->dim[1];
@@ -91,16 +123,47 @@ static bool make_forward_scratch(const struct lat_rnn *r, struct scratch *s)
     return s->product && s->projected && s->states && (r->inner || s->inner);
 }
 
+static lattn_status forward_product(
+    const struct lat_rnn_part *p, const struct scratch *s, lattn_tensor *weight)
+{
+    const struct lat_rnn *r = p->r;
+    lattn_tensor *product = r->products ? matrix(r->products, p->start) : s->product;
+    LAT_TRY(multiply(r, matrix(r->states, p->start + r->reverse), weight, product));
+    if (!r->gain)
+        return LATTN_OK;
+    lattn_tensor *stats = r->stats ? matrix(r->stats, p->start) : NULL;
+    return lat_layer_norm_forward(r->ctx, (lattn_tensor *[]){ product, r->gain, NULL }, r->eps,
+        (lattn_tensor *[]){ s->normed, stats });
+}
+
+// h from the cells that are there. y and states: where it goes.
+static lattn_status forward_normed(
+    const struct lat_rnn_part *p, lattn_tensor *y, lattn_tensor *states)
+{
+    const struct lat_rnn *r = p->r;
+    struct lat_kernel k = {
+        .shader = &lat_shader_rnn_norm_fwd,
+        .read = { lat_rnn_slice(r->cells, p->start, 2), lat_rnn_slice(r->gates, p->start, 1),
+            r->cell_gain, r->cell_bias, r->lengths },
+        .n_read = 5,
+        .write = { y, states, lat_rnn_slice(r->cell_stats, p->start, 1) },
+        .n_write = 3,
+    };
+    return run_norm(p, &k);
+}
+
 static lattn_status forward_cells(
     struct lat_rnn_part *p, const struct scratch *s, lattn_tensor *inner)
 {
-    p->multiplied = s->product;
+    p->multiplied = s->normed;
     struct lat_kernel k = lat_rnn_forward_kernel(p, &lat_shader_rnn_cell_fwd);
     if (p->r->projection) {
         k.write[0] = inner;
         k.write[1] = s->states;
     }
-    return run_cells(p, &k);
+    lattn_tensor *y = k.write[0], *states = k.write[1];
+    LAT_TRY(run_cells(p, &k));
+    return p->r->cell_gain ? forward_normed(p, y, states) : LATTN_OK;
 }
 
 static lattn_status forward_projected(const struct lat_rnn_part *p, const struct scratch *s)
@@ -129,7 +192,7 @@ lattn_status lat_rnn_forward_steps(const struct lat_rnn *r)
     int64_t steps = lat_rnn_n_steps(r);
     for (int64_t i = 0; i < steps; i++) {
         p.start = r->reverse ? steps - 1 - i : i;
-        LAT_TRY(multiply(r, matrix(r->states, p.start + r->reverse), weight, s.product));
+        LAT_TRY(forward_product(&p, &s, weight));
         lattn_tensor *inner = r->inner ? lat_rnn_slice(r->inner, p.start, 1) : s.inner;
         LAT_TRY(forward_cells(&p, &s, inner));
         if (!projection)
@@ -170,6 +233,34 @@ static lattn_status backward_projected(
     return past ? LATTN_OK : multiply(r, matrix(r->dh, p->start), r->projection, s->projected);
 }
 
+// What c and o get, before the cells' own backward. dy and product: as the cells have them.
+static lattn_status backward_normed(
+    const struct lat_rnn_part *p, lattn_tensor *dy, lattn_tensor *product)
+{
+    const struct lat_rnn *r = p->r;
+    struct lat_kernel k = {
+        .shader = &lat_shader_rnn_norm_bwd,
+        .read = { dy, product, r->lengths, lat_rnn_slice(r->cells, p->start, 2),
+            lat_rnn_slice(r->gates, p->start, 1), lat_rnn_slice(r->cell_stats, p->start, 1),
+            r->cell_gain, r->cell_bias },
+        .n_read = 8,
+        .write = { r->carry, lat_rnn_slice(r->dz, p->start, 1), lat_rnn_slice(r->dn, p->start, 1) },
+        .n_write = 3,
+    };
+    return run_norm(p, &k);
+}
+
+// Gradient of the product from that of what the norm made of it.
+static lattn_status backward_product(const struct lat_rnn_part *p)
+{
+    const struct lat_rnn *r = p->r;
+    lattn_tensor *product = matrix(r->products, p->start), *stats = matrix(r->stats, p->start);
+    lattn_tensor *dz = matrix(r->dz, p->start), *da = matrix(r->da, p->start);
+    if (!product || !stats || !dz || !da)
+        return r->ctx->error;
+    return lat_layer_norm_backward(r->ctx, (lattn_tensor *[]){ product, r->gain }, stats, dz, da);
+}
+
 static lattn_status backward_cells(struct lat_rnn_part *p, const struct scratch *s, bool past)
 {
     if (p->r->projection) {
@@ -184,7 +275,10 @@ static lattn_status backward_cells(struct lat_rnn_part *p, const struct scratch 
         k.read[0] = k.read[1] = s->projected;
         p->push.first = true;  // all of the gradient is where dy would be
     }
-    return run_cells(p, &k);
+    if (p->r->cell_gain && !past)
+        LAT_TRY(backward_normed(p, k.read[0], k.read[1]));
+    LAT_TRY(run_cells(p, &k));
+    return p->r->gain && !past ? backward_product(p) : LATTN_OK;
 }
 
 lattn_status lat_rnn_backward_steps(const struct lat_rnn *r)

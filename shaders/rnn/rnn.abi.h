@@ -13,7 +13,9 @@
 #define LAT_RNN_REVERSE 1   // from the last step to the first
 #define LAT_RNN_LENGTHS 2   // rows end before the last step
 #define LAT_RNN_BIAS 4      // of the product with the state
-#define LAT_RNN_KEEP 8      // backward will want the gates
+#define LAT_RNN_KEEP 8      // somebody will want the gates
+#define LAT_RNN_NORM 16     // of the LSTM's cell before its tanh: rnn_norm_fwd makes h, rnn_norm_bwd takes its
+                            // gradient apart
 
 // What backward needs of a cell besides its states, in units of hidden.
 #define LAT_RNN_KEPT(cell) ((cell) >= LAT_RNN_LSTM ? 4 : 0)

@@ -20,6 +20,7 @@ const uint KEPT = LAT_RNN_KEPT(CELL);
 // Not a constant of the pipeline: one pipeline serves layers of all sizes.
 #define HIDDEN p.hidden
 const bool REVERSE = (FLAGS & LAT_RNN_REVERSE) != 0u;
+const bool NORM = (FLAGS & LAT_RNN_NORM) != 0u;
 
 uint slot_before(uint t)
 {

@@ -7,6 +7,7 @@
 //     LSTM   dc = carry + dh o (1 - tanh(c)^2)
 //            di = dc g i (1 - i), df = dc c' f (1 - f), dg = dc i (1 - g^2), do = dh tanh(c) o (1 - o)
 //            carry = dc f
+//            with NORM carry has all of dc already, and do is where it belongs
 //     GRU    dn = dh (1 - z)(1 - n^2), dz = dh (h' - n) z (1 - z), dr = dn a r (1 - r)
 //            carry = dh z; the product gets dn r where x gets dn
 #ifndef LAT_RNN_BWD_GLSL
@@ -18,7 +19,7 @@ layout(binding = 3) readonly buffer States { T states[]; };
 layout(binding = 4) readonly buffer Cells { float cells[]; };
 layout(binding = 5) readonly buffer Gates { T gates[]; };       // [steps, B, KEPT H]
 layout(binding = 6) writeonly buffer DX { T dx[]; };            // [lead + steps, B, G H], GRU alone
-layout(binding = 7) coherent buffer DA { T da[]; };             // of the product; others' dx too
+layout(binding = 7) coherent buffer DA { T da[]; };             // of what cells add to x; others' dx too
 layout(binding = 8) buffer Carry { float carry[]; };
 
 void rnn_backward(uint t, uint b, uint unit, float product)
@@ -38,7 +39,7 @@ void rnn_backward(uint t, uint b, uint unit, float product)
         float i = load(gates[kept_at]), f = load(gates[kept_at + HIDDEN]);
         float g = load(gates[kept_at + 2u * HIDDEN]), o = load(gates[kept_at + 3u * HIDDEN]);
         float c = cells[before], tanh_c = lat_tanh(cells[after]), dc0 = carry[of_c + LANE];
-        float dc = dc0 + dh * o * (1.0 - tanh_c * tanh_c);
+        float dc = NORM ? dc0 : dc0 + dh * o * (1.0 - tanh_c * tanh_c);
         d[0] = dc * g * i * (1.0 - i);
         d[1] = dc * c * f * (1.0 - f);
         d[2] = dc * i * (1.0 - g * g);
@@ -60,7 +61,7 @@ void rnn_backward(uint t, uint b, uint unit, float product)
         d[0] = CELL == LAT_RNN_TANH ? dh * (1.0 - h * h) : h > 0.0 ? dh : 0.0;
     }
     RNN_PUT(carry, at, live ? stays : waiting)
-    [[unroll]] for (uint g = 0; g < GATES; g++)
+    [[unroll]] for (uint g = 0; g < (NORM ? 3u : GATES); g++)
         RNN_PUT(da, to + g * HIDDEN, store(live ? d[g] : 0.0))
 }
 

@@ -55,8 +55,10 @@ void rnn_forward(uint t, uint b, uint unit, float product[4])
         float s = v[0] + a[0];
         h = CELL == LAT_RNN_TANH ? lat_tanh(s) : lat_is_nan(s) ? s : max(s, 0.0);
     }
-    RNN_PUT(y, row * HIDDEN + unit, store(live ? h : 0.0))
-    RNN_PUT(states, after, store(live ? h : h0))
+    if (!NORM) {
+        RNN_PUT(y, row * HIDDEN + unit, store(live ? h : 0.0))
+        RNN_PUT(states, after, store(live ? h : h0))
+    }
     if ((FLAGS & LAT_RNN_KEEP) != 0u)
         [[unroll]] for (uint g = 0; g < KEPT; g++)
             RNN_PUT(gates, (row * KEPT + g) * HIDDEN + unit, store(kept[g]))

@@ -349,6 +349,38 @@ GPU_TEST(rnn, projections_that_do_not_fit_are_refused)
     lt_expect_error(ctx, LATTN_ERR_ARG, "weight_hr is of the LSTM alone");
 }
 
+GPU_TEST(rnn, norms_start_as_ones_without_biases)
+{
+    lattn_module *m = NULL;
+    float v[24];
+    lattn_rnn_params p = { .input_size = 4, .hidden_size = 6, .layer_norm = true };
+    EXPECT_OK(lattn_lstm_cell_create(ctx, &p, &m));
+    EXPECT_EQ(lattn_module_n_parameters(m), 8);
+    EXPECT_SHAPE(lattn_module_parameter(m, "norm_ih"), 24);
+    EXPECT_SHAPE(lattn_module_parameter(m, "norm_c"), 6);
+    read(lattn_module_parameter(m, "norm_hh"), v, 24);
+    EXPECT_NEAR((double) v[23], 1, 0);
+    read(lattn_module_parameter(m, "bias_hh"), v, 24);
+    EXPECT_NEAR((double) v[23], 0, 0);
+    lattn_tensor *c = NULL, *x = lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 3, 4 });
+    EXPECT_SHAPE(lattn_lstm_cell_forward(ctx, m, x, NULL, &c), 3, 6);
+    EXPECT_SHAPE(c, 3, 6);
+    lattn_module_destroy(&m);
+    p.layer_norm_eps = -1;
+    EXPECT_STATUS(lattn_gru_create(ctx, &p, &m), LATTN_ERR_ARG);
+    EXPECT_CONTAINS(lattn_error(NULL), "layer_norm_eps -1 must be finite and not negative");
+
+    lattn_recurrent_args args = { 0 };
+    args.weight_hh = lattn_zeros(ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ 12, 4 });
+    args.norm_hh = lattn_zeros(ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ 4 });
+    EXPECT(!lattn_gru_layer(ctx, noise(ctx, 3, 2, 12), &args, NULL));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE, "norm_hh is [4]; x [3, 2, 12]");
+    args.norm_hh = NULL;
+    args.norm_c = lattn_zeros(ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ 4 });
+    EXPECT(!lattn_gru_layer(ctx, noise(ctx, 3, 2, 12), &args, NULL));
+    lt_expect_error(ctx, LATTN_ERR_ARG, "norm_c is of the LSTM alone");
+}
+
 GPU_TEST(rnn, modules_that_cannot_be_are_refused)
 {
     lattn_module *m = NULL;

@@ -7,7 +7,7 @@
 
 #include "harness/harness.h"
 
-enum { PICKS = 16, DIGEST = PICKS + 2, MOST_ROWS = 8, MOST_TENSORS = 40 };
+enum { PICKS = 16, DIGEST = PICKS + 2, MOST_ROWS = 8, MOST_TENSORS = 64 };
 
 // As make_rnn.py writes it.
 enum {
@@ -22,6 +22,7 @@ enum {
     RELU,
     INITIAL,
     PROJECTED,  // to so many numbers
+    NORMED,
     HAS_LENGTHS,
     LENGTHS,
     N_CONFIG = LENGTHS + MOST_ROWS
@@ -149,6 +150,7 @@ static lattn_status create(const struct run *r, lattn_module **m)
         .input_size = (int64_t) c[INPUT],
         .hidden_size = (int64_t) c[HIDDEN],
         .proj_size = (int64_t) c[PROJECTED],
+        .layer_norm = c[NORMED] != 0,
         .num_layers = (int) c[LAYERS],
         .no_bias = c[NO_BIAS] != 0,
         .batch_first = c[BATCH_FIRST] != 0,
@@ -281,6 +283,13 @@ GPU_TEST(rnn, twenty_lstms_are_pytorchs)
 GPU_TEST(rnn, lstms_with_projected_states_are_pytorchs)
 {
     run_all(ctx, "lstm_projected", 8);
+}
+
+GPU_TEST(rnn, layer_normalised_stacks_are_their_formulas_in_pytorch)
+{
+    run_all(ctx, "rnn_normed", 4);
+    run_all(ctx, "lstm_normed", 6);
+    run_all(ctx, "gru_normed", 4);
 }
 
 GPU_TEST(rnn, twenty_grus_are_pytorchs)

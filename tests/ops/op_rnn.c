@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // rnn_layer, lstm_layer, gru_layer: references, cases, tolerances. Inputs x, weight, bias, h0, c0, lengths,
-// projection. The weights are divided by sqrt(H) on the way, as layers are initialised: with larger ones a
+// projection, norm_hh, norm_c, norm_c_bias. The weights are divided by sqrt(H) on the way, as layers are initialised: with larger ones a
 // recurrence is chaotic, and no two orders of addition agree after a few steps. The result is every state
 // and, behind them, the last h and c, all as one row.
 //
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { X, WEIGHT, BIAS, H0, C0, LENGTHS, PROJECTION, N_IN };
+enum { X, WEIGHT, BIAS, H0, C0, LENGTHS, PROJECTION, NORM, NORM_C, NORM_C_BIAS, N_IN };
 enum { REVERSE, Y_ALONE, RELU };  // of i[]
 enum kind { RNN, LSTM, GRU };
 
@@ -33,6 +33,9 @@ static lattn_tensor *build(
         .h0 = in[H0],
         .c0 = in[C0],
         .weight_hr = in[PROJECTION] ? lattn_scale(ctx, in[PROJECTION], (float) scale, 0) : NULL,
+        .norm_hh = in[NORM],
+        .norm_c = in[NORM_C],
+        .norm_c_bias = in[NORM_C_BIAS],
         .lengths = in[LENGTHS],
         .reverse = c->i[REVERSE],
         .relu = c->i[RELU],
@@ -57,31 +60,27 @@ static double sigmoid(double v)
     return 1 / (1 + exp(-v));
 }
 
-// One unit: x and a are its gates' inputs; c is changed.
-static double cell_of(
-    enum kind kind, bool relu, const double *x, const double *a, double h0, double *c)
-{
-    if (kind == RNN)
-        return relu ? (x[0] + a[0] < 0 ? 0 : x[0] + a[0]) : tanh(x[0] + a[0]);
-    if (kind == LSTM) {
-        *c = sigmoid(x[1] + a[1]) * *c + sigmoid(x[0] + a[0]) * tanh(x[2] + a[2]);
-        return sigmoid(x[3] + a[3]) * tanh(*c);
-    }
-    double z = sigmoid(x[1] + a[1]), n = tanh(x[2] + sigmoid(x[0] + a[0]) * a[2]);
-    return (1 - z) * n + z * h0;
-}
-
 // w: numbers in a state, h units or what they are projected to.
-struct sizes {
+struct layer {
+    enum kind kind;
+    const struct ot_case *c;
+    const struct ot_array *in;
     int64_t t, b, h, g, w;
+    double *a, *m, *open;  // room for a step: products, what is projected, the LSTM's last gate
 };
 
-static struct sizes sizes_of(enum kind kind, const struct ot_array *in)
+static struct layer layer_of(enum kind kind, const struct ot_case *c, const struct ot_array *in)
 {
-    struct sizes n = { .t = in[X].dim[0], .b = in[X].dim[1], .w = in[WEIGHT].dim[1] };
-    n.g = kind == RNN ? 1 : kind == LSTM ? 4 : 3;
-    n.h = in[WEIGHT].dim[0] / n.g;
-    return n;
+    struct layer l = { .kind = kind, .c = c, .in = in };
+    l.t = in[X].dim[0];
+    l.b = in[X].dim[1];
+    l.w = in[WEIGHT].dim[1];
+    l.g = kind == RNN ? 1 : kind == LSTM ? 4 : 3;
+    l.h = in[WEIGHT].dim[0] / l.g;
+    l.a = calloc((size_t) ((l.g + 2) * l.h), sizeof *l.a);
+    l.m = l.a + l.g * l.h;
+    l.open = l.m + l.h;
+    return l;
 }
 
 // sum_k scale w[k] v[k]
@@ -93,33 +92,74 @@ static double dot(double scale, const double *w, const double *v, int64_t n)
     return sum;
 }
 
-// m is room for h units.
-static void step(enum kind kind, const struct ot_case *c, const struct ot_array *in, struct sizes n,
-    const double *x, const double *before, double *h, double *cell, double *m)
+// v = (v - mean) rstd gain + bias; bias may be NULL.
+static void normalise(double *v, int64_t n, const double *gain, const double *bias)
 {
-    double scale = (float) (1 / sqrt((double) n.w));
-    for (int64_t j = 0; j < n.h; j++) {
-        double v[4], a[4];
-        for (int64_t g = 0; g < n.g; g++) {
-            v[g] = x[g * n.h + j];
-            a[g] = in[BIAS].v ? in[BIAS].v[g * n.h + j] : 0;
-            a[g] += dot(scale, in[WEIGHT].v + (g * n.h + j) * n.w, before, n.w);
-        }
-        m[j] = cell_of(kind, c->i[RELU], v, a, before[j < n.w ? j : 0], &cell[j]);
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < n; i++)
+        mean += v[i] / (double) n;
+    for (int64_t i = 0; i < n; i++)
+        variance += (v[i] - mean) * (v[i] - mean) / (double) n;
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (v[i] - mean) / sqrt(variance + 1e-5) * gain[i] + (bias ? bias[i] : 0);
+}
+
+// Unit j, its gates x[g] and a[g] apart by h: the LSTM's c is changed, its m still to be made of it.
+static double unit_of(const struct layer *l, const double *x, double h0, double *c, int64_t j)
+{
+    double v[4], a[4];
+    for (int64_t g = 0; g < l->g; g++) {
+        v[g] = x[g * l->h + j];
+        a[g] = l->a[g * l->h + j];
     }
-    for (int64_t j = 0; j < n.w; j++)
-        h[j] = in[PROJECTION].v ? dot(scale, in[PROJECTION].v + j * n.h, m, n.h) : m[j];
+    if (l->kind == RNN)
+        return l->c->i[RELU] ? (v[0] + a[0] < 0 ? 0 : v[0] + a[0]) : tanh(v[0] + a[0]);
+    if (l->kind == LSTM) {
+        c[j] = sigmoid(v[1] + a[1]) * c[j] + sigmoid(v[0] + a[0]) * tanh(v[2] + a[2]);
+        l->open[j] = sigmoid(v[3] + a[3]);
+        return c[j];
+    }
+    double z = sigmoid(v[1] + a[1]), n = tanh(v[2] + sigmoid(v[0] + a[0]) * a[2]);
+    return (1 - z) * n + z * h0;
+}
+
+static void products(const struct layer *l, const double *before)
+{
+    const struct ot_array *in = l->in;
+    double scale = (float) (1 / sqrt((double) l->w));
+    int64_t n = l->g * l->h;
+    for (int64_t i = 0; i < n; i++)
+        l->a[i] = dot(scale, in[WEIGHT].v + i * l->w, before, l->w);
+    if (in[NORM].v)
+        normalise(l->a, n, in[NORM].v, NULL);
+    for (int64_t i = 0; i < n && in[BIAS].v; i++)
+        l->a[i] += in[BIAS].v[i];
+}
+
+static void step(
+    const struct layer *l, const double *x, const double *before, double *h, double *cell)
+{
+    const struct ot_array *in = l->in;
+    double scale = (float) (1 / sqrt((double) l->w));
+    products(l, before);
+    for (int64_t j = 0; j < l->h; j++)
+        l->m[j] = unit_of(l, x, l->kind == GRU ? before[j] : 0, cell, j);
+    if (in[NORM_C].v)
+        normalise(l->m, l->h, in[NORM_C].v, in[NORM_C_BIAS].v);
+    for (int64_t j = 0; j < l->h && l->kind == LSTM; j++)
+        l->m[j] = l->open[j] * tanh(l->m[j]);
+    for (int64_t j = 0; j < l->w; j++)
+        h[j] = in[PROJECTION].v ? dot(scale, in[PROJECTION].v + j * l->h, l->m, l->h) : l->m[j];
 }
 
 static void reference(
     const struct ot_case *c, const struct ot_array *in, struct ot_array *out, enum kind kind)
 {
-    struct sizes n = sizes_of(kind, in);
-    double *h = calloc((size_t) (4 * n.h), sizeof *h), *before = h + n.h;
-    double *cell = h + 2 * n.h, *m = h + 3 * n.h;
+    struct layer n = layer_of(kind, c, in);
+    double *h = calloc((size_t) (3 * n.h), sizeof *h), *before = h + n.h, *cell = h + 2 * n.h;
     double *last_h = out->v + n.t * n.b * n.w, *last_c = last_h + n.b * n.w;
+    size_t bytes = (size_t) n.w * sizeof *h;
     for (int64_t b = 0; b < n.b; b++) {
-        size_t bytes = (size_t) n.w * sizeof *h;
         for (int64_t j = 0; j < n.w; j++)
             h[j] = in[H0].v ? in[H0].v[b * n.w + j] : 0;
         for (int64_t j = 0; j < n.h; j++)
@@ -130,7 +170,7 @@ static void reference(
             bool live = t < length;
             memcpy(before, h, bytes);
             if (live)
-                step(kind, c, in, n, in[X].v + row * n.g * n.h, before, h, cell, m);
+                step(&n, in[X].v + row * n.g * n.h, before, h, cell);
             for (int64_t j = 0; j < n.w; j++)
                 out->v[row * n.w + j] = live ? h[j] : 0;
         }
@@ -141,6 +181,7 @@ static void reference(
             memcpy(last_c + b * n.h, cell, (size_t) n.h * sizeof *cell);
     }
     free(h);
+    free(n.a);
 }
 
 static void bound(const struct ot_case *c, const struct ot_array *in, struct ot_array *b)
@@ -171,14 +212,23 @@ static double bytes(const struct ot_case *c, size_t element)
 #define STATE(b, h) { OT_DIMS(b, h), .fill = OT_UNIFORM }
 #define NONE { .absent = true }
 #define ROWS(b, t) { OT_DIMS(b), .fill = OT_LENGTHS, .limit = t }
-#define PLAIN(g, t, b, h) { IN(g, t, b, h), NONE, NONE, NONE, NONE, NONE }
-#define FULL_OF(g, t, b, h, cell) { IN(g, t, b, h), BIASES(g, h), STATE(b, h), cell, ROWS(b, t), NONE }
+#define NO_NORMS NONE, NONE, NONE
+#define NO_MORE NONE, NO_NORMS
+#define PLAIN(g, t, b, h) { IN(g, t, b, h), NONE, NONE, NONE, NONE, NO_MORE }
+#define FULL_OF(g, t, b, h, cell) { IN(g, t, b, h), BIASES(g, h), STATE(b, h), cell, ROWS(b, t), NO_MORE }
 // Of the LSTM, its state projected to w numbers.
 #define WEIGHTS_TO(h, w) { OT_DIMS(4 * (h), w), .fill = OT_UNIFORM }
 #define PROJECT(h, w) { OT_DIMS(w, h), .fill = OT_UNIFORM }
-#define PLAIN_TO(t, b, h, w) { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), NONE, NONE, NONE, NONE, PROJECT(h, w) }
+#define PLAIN_TO(t, b, h, w) { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), NONE, NONE, NONE, NONE, PROJECT(h, w), NO_NORMS }
 #define FULL_TO(t, b, h, w)                                                                       \
-    { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), BIASES(4, h), STATE(b, w), STATE(b, h), ROWS(b, t), PROJECT(h, w) }
+    { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), BIASES(4, h), STATE(b, w), STATE(b, h), ROWS(b, t), PROJECT(h, w), NO_NORMS }
+// The product layer-normalised, of the LSTM c too.
+#define GAIN(n) { OT_DIMS(n), .fill = OT_POSITIVE }
+#define NORMED_OF(g, t, b, h) { IN(g, t, b, h), BIASES(g, h), STATE(b, h), NONE, ROWS(b, t), NONE, GAIN((g) * (h)), NONE, NONE }
+#define NORMED(t, b, h)                                                                           \
+    { IN(4, t, b, h), BIASES(4, h), STATE(b, h), STATE(b, h), ROWS(b, t), NONE, GAIN(4 * (h)), GAIN(h), BIASES(1, h) }
+#define NORMED_TO(t, b, h, w)                                                                     \
+    { { OT_DIMS(t, b, 4 * (h)) }, WEIGHTS_TO(h, w), NONE, STATE(b, w), STATE(b, h), ROWS(b, t), PROJECT(h, w), GAIN(4 * (h)), GAIN(h), NONE }
 // Units whose weight is past what one dispatch for all steps takes.
 #define LARGE(g) ((g) == 4 ? 260 : (g) == 3 ? 300 : 520)
 // What every cell is checked with; C is c0 of that cell.
@@ -210,14 +260,15 @@ static double bytes(const struct ot_case *c, size_t element)
     { "two_slabs", PLAIN(g, 2, 5, 600), .flags = OT_NO_GRAD },                                    \
     { "many_steps", FULL_OF(g, 200, 2, 6, C(2, 6)) },                                             \
     { "many_steps_reverse", FULL_OF(g, 200, 2, 6, C(2, 6)), .i = { 1 } },                         \
-    { "x_transposed", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_TRANSPOSED }, { OT_DIMS(5 * (g), 5), .layout = OT_TRANSPOSED, .fill = OT_UNIFORM }, NONE, NONE, NONE, NONE, NONE } }, \
-    { "x_sliced", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_SLICED }, { OT_DIMS(5 * (g), 5), .fill = OT_UNIFORM }, { OT_DIMS(5 * (g)), .layout = OT_SLICED }, { OT_DIMS(4, 5), .layout = OT_SLICED }, NONE, { OT_DIMS(4), .fill = OT_LENGTHS, .limit = 3, .layout = OT_SLICED }, NONE }, .flags = OT_GEOMETRY }, \
+    { "x_transposed", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_TRANSPOSED }, { OT_DIMS(5 * (g), 5), .layout = OT_TRANSPOSED, .fill = OT_UNIFORM }, NONE, NONE, NONE, NONE, NO_MORE } }, \
+    { "x_sliced", { { OT_DIMS(3, 4, 5 * (g)), .layout = OT_SLICED }, { OT_DIMS(5 * (g), 5), .fill = OT_UNIFORM }, { OT_DIMS(5 * (g)), .layout = OT_SLICED }, { OT_DIMS(4, 5), .layout = OT_SLICED }, NONE, { OT_DIMS(4), .fill = OT_LENGTHS, .limit = 3, .layout = OT_SLICED }, NO_MORE }, .flags = OT_GEOMETRY }, \
     { "batch_64_hidden_256", PLAIN(g, 128, 64, 256), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },   \
     { "batch_64_hidden_512", PLAIN(g, 128, 64, 512), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },   \
     { "batch_64_hidden_1024", PLAIN(g, 128, 64, 1024), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE }
 #define NO_CELL(b, h) NONE
 static const struct ot_case rnn_cases[] = {
     CASES(1, NO_CELL),
+    { "normed", NORMED_OF(1, 4, 3, 6) },
     { "relu", FULL_OF(1, 4, 3, 6, NONE), .i = { [RELU] = 1 } },
     { "relu_vectors", FULL_OF(1, 4, 18, 16, NONE), .i = { 1, 0, 1 } },
 };
@@ -228,9 +279,18 @@ static const struct ot_case lstm_cases[] = {
     { "projected_to_one", PLAIN_TO(3, 2, 2, 1) },
     { "projected_rows_17", PLAIN_TO(3, 17, 16, 8), .i = { 1 }, .flags = OT_GEOMETRY },
     { "projected_no_rows", PLAIN_TO(3, 0, 5, 2) },
+    { "normed", NORMED(4, 3, 6) },
+    { "normed_a_length_of_zero", NORMED(3, 5, 5), .i = { 1, [OT_MAX_PARAMS - 1] = 1 } },
+    { "normed_units_257", NORMED(2, 2, 257), .flags = OT_GEOMETRY },
+    { "normed_cells_alone", { IN(4, 3, 2, 8), NONE, NONE, STATE(2, 8), NONE, NONE, NONE, GAIN(8), NONE }, .flags = OT_GEOMETRY },
+    { "normed_projected", NORMED_TO(4, 3, 7, 4), .i = { 1 } },
     { "batch_64_hidden_1024_to_256", PLAIN_TO(128, 64, 1024, 256), .i = { 0, 1 }, .flags = OT_BENCH | OT_TIME_ALONE },
 };
-static const struct ot_case gru_cases[] = { CASES(3, NO_CELL) };
+static const struct ot_case gru_cases[] = {
+    CASES(3, NO_CELL),
+    { "normed", NORMED_OF(3, 4, 3, 6) },
+    { "normed_reverse", NORMED_OF(3, 3, 5, 8), .i = { 1 }, .flags = OT_GEOMETRY },
+};
 
 #define RNN_OF(name_, kind, cases_)                                                               \
     static lattn_tensor *build_##name_(                                                           \
