@@ -106,6 +106,32 @@ typedef struct lattn_bucket_params {
 LATTN_API lattn_tensor *lattn_relative_buckets(
     lattn_ctx *ctx, int64_t n_queries, int64_t n_keys, const lattn_bucket_params *params);
 
+typedef struct lattn_relative_args {
+    float scale;   // 0 = 1 / sqrt(D)
+    bool of_keys;  // the second product as well
+} lattn_relative_args;
+
+/**
+ * What learnt embeddings of distances add to the scores of attention: a mask for lattn_attention, which
+ * gives it a gradient.
+ *
+ *     out[t, s] = scale * (q[t] . table[d] + k[s] . table[d])        d = t + (S - T) - s + P - 1
+ *
+ * Shapes   q [B, H, T, D], k [B, H, S, D], table [2 P - 1, D], with T and S from 1 to P  ->  [B, H, T, S].
+ *          The last query stands at the last key. Without of_keys k may have other heads
+ * Dtypes   f32, f16, bf16, the same for all three; out f32
+ * Args     args  NULL = all zeros: the first product alone
+ * Grad     q, k, table. Keeps copies of q and, with of_keys, k. In memory stand T S floats per head, which
+ *          attention keeps and gives another T S of gradient; the products, T (T + S) elements per head and as
+ *          many for keys, live until they are picked from, and once more in backward
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for a scale that is not finite
+ * Source   Shaw, Uszkoreit & Vaswani 2018, arXiv:1803.02155, equation 5 (one table for all heads); of_keys:
+ *          Huang et al. 2020, "Improve transformer models with better relative position embeddings",
+ *          arXiv:2009.13658, method 4
+ */
+LATTN_API lattn_tensor *lattn_relative_scores(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k,
+    lattn_tensor *table, const lattn_relative_args *args);
+
 #ifdef __cplusplus
 }
 #endif
