@@ -59,12 +59,14 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_save(lattn_module *m, const
 
 // config.json of Hugging Face. Zero means the value of bert-base-uncased.
 typedef struct lattn_bert_config {
-    int64_t vocab_size;                   // 30522
-    int64_t hidden_size;                  // 768
-    int num_hidden_layers;                // 12
-    int num_attention_heads;              // 12, divides hidden_size
-    int64_t intermediate_size;            // 3072
-    int64_t max_position_embeddings;      // 512
+    int64_t vocab_size;               // 30522
+    int64_t hidden_size;              // 768
+    int num_hidden_layers;            // 12
+    int num_attention_heads;          // 12, divides hidden_size
+    int64_t intermediate_size;        // 3072
+    int64_t max_position_embeddings;  // 512
+    lattn_relative
+        relative;  // position_embedding_type "relative_key" or "relative_key_query"; none: "absolute"
     int64_t type_vocab_size;              // 2
     int64_t pad_token_id;                 // 0
     double hidden_dropout_prob;           // 0.1 when has_dropout is false

@@ -595,12 +595,24 @@ typedef enum lattn_names {
                                // another, in_proj_bias, out_proj; the rest as LATTN_NAMES_TORCH
 } lattn_names;
 
+// Learnt embeddings of distances in the scores of self-attention, lattn_relative_scores.
+typedef enum lattn_relative {
+    LATTN_RELATIVE_NONE,
+    LATTN_RELATIVE_KEY,        // with the query: Shaw et al. 2018
+    LATTN_RELATIVE_KEY_QUERY,  // with query and key: Huang et al. 2020, method 4
+} lattn_relative;
+
 typedef struct lattn_attention_params {
     int64_t embed_dim;
     int n_heads;     // divides embed_dim
     int n_kv_heads;  // 0 = n_heads; divides n_heads
     float dropout;   // of the probabilities
     bool no_bias;
+    // Parameter distance_embedding.weight [2 max_positions - 1, embed_dim / n_heads], with BERT's names
+    // self.distance_embedding.weight. Takes T S floats per head of every sequence, and as much again for their
+    // gradient, where attention alone takes T + S: the figures are with lattn_relative_scores.
+    lattn_relative relative;
+    int64_t max_positions;  // of relative: the most queries and keys there can be
     lattn_names names;
     lattn_dtype dtype;
     lattn_init init;
@@ -658,7 +670,8 @@ typedef struct lattn_attention_inputs {
  * Multi-head attention: projections of query, key and value, attention, output projection.
  *
  * Errors   ERR_ARG when n_heads does not divide embed_dim, or n_kv_heads n_heads, or dropout is outside
- *          [0, 1); those of lattn_module_add_parameter
+ *          [0, 1), or relative asks for max_positions or, with key and query, as many heads of both; those
+ *          of lattn_module_add_parameter
  * Source   Vaswani et al. 2017, arXiv:1706.03762, section 3.2
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_multihead_attention_create(
@@ -700,6 +713,8 @@ typedef struct lattn_encoder_params {
     bool rms_norm;    // instead of layer norm
     bool no_bias;     // in linear layers
     lattn_feed_forward feed_forward;
+    lattn_relative relative;  // of self-attention
+    int64_t max_positions;
     lattn_names names;
     lattn_dtype dtype;
     lattn_init init;  // of all weights, when has_init

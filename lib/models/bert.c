@@ -4,6 +4,8 @@
 // Face, so that folders go both ways unchanged.
 //
 //   x      = dropout(LayerNorm(word[ids] + position[0..T-1] + type[types]))   [B, T, C]
+//            without position where attention has embeddings of distances; its table is there all the same, as
+//            in transformers' folders
 //   h      = encoder(x), post-norm, keys beyond a row's length masked         [B, T, C]
 //   pooled = tanh(dense(h[:, 0]))                                             [B, C]
 //   logits = classifier(dropout(pooled))                                      [B, num_labels]
@@ -92,6 +94,8 @@ static lattn_status add_encoder(lattn_bert *b, lattn_ctx *ctx)
         .attention_dropout = (float) c->attention_probs_dropout_prob,
         .layer_norm_eps = (float) c->layer_norm_eps,
         .feed_forward = c->gelu_tanh ? LATTN_FEED_FORWARD_GELU_TANH : LATTN_FEED_FORWARD_GELU,
+        .relative = c->relative,
+        .max_positions = c->max_position_embeddings,
         .names = LATTN_NAMES_BERT,
         .init = linear_init(b),
         .has_init = true,
@@ -109,6 +113,8 @@ static lattn_status build(lattn_bert *b, lattn_ctx *ctx)
     LAT_TRY(add_table(b, ctx, "bert.embeddings.word_embeddings", c->vocab_size, &b->word));
     LAT_TRY(add_table(
         b, ctx, "bert.embeddings.position_embeddings", c->max_position_embeddings, &b->position));
+    if (c->relative)
+        LAT_TRY(lattn_module_set_requires_grad(b->position, false));
     LAT_TRY(
         add_table(b, ctx, "bert.embeddings.token_type_embeddings", c->type_vocab_size, &b->type));
     LAT_TRY(add_norm(b, ctx));
@@ -188,7 +194,9 @@ static lattn_tensor *embed(lattn_ctx *ctx, lattn_bert *b, const lattn_bert_input
                              ? lattn_embedding_forward(ctx, b->type, in->token_type_ids)
                              : first_rows(ctx, b->type, 1);
     lattn_tensor *x = lattn_embedding_forward(ctx, b->word, in->input_ids);
-    x = lattn_add(ctx, lattn_add(ctx, x, type), first_rows(ctx, b->position, T));
+    x = lattn_add(ctx, x, type);
+    if (!b->config.relative)
+        x = lattn_add(ctx, x, first_rows(ctx, b->position, T));
     x = lattn_layer_norm_forward(ctx, b->norm, x);
     return lattn_dropout(ctx, x, (float) b->config.hidden_dropout_prob);
 }

@@ -51,6 +51,8 @@ lattn_status lat_bert_config_check(const char *what, const lattn_bert_config *c)
     LAT_TRY(
         lat_config_share(what, "attention_probs_dropout_prob", c->attention_probs_dropout_prob));
     LAT_TRY(lat_config_share(what, "classifier_dropout", c->classifier_dropout));
+    if ((unsigned) c->relative > LATTN_RELATIVE_KEY_QUERY)
+        return lat_err(LATTN_ERR_FORMAT, "%s: there is no relative %d", what, (int) c->relative);
     if (c->hidden_size % c->num_attention_heads != 0)
         return lat_err(LATTN_ERR_FORMAT,
             "%s: hidden_size %lld is not a multiple of num_attention_heads %d", what,
@@ -70,6 +72,13 @@ lattn_status lat_bert_config_check(const char *what, const lattn_bert_config *c)
             c->initializer_range);
     return LATTN_OK;
 }
+
+// position_embedding_type.
+static const char *const positions[] = {
+    [LATTN_RELATIVE_NONE] = "absolute",
+    [LATTN_RELATIVE_KEY] = "relative_key",
+    [LATTN_RELATIVE_KEY_QUERY] = "relative_key_query",
+};
 
 // ---- fields that are numbers ----------------------------------------------------------------------
 
@@ -187,16 +196,21 @@ static lattn_status read_uses(const char *path, const json_t *j)
 
 static lattn_status read_kinds(const char *path, const json_t *j, lattn_bert_config *c)
 {
-    const char *type = "bert", *act = "gelu", *position = "absolute";
+    const char *type = "bert", *act = "gelu", *position = positions[0];
     LAT_TRY(lat_json_str(path, j, "model_type", false, &type));
     LAT_TRY(lat_json_str(path, j, "hidden_act", false, &act));
     LAT_TRY(lat_json_str(path, j, "position_embedding_type", false, &position));
     if (strcmp(type, "bert") != 0)
         return lat_err(
             LATTN_ERR_UNSUPPORTED, "%s: model_type is \"%s\", supported is bert", path, type);
-    if (strcmp(position, "absolute") != 0)
+    for (c->relative = LATTN_RELATIVE_NONE; c->relative < LAT_COUNT(positions); c->relative++)
+        if (strcmp(position, positions[c->relative]) == 0)
+            break;
+    if (c->relative == LAT_COUNT(positions))
         return lat_err(LATTN_ERR_UNSUPPORTED,
-            "%s: position_embedding_type is \"%s\", supported is absolute", path, position);
+            "%s: position_embedding_type is \"%s\", supported are absolute, relative_key and "
+            "relative_key_query",
+            path, position);
     c->gelu_tanh = strcmp(act, "gelu_new") == 0 || strcmp(act, "gelu_pytorch_tanh") == 0;
     if (!c->gelu_tanh && strcmp(act, "gelu") != 0)
         return lat_err(LATTN_ERR_UNSUPPORTED,
@@ -329,8 +343,8 @@ lattn_status lattn_bert_config_save(const lattn_bert_config *c, const char *path
     LAT_CHECK_ARG(path);
     json_t *j = json_pack("{s:[s], s:s, s:s, s:s, s:s, s:s}", "architectures",
         "BertForSequenceClassification", "model_type", "bert", "hidden_act",
-        c->gelu_tanh ? "gelu_new" : "gelu", "position_embedding_type", "absolute", "problem_type",
-        "single_label_classification", "torch_dtype", "float32");
+        c->gelu_tanh ? "gelu_new" : "gelu", "position_embedding_type", positions[c->relative],
+        "problem_type", "single_label_classification", "torch_dtype", "float32");
     if (!j)
         return lat_err(LATTN_ERR_HOST_MEMORY, "%s: out of host memory", path);
     struct fields f = fields_of(c);

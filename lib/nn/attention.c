@@ -5,6 +5,7 @@
 //
 //   q, k, v  [B, T, C] -> views [B, H, T, D], read in place by the op (strided)
 //   k, v     with a cache: behind those of earlier tokens
+//   mask     with learnt distances: their scores, and what the caller adds
 //   out      [B, H, T, D] -> [B, T, C]
 //
 // Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.
@@ -26,6 +27,8 @@ static const char *const child_names[][N_PROJECTIONS] = {
 struct attention {
     lattn_module *projection[N_PROJECTIONS];  // NULL where they are packed
     lattn_tensor *in_proj_weight, *in_proj_bias;
+    lattn_tensor *distances;  // [2 max_positions - 1, head_dim]; NULL = none
+    lattn_relative relative;
     int n_heads, n_kv_heads;
     int64_t head_dim;
     float dropout;
@@ -44,6 +47,15 @@ static lattn_status check(const lattn_attention_params *p, int n_kv_heads)
     if (!(p->dropout >= 0 && p->dropout < 1))
         return lat_err(
             LATTN_ERR_ARG, "attention: dropout %g is outside [0, 1)", (double) p->dropout);
+    if ((unsigned) p->relative > LATTN_RELATIVE_KEY_QUERY)
+        return lat_err(LATTN_ERR_ARG, "attention: there is no relative %d", (int) p->relative);
+    if (p->relative && p->max_positions < 1)
+        return lat_err(LATTN_ERR_ARG, "attention: relative needs max_positions, it is %lld",
+            (long long) p->max_positions);
+    if (p->relative == LATTN_RELATIVE_KEY_QUERY && n_kv_heads != p->n_heads)
+        return lat_err(LATTN_ERR_ARG,
+            "attention: relative of key and query needs as many heads of both, not %d and %d",
+            n_kv_heads, p->n_heads);
     return LATTN_OK;
 }
 
@@ -92,8 +104,29 @@ static lattn_status add_projections(lattn_module *m, const lattn_attention_param
     return LATTN_OK;
 }
 
+static lattn_status add_distances(lattn_module *m, const lattn_attention_params *p)
+{
+    struct attention *a = m->data;
+    lattn_embedding_params params = {
+        .num_embeddings = 2 * p->max_positions - 1,
+        .embedding_dim = a->head_dim,
+        .dtype = p->dtype,
+        .init = p->init,
+        .has_init = p->has_init,
+    };
+    const char *name =
+        p->names == LATTN_NAMES_BERT ? "self.distance_embedding" : "distance_embedding";
+    lattn_module *table = NULL;
+    a->relative = p->relative;
+    LAT_ADOPT(m, name, lattn_embedding_create(m->ctx, &params, &table), table);
+    a->distances = lattn_module_parameter(table, "weight");
+    return LATTN_OK;
+}
+
 static lattn_status build(lattn_module *m, const lattn_attention_params *p)
 {
+    if (p->relative)
+        LAT_TRY(add_distances(m, p));
     bool packed = p->names == LATTN_NAMES_TORCH_PACKED;
     if (packed)
         LAT_TRY(add_packed(m, p));
@@ -206,6 +239,20 @@ static bool keys_and_values(lattn_ctx *ctx, const struct attention *a, lattn_ten
                      : lat_kv_cache_append(ctx, inputs->cache, k, v);
 }
 
+// What is added to the scores; NULL with nothing to add, and where good becomes false.
+static lattn_tensor *mask_of(lattn_ctx *ctx, const struct attention *a, lattn_tensor *q,
+    lattn_tensor *k, const lattn_attention_inputs *inputs, bool *good)
+{
+    if (!a->distances)
+        return inputs->mask;
+    lattn_relative_args args = { .of_keys = a->relative == LATTN_RELATIVE_KEY_QUERY };
+    lattn_tensor *scores = lattn_relative_scores(ctx, q, k, a->distances, &args);
+    if (scores && inputs->mask)
+        scores = lattn_add(ctx, scores, inputs->mask);
+    *good = scores != NULL;
+    return scores;
+}
+
 lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs)
 {
@@ -228,8 +275,12 @@ lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     lattn_tensor *q = project(ctx, a, QUERY, query, rotary, inputs->rotary_interleaved);
     if (!keys_and_values(ctx, a, key_value, is_memory, inputs, rotary, &k, &v))
         return NULL;
+    bool good = true;
+    lattn_tensor *mask = mask_of(ctx, a, q, k, inputs, &good);
+    if (!good)
+        return NULL;
     lattn_attention_args args = {
-        .mask = inputs->mask,
+        .mask = mask,
         .key_lengths = inputs->key_lengths,
         .dropout = a->dropout,
         .causal = inputs->causal,

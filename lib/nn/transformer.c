@@ -64,6 +64,8 @@ static lattn_status build_attention(
         .n_kv_heads = p->n_kv_heads,
         .dropout = p->attention_dropout,
         .no_bias = p->no_bias,
+        .relative = part == ATTENTION ? p->relative : LATTN_RELATIVE_NONE,
+        .max_positions = p->max_positions,
         .names = p->names,
         .dtype = p->dtype,
         .init = p->init,

@@ -531,6 +531,9 @@ GPU_TEST(null, ops_of_several_tensors)
     NOTHING(lattn_attention(ctx, t, NULL, t, NULL));
     NOTHING(lattn_attention(ctx, t, t, NULL, NULL));
     NOTHING(lattn_fourier_features(ctx, NULL, 2));
+    NOTHING(lattn_relative_scores(ctx, NULL, t, t, NULL));
+    NOTHING(lattn_relative_scores(ctx, t, NULL, t, NULL));
+    NOTHING(lattn_relative_scores(ctx, t, t, NULL, NULL));
     NOTHING(lattn_rotary(ctx, NULL, t, NULL, false));
     NOTHING(lattn_rotary(ctx, t, NULL, NULL, false));
     KEPT(lattn_rotary_table(ctx, NULL));

@@ -163,7 +163,8 @@ TEST(bert_config, other_architectures_are_refused_with_what_there_is)
     const lattn_status unsupported = LATTN_ERR_UNSUPPORTED;
     expect_refused("model_type", "\"roberta\"", unsupported, "supported is bert");
     expect_refused("hidden_act", "\"silu\"", unsupported, "gelu_new");
-    expect_refused("position_embedding_type", "\"relative_key\"", unsupported, "absolute");
+    expect_refused("position_embedding_type", "\"rotary\"", unsupported,
+        "supported are absolute, relative_key and relative_key_query");
     expect_refused("is_decoder", "true", unsupported, "is_decoder");
     expect_refused("add_cross_attention", "true", unsupported, "add_cross_attention");
     expect_refused("problem_type", "\"regression\"", unsupported, "single_label_classification");
