@@ -23,8 +23,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 PICKS, MOST_ROWS = 16, 8
 MODULES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
-KINDS = {"rnn": 20, "lstm": 20, "gru": 20, "lstm_projected": 8,  # how many of each
-         "rnn_normed": 4, "lstm_normed": 6, "gru_normed": 4}
+KINDS = {"rnn": 20, "lstm": 20, "gru": 20, "lstm_projected": 6,  # how many of each
+         "rnn_normed": 2, "lstm_normed": 4, "gru_normed": 2}
 
 
 def save_safetensors(path, tensors):

@@ -158,7 +158,7 @@ static float one_of(const struct job *j, const char *name)
 // Captured, so that nothing of a step comes from the host; with dropout.
 GPU_TEST(bert_relative, a_captured_step_with_dropout_learns_a_batch)
 {
-    enum { STEPS = 40 };
+    enum { STEPS = 25 };
     struct golden g;
     struct job j = { 0 };
     lattn_graph *graph = NULL;

@@ -282,14 +282,14 @@ GPU_TEST(rnn, twenty_lstms_are_pytorchs)
 
 GPU_TEST(rnn, lstms_with_projected_states_are_pytorchs)
 {
-    run_all(ctx, "lstm_projected", 8);
+    run_all(ctx, "lstm_projected", 6);
 }
 
 GPU_TEST(rnn, layer_normalised_stacks_are_their_formulas_in_pytorch)
 {
-    run_all(ctx, "rnn_normed", 4);
-    run_all(ctx, "lstm_normed", 6);
-    run_all(ctx, "gru_normed", 4);
+    run_all(ctx, "rnn_normed", 2);
+    run_all(ctx, "lstm_normed", 4);
+    run_all(ctx, "gru_normed", 2);
 }
 
 GPU_TEST(rnn, twenty_grus_are_pytorchs)
