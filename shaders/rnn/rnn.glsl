@@ -17,7 +17,8 @@ layout(constant_id = 2) const uint FLAGS = 0;
 
 const uint GATES = CELL == LAT_RNN_LSTM ? 4u : CELL == LAT_RNN_GRU ? 3u : 1u;
 const uint KEPT = LAT_RNN_KEPT(CELL);
-// Not a constant of the pipeline: one pipeline serves layers of all sizes.
+// Not a constant of the pipeline: one pipeline serves layers of all sizes. A constant saves the cpu form 5 to 10%
+// of the CPU time, forward and backward of hidden 256, 512 and 1024 on lavapipe 26.1.
 #define HIDDEN p.hidden
 const bool REVERSE = (FLAGS & LAT_RNN_REVERSE) != 0u;
 const bool NORM = (FLAGS & LAT_RNN_NORM) != 0u;
