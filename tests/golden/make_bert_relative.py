@@ -17,7 +17,7 @@ import torch
 import transformers
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from make_bert import save_safetensors  # noqa: E402
+from common import save_safetensors  # noqa: E402
 
 V, C, LAYERS, HEADS, FF, POSITIONS, LABELS, B, T = 41, 16, 2, 2, 24, 12, 3, 4, 9
 

@@ -5,21 +5,22 @@
 usage: make_rnn.py [OUTPUT_DIR]      (default: rnn beside this script)
 
 Twenty random configurations of each, and some with projected states or, as their formulas written out, with
-layer norm (Ba et al. 2016, in the form of lattn/nn.h): results, last states, and the gradients of the input, the initial
-states and every parameter. Inputs and weights are formulas of their names and indices (values() below,
-and in the test), so they are not stored. Of every result there are its largest magnitude, one random
+layer norm (Ba et al. 2016, in the form of lattn/nn.h): results, last states, and the gradients of the input,
+the initial states and every parameter. Inputs and weights are formulas of their names and indices (values()
+below, and in the test), so they are not stored. Of every result there are its largest magnitude, one random
 projection of all of it, and PICKS random elements. Computed in double precision. Needs only torch and
 numpy; made with torch 1.13.0.
 """
-import json
 import os
 import random
-import struct
 import sys
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from common import bits, save_safetensors, uniform  # noqa: E402
 
 PICKS, MOST_ROWS = 16, 8
 MODULES = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
@@ -27,34 +28,9 @@ KINDS = {"rnn": 20, "lstm": 20, "gru": 20, "lstm_projected": 6,  # how many of e
          "rnn_normed": 2, "lstm_normed": 4, "gru_normed": 2}
 
 
-def save_safetensors(path, tensors):
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name in sorted(tensors):
-        header[name] = {"dtype": "F32", "shape": list(tensors[name].shape),
-                        "data_offsets": [offset, offset + tensors[name].nbytes]}
-        offset += tensors[name].nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for name in sorted(tensors):
-            f.write(np.ascontiguousarray(tensors[name]).tobytes())
-
-
-def bits(name, n):
-    """64 random bits per index: FNV-1a of the name, then splitmix64."""
-    h = 0xcbf29ce484222325
-    for c in name.encode():
-        h = (h ^ c) * 0x100000001b3 % 2**64
-    z = np.uint64(h) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9e3779b97f4a7c15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xbf58476d1ce4e5b9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94d049bb133111eb)
-    return z ^ (z >> np.uint64(31))
-
-
 def values(name, shape, scale=1.0):
     n = int(np.prod(shape))
-    v = scale * ((bits(name, n) >> np.uint64(40)).astype(np.float64) / 2**23 - 1)  # [-1, 1) scale
+    v = scale * uniform(name, n)
     return torch.from_numpy(v.astype(np.float32).astype(np.float64).reshape(shape))
 
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // RNN, LSTM and GRU against PyTorch (tests/golden/make_rnn.py, in double): twenty random configurations of
-// each and some variants, results, last states and every gradient. Weights and inputs are formulas of their names, so names and
-// layouts are compared too. Of each tensor the golden has its largest magnitude, a projection of all of
-// its elements, and some of them.
+// each and some variants, results, last states and every gradient. Weights and inputs are formulas of their
+// names, so names and layouts are compared too. Of each tensor the golden has its largest magnitude, a
+// projection of all of its elements, and some of them.
 
 #include "harness/harness.h"
 
@@ -30,27 +30,9 @@ enum {
 
 // ---- values from names ----------------------------------------------------------------------------
 
-// FNV-1a of the name.
-static uint64_t seed_of(const char *name)
-{
-    uint64_t h = 0xcbf29ce484222325;
-    for (; *name; name++)
-        h = (h ^ (unsigned char) *name) * 0x100000001b3;
-    return h;
-}
-
-// splitmix64.
-static uint64_t bits(uint64_t seed, int64_t i)
-{
-    uint64_t z = seed + (uint64_t) (i + 1) * 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
 static double value(uint64_t seed, int64_t i, double scale)
 {
-    return (float) (scale * ((double) (bits(seed, i) >> 40) / 8388608 - 1));
+    return (float) (scale * lt_name_uniform(seed, i));
 }
 
 struct run {
@@ -72,7 +54,7 @@ static lattn_tensor *filled(
     const struct run *r, const char *what, int rank, const int64_t *dims, double scale)
 {
     char name[96];
-    uint64_t seed = seed_of(name_in(r, name, what));
+    uint64_t seed = lt_name_seed(name_in(r, name, what));
     int64_t n = 1;
     for (int d = 0; d < rank; d++)
         n *= dims[d];
@@ -96,7 +78,7 @@ static void expect_digest(struct run *r, const char *what, lattn_tensor *t)
     EXPECT_OK(lattn_tensor_read_f32(t, v, n));
     char name[96], part[64];
     snprintf(part, sizeof part, "%s.along", what);
-    uint64_t along = seed_of(name_in(r, name, part));
+    uint64_t along = lt_name_seed(name_in(r, name, part));
     double largest = 1e-4, projection = 0, worst = 0;
     for (int64_t i = 0; i < n; i++) {
         projection += value(along, i, 1) * (double) v[i];
@@ -106,9 +88,9 @@ static void expect_digest(struct run *r, const char *what, lattn_tensor *t)
     worst = fabs(worst - (double) want[0]);
     worst = fmax(worst, fabs(projection - (double) want[1]) / sqrt((double) n));
     snprintf(part, sizeof part, "%s.pick", what);
-    uint64_t pick = seed_of(name_in(r, name, part));
+    uint64_t pick = lt_name_seed(name_in(r, name, part));
     for (int64_t i = 0; i < PICKS; i++) {
-        double d = fabs((double) v[bits(pick, i) % (uint64_t) n] - (double) want[2 + i]);
+        double d = fabs((double) v[lt_name_bits(pick, i) % (uint64_t) n] - (double) want[2 + i]);
         worst = d <= worst ? worst : d;  // NaN stays
     }
     free(v);
