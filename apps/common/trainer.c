@@ -46,8 +46,8 @@ lattn_train_params trainer_params(const struct trainer_options *o)
         .max_steps = o->max_steps,
         .accumulation_steps = o->accumulation,
         .lr = o->lr,
-        .schedule = o->scheduler == CONSTANT ? LATTN_SCHEDULE_CONSTANT
-                                             : (lattn_schedule_kind) o->scheduler,
+        .schedule =
+            o->scheduler == CONSTANT ? LATTN_SCHEDULE_CONSTANT : (lattn_schedule_kind) o->scheduler,
         .warmup_ratio = (double) o->warmup_ratio,
         .warmup_steps = o->warmup_steps,
         .eval_steps = o->eval_steps,

@@ -72,8 +72,8 @@ extern const char *const trainer_schedulers[];
 // After parsing: fills what is 0 and means something else. 0, or an exit code after a sentence.
 int trainer_check(const char *command, struct trainer_options *o);
 
-lattn_status trainer_adamw(lattn_ctx *ctx, lattn_module *module, const struct trainer_options *o,
-    lattn_optim **out);
+lattn_status trainer_adamw(
+    lattn_ctx *ctx, lattn_module *module, const struct trainer_options *o, lattn_optim **out);
 
 // All of lattn_train's parameters that the options give; task, sources, optimiser, data_hash and
 // fingerprint are the command's.

@@ -167,12 +167,19 @@ static uint32_t power_of_two(uint64_t at_most)
     return v;
 }
 
+// Floats of shared memory for a weight, in few sizes; 0 = it has no room there.
+static uint32_t chip_for(uint64_t weight, uint64_t room)
+{
+    uint64_t size = weight <= 1024 ? 1024 : weight <= 4096 ? 4096 : room;
+    return weight <= room ? (uint32_t) LAT_MIN(size, room) : 0;
+}
+
 // Rows of the batch per workgroup, and what the kernel needs to know about them. Constants are rounded, so
 // that layers of many sizes share few pipelines.
 static void plan_base(struct lat_rnn_part *p, struct lat_kernel *k)
 {
     uint32_t hidden = p->push.hidden, batch = p->push.n_batch;
-    uint32_t rows = LAT_MIN(batch, MAX_ROWS);
+    uint32_t rows = batch < MAX_ROWS - 1 ? batch : MAX_ROWS;
     uint64_t groups_of_4 = lat_ceil_div(batch, 4 * (uint64_t) rows);
     uint32_t parts = power_of_two(LAT_MAX(LAT_MIN(LAT_RNN_GROUP / hidden, groups_of_4), 1));
     uint32_t slab = SLAB_BYTES / (uint32_t) sizeof(float) / (rows * parts);
@@ -181,7 +188,7 @@ static void plan_base(struct lat_rnn_part *p, struct lat_kernel *k)
     p->spec[3] = rows;
     p->spec[4] = parts;
     p->spec[5] = slab;
-    p->spec[6] = weight <= room ? (uint32_t) LAT_MIN(2 * power_of_two(weight), room) : 0;
+    p->spec[6] = chip_for(weight, room);
     k->groups = lat_ceil_div(batch, (uint64_t) rows * parts);
 }
 
