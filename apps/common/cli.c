@@ -30,9 +30,20 @@ int cli_usage_error(const char *command, const char *fmt, ...)
     return CLI_EXIT_USAGE;
 }
 
+static char sentence[1024];
+
+lattn_status cli_error(lattn_status status, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(sentence, sizeof sentence, fmt, args);
+    va_end(args);
+    return status;
+}
+
 int cli_fail(const char *command, lattn_status status, const lattn_ctx *ctx)
 {
-    const char *text = lattn_error(ctx);
+    const char *text = *sentence ? sentence : lattn_error(ctx);
     if (!*text)
         text = lattn_error(NULL);
     fprintf(stderr, "%s: %s\n", command, *text ? text : lattn_status_text(status));

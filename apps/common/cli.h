@@ -139,6 +139,8 @@ int cli_exit_code(lattn_status status);
 
 // "name: sentence" to stderr; returns CLI_EXIT_USAGE.
 int cli_usage_error(const char *command, const char *fmt, ...) LATTN_PRINTF(2, 3);
+// Keeps a sentence for cli_fail, of an error that the library knows nothing of. Returns status.
+lattn_status cli_error(lattn_status status, const char *fmt, ...) LATTN_PRINTF(2, 3);
 // "name: sentence of the last error" to stderr; returns the exit code of status.
 int cli_fail(const char *command, lattn_status status, const lattn_ctx *ctx);
 // Whether text to this stream may be coloured: a terminal, and NO_COLOR is not set.

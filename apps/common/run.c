@@ -34,32 +34,46 @@ int run_signal(void)
 
 // ---- results --------------------------------------------------------------------------------------
 
-static void print_json(const struct run_results *r)
+void run_print_accuracy(const lattn_metrics *m, const char *prefix)
+{
+    if (prefix)
+        printf("\"%saccuracy\": %.6f, \"%sf1\": %.6f, \"%sloss\": %.9g", prefix, m->accuracy,
+            prefix, m->macro_f1, prefix, m->loss);
+    else
+        printf("accuracy %.2f %%, macro F1 %.2f %%", 100 * m->accuracy, 100 * m->macro_f1);
+}
+
+static void print_json(const struct run_results *r, run_figures_fn figures)
 {
     const lattn_train_result *t = r->train;
     printf("{\"steps\": %lld, \"seconds\": %.3f, \"samples_per_second\": %.2f",
         (long long) t->n_steps, t->seconds, t->samples_per_second);
     if (isfinite(t->train_loss))
         printf(", \"train_loss\": %.9g", t->train_loss);
-    if (t->best_step >= 0)
-        printf(", \"best_step\": %lld, \"eval_accuracy\": %.6f, \"eval_f1\": %.6f, "
-               "\"eval_loss\": %.9g",
-            (long long) t->best_step, t->best.accuracy, t->best.macro_f1, t->best.loss);
-    if (r->test)
-        printf(", \"test_accuracy\": %.6f, \"test_f1\": %.6f, \"test_loss\": %.9g",
-            r->test->accuracy, r->test->macro_f1, r->test->loss);
+    if (t->best_step >= 0) {
+        printf(", \"best_step\": %lld, ", (long long) t->best_step);
+        figures(&t->best, "eval_");
+    }
+    if (r->test) {
+        printf(", ");
+        figures(r->test, "test_");
+    }
     printf("}\n");
 }
 
-static void print_text(const struct run_results *r)
+static void print_text(const struct run_results *r, run_figures_fn figures)
 {
     const lattn_train_result *t = r->train;
-    if (t->best_step >= 0)
-        printf("validation accuracy %.2f %%, macro F1 %.2f %% (update %lld)\n",
-            100 * t->best.accuracy, 100 * t->best.macro_f1, (long long) t->best_step);
-    if (r->test)
-        printf("test accuracy %.2f %%, macro F1 %.2f %% on %lld %s\n", 100 * r->test->accuracy,
-            100 * r->test->macro_f1, (long long) r->test->n, r->rows);
+    if (t->best_step >= 0) {
+        printf("validation ");
+        figures(&t->best, NULL);
+        printf(" (update %lld)\n", (long long) t->best_step);
+    }
+    if (r->test) {
+        printf("test ");
+        figures(r->test, NULL);
+        printf(" on %lld %s\n", (long long) r->test->n, r->rows);
+    }
     printf("model: %s\n", r->output);
 }
 
@@ -72,10 +86,11 @@ int run_finish(const struct run_results *r, lattn_status st, const lattn_ctx *ct
     }
     if (st)
         return cli_fail(r->command, st, ctx);
+    run_figures_fn figures = r->figures ? r->figures : run_print_accuracy;
     if (r->json)
-        print_json(r);
+        print_json(r, figures);
     else
-        print_text(r);
+        print_text(r, figures);
     return CLI_EXIT_OK;
 }
 

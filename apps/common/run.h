@@ -9,6 +9,11 @@
 const volatile int *run_watch_signals(void);
 int run_signal(void);  // the signal that came, or 0
 
+// Prints what an evaluation found, on stdout: as words, or as JSON members whose names begin with prefix.
+typedef void (*run_figures_fn)(const lattn_metrics *m, const char *prefix);
+// Of classifiers: accuracy, macro F1; in JSON the loss as well.
+void run_print_accuracy(const lattn_metrics *m, const char *prefix);
+
 // What a training ended with.
 struct run_results {
     const char *command, *output;  // for messages; folder of the model
@@ -16,6 +21,7 @@ struct run_results {
     const lattn_train_result *train;
     const lattn_metrics *test;  // NULL without test data
     bool json;
+    run_figures_fn figures;  // NULL = run_print_accuracy
 };
 // Prints them on stdout, or the reason why there are none on stderr. Returns the exit code.
 int run_finish(const struct run_results *r, lattn_status st, const lattn_ctx *ctx);

@@ -60,19 +60,27 @@ typedef struct lattn_task {
     // For evaluation: loss as above and logits [n, n_classes] through *logits.
     lattn_tensor *(*evaluate)(
         lattn_ctx *ctx, void *user, lattn_tensor *const *fields, lattn_tensor **logits);
-    int n_classes;
+    int n_classes;  // 0 = no logits, and the loss alone is a figure: *logits is not asked for
+    // Language models, with n_classes 0 and a token a sample: characters that a token stands for, on
+    // average over the validation set. Evaluation then tells perplexity and bits per character. 0 = none.
+    double characters_per_token;
     // Writes the model's own files (weights, config, vocabulary) into a folder.
     lattn_status (*save)(void *user, const char *dir);
     // Reads the weights back from a folder that save wrote.
     lattn_status (*load)(void *user, const char *dir);
+    // What else decides the next step, as the state that goes from batch to batch: written into checkpoints
+    // and read back on resume. NULL = nothing.
+    lattn_status (*save_state)(void *user, const char *dir);
+    lattn_status (*load_state)(void *user, const char *dir);
 } lattn_task;
 
 // Figures of one evaluation.
 typedef struct lattn_metrics {
     int64_t n;
     double loss;
-    double accuracy;
+    double accuracy;  // with classes only, as macro_f1
     double macro_f1;  // mean over the classes that occur, in the labels or the predictions
+    double bits;      // per character, of language models
     int64_t n_cut;    // texts that were longer than the token limit, with or without a label
 } lattn_metrics;
 
@@ -94,11 +102,12 @@ typedef struct lattn_train_params {
     const double *lr_milestones;  // epochs at which multi-step cuts, rising
     int n_lr_milestones;          // up to LATTN_MAX_MILESTONES
 
-    int64_t eval_steps;           // updates between evaluations; 0 = at the end of each epoch
-    int64_t save_steps;           // updates between checkpoints; 0 = at the end of each epoch
-    int64_t logging_steps;        // 0 = 10
-    int save_total_limit;         // checkpoints kept; 0 = 2
-    const char *metric_for_best;  // "accuracy" (NULL), "macro_f1" or "loss"
+    int64_t eval_steps;     // updates between evaluations; 0 = at the end of each epoch
+    int64_t save_steps;     // updates between checkpoints; 0 = at the end of each epoch
+    int64_t logging_steps;  // 0 = 10
+    int save_total_limit;   // checkpoints kept; 0 = 2
+    const char
+        *metric_for_best;  // "accuracy" (NULL), "macro_f1" or "loss"; without classes the loss
 
     const char *output_dir;
     const char *resume;  // NULL = start anew; "true" = newest checkpoint in output_dir, if

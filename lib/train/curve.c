@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// curves.svg: training and evaluation loss above, accuracy and macro F1 below, over the updates.
-// Plain SVG with its own light and dark colours, readable in any browser; the raw training loss is
+// curves.svg: training and evaluation loss above; accuracy and macro F1, or bits per character, below,
+// over the updates. Plain SVG with its own light and dark colours, readable in any browser; the raw training loss is
 // thin behind its smoothed line (exponential mean, bias-corrected).
 
 #include <math.h>
@@ -42,6 +42,11 @@ static double f1_of(const struct lat_entry *e)
     return e->macro_f1;
 }
 
+static double bits_of(const struct lat_entry *e)
+{
+    return e->bits;
+}
+
 static const struct series losses[] = {
     { "", "raw", false, false, loss_of },
     { "training", "train", false, true, loss_of },
@@ -51,6 +56,18 @@ static const struct series scores[] = {
     { "accuracy", "eval", true, false, accuracy_of },
     { "macro F1", "second", true, false, f1_of },
 };
+static const struct series bits[] = {
+    { "bits per character", "eval", true, false, bits_of },
+};
+
+// Whether an evaluation gave it.
+static bool has_values(const struct lat_history *h, value_fn value)
+{
+    bool has = false;
+    for (size_t i = 0; i < h->n && !has; i++)
+        has = h->items[i].is_eval && isfinite(value(&h->items[i]));
+    return has;
+}
 
 // ---- scales ---------------------------------------------------------------------------------------
 
@@ -183,7 +200,12 @@ lattn_status lat_history_draw(const struct lat_history *h, const char *dir)
 {
     struct panel loss = { "loss", losses, LAT_COUNT(losses), TOP, 0, 0, 0 };
     struct panel score = { "validation", scores, LAT_COUNT(scores), TOP + PANEL + GAP, 0, 0, 0 };
-    int height = TOP + 2 * PANEL + GAP + 34;
+    if (has_values(h, bits_of)) {
+        score.series = bits;
+        score.n_series = LAT_COUNT(bits);
+    }
+    bool two = has_values(h, bits_of) || has_values(h, accuracy_of) || !has_values(h, loss_of);
+    int height = TOP + (two ? 2 * PANEL + GAP : PANEL) + 34;
     struct lat_str svg = { 0 };
     lat_str_addf(&svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
@@ -191,7 +213,8 @@ lattn_status lat_history_draw(const struct lat_history *h, const char *dir)
         WIDTH, height, WIDTH, height);
     lat_str_add(&svg, style);
     draw_panel(&svg, &loss, h);
-    draw_panel(&svg, &score, h);
+    if (two)
+        draw_panel(&svg, &score, h);
     lat_str_addf(&svg, "<text class=\"tick\" x=\"%d\" y=\"%d\">updates</text>\n</svg>\n",
         WIDTH - RIGHT + 40, height - 16);
 

@@ -3,6 +3,7 @@
 // Evaluation: every batch once, in order, with dropout off and no tape. One batch is in flight
 // while the one before is read and counted.
 
+#include <math.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/log.h"
@@ -60,7 +61,10 @@ static lattn_status collect(struct evaluation *e, struct kept *k)
     }
     struct lat_step_result result;
     LAT_TRY(lat_steps_read(e->steps, &k->pending, &result, e->logits));
-    if (k->fields.labels) {
+    if (!e->task->n_classes) {
+        e->counts.n += k->pending.n_samples;
+        e->counts.loss_sum += (double) result.loss * (double) k->pending.n_samples;
+    } else if (k->fields.labels) {
         lat_counts_add(&e->counts, e->logits, k->fields.labels, k->pending.n_samples);
         e->counts.loss_sum += (double) result.loss * (double) k->pending.n_samples;
     }
@@ -92,6 +96,8 @@ lattn_status lat_evaluate(struct lat_steps *steps, const lattn_task *task,
     LAT_GO(lat_counts_create(task->n_classes, &e.counts));
     LAT_GO(run_all(&e, source, kept));
     *out = lat_counts_metrics(&e.counts);
+    if (task->characters_per_token > 0)
+        out->bits = out->loss / log(2) / task->characters_per_token;
     out->n_cut = e.n_cut;
 
 done:

@@ -34,8 +34,14 @@ json_t *lat_entry_json(const struct lat_entry *e)
     set_real(j, "epoch", e->epoch);
     if (e->is_eval) {
         set_real(j, "eval_loss", e->loss);
-        set_real(j, "eval_accuracy", e->accuracy);
-        set_real(j, "eval_f1", e->macro_f1);
+        if (isfinite(e->accuracy)) {
+            set_real(j, "eval_accuracy", e->accuracy);
+            set_real(j, "eval_f1", e->macro_f1);
+        }
+        if (isfinite(e->bits)) {
+            set_real(j, "eval_perplexity", exp(e->loss));
+            set_real(j, "eval_bits_per_character", e->bits);
+        }
     } else {
         set_real(j, "loss", e->loss);
         set_real(j, "learning_rate", e->lr);
@@ -63,6 +69,7 @@ lattn_status lat_entry_parse(const char *what, const json_t *j, struct lat_entry
     out->samples_per_second = real_or_nan(j, "samples_per_second");
     out->accuracy = real_or_nan(j, "eval_accuracy");
     out->macro_f1 = real_or_nan(j, "eval_f1");
+    out->bits = real_or_nan(j, "eval_bits_per_character");
     return LATTN_OK;
 }
 

@@ -7,6 +7,7 @@
 //
 //   checkpoint-<step>/   the model's own files     task.save
 //                        optimizer.safetensors     moments and step number
+//                        task.save_state           what goes from batch to batch, if anything does
 //                        trainer_state.json        everything else, with transformers' names
 
 #include <inttypes.h>
@@ -57,6 +58,7 @@ static json_t *metrics_json(const lattn_metrics *m)
     set_exact(j, "loss", m->loss);
     set_exact(j, "accuracy", m->accuracy);
     set_exact(j, "macro_f1", m->macro_f1);
+    set_exact(j, "bits", m->bits);
     return j;
 }
 
@@ -122,6 +124,8 @@ static lattn_status fill_checkpoint(struct lat_run *r, const char *dir)
     lattn_status st = optim && state && j ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
     if (!st)
         st = r->params->task.save(r->params->task.user, dir);
+    if (!st && r->params->task.save_state)
+        st = r->params->task.save_state(r->params->task.user, dir);
     if (!st)
         st = lattn_optim_save(r->params->optim, optim);
     if (!st)
@@ -248,7 +252,8 @@ static lattn_status get_metrics(
     LAT_TRY(get_int(what, o, "n", &m->n));
     LAT_TRY(get_exact(what, o, "loss", &m->loss));
     LAT_TRY(get_exact(what, o, "accuracy", &m->accuracy));
-    return get_exact(what, o, "macro_f1", &m->macro_f1);
+    LAT_TRY(get_exact(what, o, "macro_f1", &m->macro_f1));
+    return json_object_get(o, "bits") ? get_exact(what, o, "bits", &m->bits) : LATTN_OK;
 }
 
 // What keeps the bits from being the same, but not the run from going on.
@@ -357,6 +362,8 @@ lattn_status lat_run_restore(struct lat_run *r, const char *dir)
         st = parse_state(state, j, r);
     if (!st)
         st = r->params->task.load(r->params->task.user, dir);
+    if (!st && r->params->task.load_state)
+        st = r->params->task.load_state(r->params->task.user, dir);
     if (!st)
         st = lattn_optim_load(r->params->optim, optim);
     json_decref(j);

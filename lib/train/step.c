@@ -92,7 +92,8 @@ static lattn_status record_evaluation(lattn_ctx *ctx, struct lat_step *step, lat
 {
     struct lat_steps *s = step->owner;
     lattn_no_grad_begin(ctx);
-    outputs[OUT_LOSS] = s->task.evaluate(ctx, s->task.user, step->field, &outputs[OUT_EXTRA]);
+    outputs[OUT_LOSS] = s->task.evaluate(
+        ctx, s->task.user, step->field, s->task.n_classes ? &outputs[OUT_EXTRA] : NULL);
     lattn_no_grad_end(ctx);
     return outputs[OUT_LOSS] ? LATTN_OK : lattn_ctx_status(ctx);
 }
@@ -134,7 +135,8 @@ static lattn_status create_step(struct lat_steps *s, unsigned kind, const lattn_
     if (st)
         return st;
     *step = (struct lat_step){ .owner = s, .kind = kind, .divisor = divisor, .shape = *batch };
-    step->n_outputs = kind == LAT_STEP_EVAL || kind & LAT_STEP_UPDATE ? 2 : 1;
+    bool extra = kind == LAT_STEP_EVAL ? s->task.n_classes > 0 : (kind & LAT_STEP_UPDATE) != 0;
+    step->n_outputs = extra ? 2 : 1;
     for (int i = 0; i < batch->n_fields && !st; i++) {
         const lattn_field *f = &batch->field[i];
         st = lattn_tensor_create(s->ctx, f->dtype, f->rank, f->dim, &step->field[i]);

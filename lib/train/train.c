@@ -7,6 +7,7 @@
 //                     now and then: log | evaluate, keep the best model | checkpoint
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/thread.h"
@@ -206,26 +207,50 @@ static lattn_status log_training(struct lat_run *r)
 static double value_of(const lattn_train_params *p, const lattn_metrics *m)
 {
     const char *name = p->metric_for_best ? p->metric_for_best : "accuracy";
-    if (strcmp(name, "loss") == 0)
+    if (strcmp(name, "loss") == 0 || !p->task.n_classes)
         return -m->loss;
     return strcmp(name, "macro_f1") == 0 ? m->macro_f1 : m->accuracy;
 }
 
 static lattn_status log_evaluation(struct lat_run *r)
 {
+    const lattn_task *task = &r->params->task;
+    bool language = task->characters_per_token > 0;
     struct lat_entry entry = {
         .step = r->step,
         .epoch = epoch_of(r),
         .is_eval = true,
         .loss = r->last.loss,
-        .accuracy = r->last.accuracy,
-        .macro_f1 = r->last.macro_f1,
+        .accuracy = task->n_classes ? r->last.accuracy : NAN,
+        .macro_f1 = task->n_classes ? r->last.macro_f1 : NAN,
+        .bits = language ? r->last.bits : NAN,
     };
     LAT_TRY(add_entry(r, &entry));
     LAT_TRY(tolerate(r, lat_history_draw(&r->history, r->params->output_dir)));
     LAT_TRY(add_event(r, "eval/loss", entry.loss));
+    if (language) {
+        LAT_TRY(add_event(r, "eval/perplexity", exp(entry.loss)));
+        LAT_TRY(add_event(r, "eval/bits_per_character", entry.bits));
+    }
+    if (!task->n_classes)
+        return LATTN_OK;
     LAT_TRY(add_event(r, "eval/accuracy", entry.accuracy));
     return add_event(r, "eval/f1", entry.macro_f1);
+}
+
+// "  accuracy 0.9000  macro F1 0.8900", or what a language model has instead.
+static const char *figures_of(const struct lat_run *r, char *text, size_t bytes)
+{
+    const lattn_task *task = &r->params->task;
+    int n = 0;
+    *text = 0;
+    if (task->n_classes)
+        n = snprintf(
+            text, bytes, "  accuracy %.4f  macro F1 %.4f", r->last.accuracy, r->last.macro_f1);
+    if (task->characters_per_token > 0)
+        snprintf(text + n, bytes - (size_t) n, "  perplexity %.4g  %.4f bits per character",
+            exp(r->last.loss), r->last.bits);
+    return text;
 }
 
 // The best model is one that is saved: when that fails, the next one that is better than the saved one
@@ -251,9 +276,9 @@ static lattn_status evaluate(struct lat_run *r, bool last)
     LAT_TRY(log_evaluation(r));
     double value = value_of(p, &r->last);
     bool better = isfinite(r->last.loss) && (r->best_step < 0 || value > r->best_value);
-    lat_progress_line(&r->progress,
-        "epoch %.2f  validation loss %.4f  accuracy %.4f  macro F1 %.4f%s", epoch_of(r),
-        r->last.loss, r->last.accuracy, r->last.macro_f1, better ? "  (best so far)" : "");
+    char figures[128];
+    lat_progress_line(&r->progress, "epoch %.2f  validation loss %.4f%s%s", epoch_of(r),
+        r->last.loss, figures_of(r, figures, sizeof figures), better ? "  (best so far)" : "");
     return better ? keep_best(r, value, last) : LATTN_OK;
 }
 

@@ -199,6 +199,7 @@ TEST(output, help_that_cannot_be_printed_is_an_error)
     expect_lost_output("", "lattn-bert finetune --help");
     expect_lost_output("", "lattn-bert --version");
     expect_lost_output("", "lattn-cnn --help");
+    expect_lost_output("", "lattn-seq --help");
     expect_lost_output("", "lattn-bench list");
     expect_lost_output("", "lattn-info --help");
 }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+//
+// config.json of a model folder.
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "seq/seq.h"
+
+const char *const seq_model_types[] = { "lstm", "gru", "rnn", "transformer", NULL };
+const char *const seq_positions[] = { "learned", "sinusoidal", "rotary", "alibi", "none", NULL };
+
+enum { MAX_SIZE = 1 << 20, MAX_LAYERS = 1024 };
+
+const char *seq_config_wrong(const struct seq_config *c)
+{
+    if (c->tie_weights && c->embedding_size != c->hidden_size)
+        return "tied weights need an embedding_size that is hidden_size";
+    if (c->tie_weights && c->n_outputs != c->vocab_size)
+        return "tied weights are for language models";
+    if (c->model_type != SEQ_TRANSFORMER)
+        return NULL;
+    if (c->embedding_size != c->hidden_size)
+        return "a transformer's embedding_size is its hidden_size";
+    if (c->num_heads < 1 || c->hidden_size % c->num_heads != 0)
+        return "num_attention_heads does not divide hidden_size";
+    if (c->position == SEQ_ROTARY && c->hidden_size / c->num_heads % 2 != 0)
+        return "rotary positions need heads of an even size";
+    return NULL;
+}
+
+// ---- writing --------------------------------------------------------------------------------------
+
+static json_t *to_json(const struct seq_config *c)
+{
+    bool recurrent = c->model_type != SEQ_TRANSFORMER;
+    json_t *j = json_object();
+    json_object_set_new(j, "task", json_string(c->task->name));
+    json_object_set_new(j, "model_type", json_string(seq_model_types[c->model_type]));
+    json_object_set_new(j, "vocab_size", json_integer(c->vocab_size));
+    json_object_set_new(j, "num_outputs", json_integer(c->n_outputs));
+    json_object_set_new(j, "embedding_size", json_integer(c->embedding_size));
+    json_object_set_new(j, "hidden_size", json_integer(c->hidden_size));
+    json_object_set_new(j, "num_layers", json_integer(c->num_layers));
+    json_object_set_new(j, "dropout", json_real(c->dropout));
+    json_object_set_new(j, "tie_weights", json_boolean(c->tie_weights));
+    if (recurrent) {
+        json_object_set_new(j, "bidirectional", json_boolean(c->bidirectional));
+        return j;
+    }
+    json_object_set_new(j, "num_attention_heads", json_integer(c->num_heads));
+    json_object_set_new(j, "intermediate_size", json_integer(c->intermediate_size));
+    json_object_set_new(j, "max_position_embeddings", json_integer(c->max_positions));
+    json_object_set_new(j, "position_embedding_type", json_string(seq_positions[c->position]));
+    return j;
+}
+
+lattn_status seq_config_save(const struct seq_config *c, const char *dir)
+{
+    char path[4096], part[4096 + 8];
+    json_t *j = to_json(c);
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    snprintf(part, sizeof part, "%s.part", path);
+    // The old one stays until the new one is complete.
+    bool good = json_dump_file(j, part, JSON_INDENT(2)) == 0 && rename(part, path) == 0;
+    json_decref(j);
+    if (good)
+        return LATTN_OK;
+    remove(part);
+    return cli_error(LATTN_ERR_IO, "%s: it cannot be written", path);
+}
+
+// ---- reading --------------------------------------------------------------------------------------
+
+struct reader {
+    const char *path;
+    const json_t *j;
+    lattn_status status;  // of the first field that was wrong
+};
+
+static int64_t number(struct reader *r, const char *name, int64_t least, int64_t most)
+{
+    const json_t *v = json_object_get(r->j, name);
+    int64_t n = json_integer_value(v);
+    if (!r->status && (!json_is_integer(v) || n < least || n > most))
+        r->status = cli_error(LATTN_ERR_FORMAT, "%s: %s must be a whole number from %lld to %lld",
+            r->path, name, (long long) least, (long long) most);
+    return n;
+}
+
+static bool yes(struct reader *r, const char *name)
+{
+    const json_t *v = json_object_get(r->j, name);
+    if (!r->status && !json_is_boolean(v))
+        r->status = cli_error(LATTN_ERR_FORMAT, "%s: %s must be true or false", r->path, name);
+    return json_is_true(v);
+}
+
+static double rate(struct reader *r, const char *name)
+{
+    const json_t *v = json_object_get(r->j, name);
+    double x = json_number_value(v);
+    if (!r->status && (!json_is_number(v) || !(x >= 0 && x < 1)))
+        r->status =
+            cli_error(LATTN_ERR_FORMAT, "%s: %s must be a number from 0 to below 1", r->path, name);
+    return x;
+}
+
+static int choice(struct reader *r, const char *name, const char *const *choices)
+{
+    const char *text = json_string_value(json_object_get(r->j, name));
+    int i = 0;
+    while (text && choices[i] && strcmp(choices[i], text) != 0)
+        i++;
+    if (!r->status && (!text || !choices[i]))
+        r->status = cli_error(LATTN_ERR_FORMAT, "%s: %s is \"%s\", which lattn-seq does not know",
+            r->path, name, text ? text : "");
+    return text && choices[i] ? i : 0;
+}
+
+static void from_json(struct reader *r, struct seq_config *c)
+{
+    c->task = seq_tasks[choice(r, "task", seq_task_names)];
+    c->model_type = choice(r, "model_type", seq_model_types);
+    c->vocab_size = number(r, "vocab_size", 1, INT32_MAX);
+    c->n_outputs = number(r, "num_outputs", 1, INT32_MAX);
+    c->embedding_size = number(r, "embedding_size", 1, MAX_SIZE);
+    c->hidden_size = number(r, "hidden_size", 1, MAX_SIZE);
+    c->num_layers = (int) number(r, "num_layers", 1, MAX_LAYERS);
+    c->dropout = rate(r, "dropout");
+    c->tie_weights = yes(r, "tie_weights");
+    if (c->model_type != SEQ_TRANSFORMER) {
+        c->bidirectional = yes(r, "bidirectional");
+        return;
+    }
+    c->num_heads = (int) number(r, "num_attention_heads", 1, MAX_SIZE);
+    c->intermediate_size = number(r, "intermediate_size", 1, MAX_SIZE);
+    c->max_positions = number(r, "max_position_embeddings", 1, INT32_MAX);
+    c->position = choice(r, "position_embedding_type", seq_positions);
+}
+
+lattn_status seq_config_load(const char *dir, struct seq_config *out)
+{
+    char path[4096];
+    json_error_t error;
+    *out = (struct seq_config){ 0 };
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    json_t *j = json_load_file(path, 0, &error);
+    if (!j)
+        return cli_error(error.line < 0 ? LATTN_ERR_IO : LATTN_ERR_FORMAT, "%s: %s", path,
+            error.line < 0 ? "it cannot be read" : error.text);
+    struct reader r = { .path = path, .j = j };
+    from_json(&r, out);
+    if (!r.status && seq_config_wrong(out))
+        r.status = cli_error(LATTN_ERR_FORMAT, "%s: %s", path, seq_config_wrong(out));
+    json_decref(j);
+    return r.status;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+//
+// What kinds of tasks do with files in the same way.
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include "seq/seq.h"
+
+const struct seq_task *const seq_tasks[] = { &seq_task_lm, NULL };
+const char *const seq_task_names[] = { "lm", NULL };
+const char *const seq_tokenizers[] = { "characters", "bpe", NULL };
+
+static void close_set(struct seq_set *s)
+{
+    lattn_loader_destroy(&s->loader);
+    lattn_dataset_close(&s->data);
+}
+
+void seq_data_close(struct seq_data *d)
+{
+    // Parts of one file share its dataset.
+    if (d->validation.data == d->train.data)
+        d->validation.data = NULL;
+    close_set(&d->train);
+    close_set(&d->validation);
+    close_set(&d->test);
+}
+
+// ---- a tokenizer ----------------------------------------------------------------------------------
+
+static bool ends_with(const char *path, const char *end)
+{
+    size_t n = strlen(path), m = strlen(end);
+    return n >= m && memcmp(path + n - m, end, m) == 0;
+}
+
+// As lattn_stream_open tells texts in columns from plain ones.
+static bool has_columns(const char *path)
+{
+    static const char *const ends[] = { ".tsv", ".csv", ".jsonl", ".json", ".tsv.gz", ".csv.gz",
+        ".jsonl.gz", ".json.gz" };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (ends_with(path, ends[i]))
+            return true;
+    return false;
+}
+
+static lattn_status add_rows(lattn_vocab *v, const struct seq_files *f, double percent)
+{
+    const lattn_text_params params = {
+        .text_column = f->text_column, .pair_column = "", .no_labels = true
+    };
+    lattn_dataset *rows = NULL;
+    lattn_status st;
+    TRY(lattn_text_open(f->train, &params, &rows));
+    int64_t n = (int64_t) ((double) lattn_dataset_count(rows) * percent / 100);
+    for (int64_t i = 0; i < (n > 0 ? n : 1); i++) {
+        size_t bytes = 0;
+        const char *text = lattn_dataset_text(rows, i, &bytes);
+        TRY(lattn_vocab_add(v, text, bytes));
+    }
+
+done:
+    lattn_dataset_close(&rows);
+    return st;
+}
+
+// The whole of a file, also of one that is compressed. The caller frees *text.
+static lattn_status read_file(const char *path, char **text, size_t *n)
+{
+    size_t capacity = 1 << 20;
+    gzFile file = gzopen(path, "rb");
+    int got = 0;
+    *n = 0;
+    *text = file ? malloc(capacity) : NULL;
+    while (*text && (got = gzread(file, *text + *n, (unsigned) (capacity - *n))) > 0) {
+        *n += (size_t) got;
+        if (*n < capacity)
+            continue;
+        char *more = capacity < (size_t) 1 << 30 ? realloc(*text, 2 * capacity) : NULL;
+        if (!more)
+            free(*text);
+        *text = more;
+        capacity *= 2;
+    }
+    bool opened = file != NULL;
+    gzclose(file);
+    if (!opened || got < 0)
+        return cli_error(LATTN_ERR_IO, "%s: it cannot be read", path);
+    return *text ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
+}
+
+// Whole lines of it at a time: BPE would otherwise know words that two parts cut.
+static lattn_status add_text(lattn_vocab *v, const char *path, double percent)
+{
+    char *text = NULL;
+    size_t n = 0, at = 0;
+    lattn_status st;
+    TRY(read_file(path, &text, &n));
+    if (!n)
+        TRY(cli_error(LATTN_ERR_FORMAT, "%s: the text is empty", path));
+    n = (size_t) ((double) n * percent / 100);
+    while (at < n) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t bytes = end ? (size_t) (end - text) + 1 - at : n - at;
+        TRY(lattn_vocab_add(v, text + at, bytes));
+        at += bytes;
+    }
+
+done:
+    free(text);
+    return st;
+}
+
+lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, lattn_tokenizer **out)
+{
+    lattn_vocab_params params = {
+        .size = (int32_t) f->vocab_size,
+        .min_frequency = f->min_frequency,
+        .kind = f->tokenizer == SEQ_BPE ? LATTN_TOKEN_KIND_BPE : LATTN_TOKEN_KIND_CHARACTERS,
+    };
+    lattn_vocab *v = NULL;
+    lattn_status st;
+    TRY(lattn_vocab_create(&params, &v));
+    TRY(has_columns(f->train) ? add_rows(v, f, percent) : add_text(v, f->train, percent));
+    TRY(lattn_vocab_build(v, out));
+
+done:
+    lattn_vocab_destroy(&v);
+    return st;
+}

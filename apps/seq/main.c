@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+//
+// lattn-seq: models of sequences, on any Vulkan device.
+//
+//   lattn-seq train --task lm --train_file text.txt --output_dir out
+//   lattn-seq eval --model_name_or_path out --validation_file other.txt
+
+#include "seq/seq.h"
+
+int main(int argc, char **argv)
+{
+    static const struct cli_subcommand commands[] = {
+        { "train", "trains a model of sequences", seq_train },
+        { "eval", "judges a model on other data", seq_eval },
+        { NULL, NULL, NULL },
+    };
+    static const struct cli_suite suite = {
+        .name = "lattn-seq",
+        .summary = "trains and runs recurrent networks and transformers on sequences",
+        .commands = commands,
+    };
+    return cli_dispatch(&suite, argc, argv);
+}

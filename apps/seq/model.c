@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+//
+// The network, and the network as the trainer sees it.
+//
+//   recurrent     encoder (table) -> dropout -> rnn -> dropout -> decoder (linear)
+//   transformer   wte, wpe -> dropout -> h, pre-norm layers -> decoder
+//
+// The names of the first are those of PyTorch's example word_language_model, so that its weights are these.
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "seq/seq.h"
+
+bool seq_is_recurrent(const struct seq_model *m)
+{
+    return m->config.model_type != SEQ_TRANSFORMER;
+}
+
+int64_t seq_most_places(const struct seq_model *m)
+{
+    const struct seq_config *c = &m->config;
+    bool limited = !seq_is_recurrent(m) && c->position != SEQ_ALIBI && c->position != SEQ_NOWHERE;
+    return limited ? c->max_positions : 0;
+}
+
+int seq_check_length(const char *command, const struct seq_model *m, int seq_len)
+{
+    int64_t most = seq_most_places(m);
+    if (!most || seq_len <= most)
+        return 0;
+    return cli_usage_error(command,
+        "--seq_len %d is above the model's max_position_embeddings %lld", seq_len,
+        (long long) most);
+}
+
+// ---- building -------------------------------------------------------------------------------------
+
+static lattn_status add(
+    struct seq_model *m, const char *name, lattn_module *child, lattn_module **out)
+{
+    *out = child;
+    return lattn_module_add(m->root, name, child);
+}
+
+static lattn_status add_table(
+    struct seq_model *m, const char *name, int64_t rows, lattn_module **out)
+{
+    const struct seq_config *c = &m->config;
+    // A table that is also the head must start small, or its first logits are far too sure.
+    bool small = c->model_type == SEQ_TRANSFORMER || c->tie_weights;
+    lattn_embedding_params params = {
+        .num_embeddings = rows,
+        .embedding_dim = c->embedding_size,
+        .init = { LATTN_INIT_NORMAL, 0.02f },
+        .has_init = small,
+    };
+    lattn_module *child = NULL;
+    lattn_status st;
+    TRY(lattn_embedding_create(m->ctx, &params, &child));
+    TRY(add(m, name, child, out));
+
+done:
+    return st;
+}
+
+static lattn_status add_recurrent(struct seq_model *m)
+{
+    const struct seq_config *c = &m->config;
+    lattn_rnn_params params = {
+        .input_size = c->embedding_size,
+        .hidden_size = c->hidden_size,
+        .num_layers = c->num_layers,
+        .batch_first = true,
+        .bidirectional = c->bidirectional,
+        .dropout = (float) c->dropout,
+    };
+    lattn_module *child = NULL;
+    lattn_status st;
+    if (c->model_type == SEQ_LSTM)
+        TRY(lattn_lstm_create(m->ctx, &params, &child));
+    else if (c->model_type == SEQ_GRU)
+        TRY(lattn_gru_create(m->ctx, &params, &child));
+    else
+        TRY(lattn_rnn_create(m->ctx, &params, &child));
+    TRY(add(m, "rnn", child, &m->body));
+
+done:
+    return st;
+}
+
+// What residuals add up grows with the number of layers: their projections start smaller, as GPT-2's.
+static lattn_status scale_residuals(struct seq_model *m)
+{
+    lattn_init init = { LATTN_INIT_NORMAL, 0.02f / sqrtf(2.0f * (float) m->config.num_layers) };
+    lattn_status st = LATTN_OK;
+    for (int layer = 0; layer < m->config.num_layers && !st; layer++) {
+        char name[64];
+        snprintf(name, sizeof name, "layers.%d.self_attn.out_proj.weight", layer);
+        TRY(lattn_init_(lattn_module_parameter(m->body, name), init));
+        snprintf(name, sizeof name, "layers.%d.linear2.weight", layer);
+        TRY(lattn_init_(lattn_module_parameter(m->body, name), init));
+    }
+
+done:
+    return st;
+}
+
+static lattn_status add_transformer(struct seq_model *m)
+{
+    const struct seq_config *c = &m->config;
+    lattn_encoder_params params = {
+        .n_layers = c->num_layers,
+        .embed_dim = c->hidden_size,
+        .n_heads = c->num_heads,
+        .feedforward_dim = c->intermediate_size,
+        .dropout = (float) c->dropout,
+        .attention_dropout = (float) c->dropout,
+        .norm_first = true,
+        .final_norm = true,
+        .feed_forward = LATTN_FEED_FORWARD_GELU_TANH,
+        .init = { LATTN_INIT_NORMAL, 0.02f },
+        .has_init = true,
+    };
+    lattn_module *child = NULL;
+    lattn_status st;
+    TRY(lattn_encoder_create(m->ctx, &params, &child));
+    TRY(add(m, "h", child, &m->body));
+    TRY(scale_residuals(m));
+
+done:
+    return st;
+}
+
+// Positions that are computed once. Learnt ones are a table of the module.
+static lattn_status add_places(struct seq_model *m)
+{
+    const struct seq_config *c = &m->config;
+    lattn_rotary_params rotary = { .n_positions = c->max_positions,
+        .dim = c->hidden_size / c->num_heads };
+    lattn_status st = LATTN_OK;
+    if (c->position == SEQ_LEARNED)
+        return add_table(m, "wpe", c->max_positions, &m->positions);
+    if (c->position != SEQ_SINUSOIDAL && c->position != SEQ_ROTARY)
+        return LATTN_OK;
+    TRY(lattn_step_begin(m->ctx));
+    m->places = lattn_tensor_retain(
+        c->position == SEQ_ROTARY
+            ? lattn_rotary_table(m->ctx, &rotary)
+            : lattn_sinusoidal_positions(m->ctx, c->max_positions, c->hidden_size));
+    TRY(lattn_step_end(m->ctx));
+
+done:
+    return st;
+}
+
+static lattn_status add_head(struct seq_model *m)
+{
+    const struct seq_config *c = &m->config;
+    lattn_linear_params params = {
+        .in_features = c->hidden_size * (c->bidirectional ? 2 : 1),
+        .out_features = c->n_outputs,
+        .init = { LATTN_INIT_NORMAL, 0.02f },
+        .has_init = c->model_type == SEQ_TRANSFORMER,
+    };
+    lattn_module *child = NULL;
+    lattn_status st;
+    TRY(lattn_linear_create(m->ctx, &params, &child));
+    TRY(add(m, "decoder", child, &m->head));
+
+done:
+    return st;
+}
+
+lattn_status seq_model_create(struct seq_model *m)
+{
+    const char *wrong = seq_config_wrong(&m->config);
+    lattn_status st;
+    if (wrong)
+        return cli_error(LATTN_ERR_ARG, "%s", wrong);
+    TRY(lattn_module_create(m->ctx, "seq", &m->root));
+    if (seq_is_recurrent(m)) {
+        TRY(add_table(m, "encoder", m->config.vocab_size, &m->embedding));
+        TRY(add_recurrent(m));
+    } else {
+        TRY(add_table(m, "wte", m->config.vocab_size, &m->embedding));
+        TRY(add_places(m));
+        TRY(add_transformer(m));
+    }
+    if (!m->config.tie_weights)
+        TRY(add_head(m));
+
+done:
+    return st;
+}
+
+// ---- folders --------------------------------------------------------------------------------------
+
+lattn_status seq_model_load_weights(struct seq_model *m, const char *dir)
+{
+    lattn_safetensors *file = NULL;
+    lattn_status st;
+    TRY(lattn_safetensors_open(dir, NULL, &file));
+    TRY(lattn_module_load(m->root, file, NULL, NULL));
+
+done:
+    lattn_safetensors_close(&file);
+    return st;
+}
+
+lattn_status seq_model_open(const char *dir, const char *device, uint64_t seed, struct seq_model *m)
+{
+    lattn_ctx_params params = { .device = device, .seed = seed };
+    lattn_status st;
+    TRY(seq_config_load(dir, &m->config));
+    TRY(lattn_tokenizer_load(dir, &m->tokenizer));
+    if (lattn_tokenizer_size(m->tokenizer) > m->config.vocab_size)
+        return cli_error(LATTN_ERR_FORMAT, "%s: the tokenizer has %d tokens, vocab_size is %lld",
+            dir, lattn_tokenizer_size(m->tokenizer), (long long) m->config.vocab_size);
+    TRY(lattn_ctx_create(&params, &m->ctx));
+    TRY(seq_model_create(m));
+    TRY(seq_model_load_weights(m, dir));
+
+done:
+    return st;
+}
+
+lattn_status seq_model_save(struct seq_model *m, const char *dir)
+{
+    char path[4096];
+    lattn_status st;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    TRY(seq_config_save(&m->config, dir));
+    TRY(lattn_tokenizer_save(m->tokenizer, dir));
+    TRY(lattn_module_save(m->root, path));
+
+done:
+    return st;
+}
+
+void seq_model_close(struct seq_model *m)
+{
+    seq_state_free(&m->carried[0]);
+    seq_state_free(&m->carried[1]);
+    lattn_tensor_release(&m->places);
+    lattn_module_destroy(&m->root);
+    lattn_tokenizer_destroy(&m->tokenizer);
+    lattn_ctx_destroy(&m->ctx);
+}
+
+// ---- forward --------------------------------------------------------------------------------------
+
+lattn_status seq_state_create(struct seq_model *m, int64_t B, lattn_rnn_state *out)
+{
+    const struct seq_config *c = &m->config;
+    const int64_t dims[] = { c->num_layers * (c->bidirectional ? 2 : 1), B, c->hidden_size };
+    lattn_status st;
+    TRY(lattn_tensor_create(m->ctx, LATTN_DTYPE_F32, 3, dims, &out->h));
+    TRY(lattn_fill_(out->h, 0));
+    if (c->model_type == SEQ_LSTM) {
+        TRY(lattn_tensor_create(m->ctx, LATTN_DTYPE_F32, 3, dims, &out->c));
+        TRY(lattn_fill_(out->c, 0));
+    }
+
+done:
+    return st;
+}
+
+void seq_state_free(lattn_rnn_state *state)
+{
+    lattn_tensor_release(&state->h);
+    lattn_tensor_release(&state->c);
+}
+
+static lattn_tensor *run_recurrent(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, const struct seq_pass *pass)
+{
+    lattn_rnn_inputs inputs = { .initial = pass->before, .lengths = pass->lengths };
+    lattn_tensor *y;
+    if (m->config.model_type == SEQ_LSTM)
+        y = lattn_lstm_forward(ctx, m->body, x, &inputs, pass->after);
+    else if (m->config.model_type == SEQ_GRU)
+        y = lattn_gru_forward(ctx, m->body, x, &inputs, pass->after);
+    else
+        y = lattn_rnn_forward(ctx, m->body, x, &inputs, pass->after);
+    return lattn_dropout(ctx, y, (float) m->config.dropout);
+}
+
+static lattn_tensor *run_transformer(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, const struct seq_pass *pass)
+{
+    lattn_attention_inputs inputs = {
+        .key_lengths = pass->lengths,
+        .causal = pass->causal,
+        .alibi = m->config.position == SEQ_ALIBI,
+        .rotary = m->config.position == SEQ_ROTARY ? m->places : NULL,
+        .cache = pass->cache,
+    };
+    return lattn_encoder_forward(ctx, m->body, x, &inputs);
+}
+
+// Adds the rows of the table of places that x has, from the first that the cache lacks.
+static lattn_tensor *add_positions(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, const struct seq_pass *pass)
+{
+    lattn_tensor *table = m->places;
+    int64_t first = pass->cache ? lattn_kv_cache_length(pass->cache) : 0;
+    if (m->config.position == SEQ_LEARNED)
+        table = lattn_module_parameter(m->positions, "weight");
+    else if (m->config.position != SEQ_SINUSOIDAL)
+        return x;
+    lattn_tensor *rows = lattn_slice(ctx, table, 0, first, first + lattn_tensor_dim(x, 1), 1);
+    return lattn_add(ctx, x, rows);
+}
+
+lattn_tensor *seq_model_hidden(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids, const struct seq_pass *pass)
+{
+    lattn_tensor *x = lattn_embedding_forward(ctx, m->embedding, ids);
+    if (!seq_is_recurrent(m))
+        x = add_positions(ctx, m, x, pass);
+    x = lattn_dropout(ctx, x, (float) m->config.dropout);
+    return seq_is_recurrent(m) ? run_recurrent(ctx, m, x, pass) : run_transformer(ctx, m, x, pass);
+}
+
+lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden)
+{
+    if (m->head)
+        return lattn_linear_forward(ctx, m->head, hidden, LATTN_EPILOGUE_NONE);
+    return lattn_linear(
+        ctx, hidden, lattn_module_parameter(m->embedding, "weight"), NULL, LATTN_EPILOGUE_NONE);
+}
+
+// ---- the task -------------------------------------------------------------------------------------
+
+static lattn_tensor *loss(lattn_ctx *ctx, void *user, lattn_tensor *const *fields)
+{
+    struct seq_model *m = user;
+    return m->config.task->loss(ctx, m, fields, NULL, true);
+}
+
+static lattn_tensor *evaluate(
+    lattn_ctx *ctx, void *user, lattn_tensor *const *fields, lattn_tensor **logits)
+{
+    struct seq_model *m = user;
+    return m->config.task->loss(ctx, m, fields, logits, false);
+}
+
+static lattn_status save(void *user, const char *dir)
+{
+    return seq_model_save(user, dir);
+}
+
+static lattn_status load(void *user, const char *dir)
+{
+    return seq_model_load_weights(user, dir);
+}
+
+// The state that a language model carries from batch to batch.
+static lattn_status save_state(void *user, const char *dir)
+{
+    const struct seq_model *m = user;
+    const lattn_named_tensor items[] = { { "h", m->carried[0].h }, { "c", m->carried[0].c } };
+    char path[4096];
+    snprintf(path, sizeof path, "%s/state.safetensors", dir);
+    return lattn_safetensors_save(path, items, m->carried[0].c ? 2 : 1);
+}
+
+static lattn_status read_tensor(lattn_safetensors *file, const char *name, lattn_tensor *t)
+{
+    int64_t i = lattn_safetensors_find(file, name);
+    if (!t)
+        return LATTN_OK;
+    if (i < 0)
+        return cli_error(LATTN_ERR_FORMAT, "state.safetensors: it has no %s", name);
+    return lattn_safetensors_read_tensor(file, (size_t) i, t);
+}
+
+static lattn_status load_state(void *user, const char *dir)
+{
+    const struct seq_model *m = user;
+    lattn_safetensors *file = NULL;
+    char path[4096];
+    lattn_status st;
+    snprintf(path, sizeof path, "%s/state.safetensors", dir);
+    TRY(lattn_safetensors_open(path, NULL, &file));
+    TRY(read_tensor(file, "h", m->carried[0].h));
+    TRY(read_tensor(file, "c", m->carried[0].c));
+
+done:
+    lattn_safetensors_close(&file);
+    return st;
+}
+
+lattn_task seq_trainer_task(struct seq_model *m, const struct seq_set *set)
+{
+    bool carries = m->config.task->language && seq_is_recurrent(m);
+    return (lattn_task){
+        .user = m,
+        .module = m->root,
+        .loss = loss,
+        .evaluate = evaluate,
+        .n_classes = m->config.task->classes ? (int) m->config.n_outputs : 0,
+        .characters_per_token = set->characters_per_token,
+        .save = save,
+        .load = load,
+        .save_state = carries ? save_state : NULL,
+        .load_state = carries ? load_state : NULL,
+    };
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+//
+// What the subcommands of lattn-seq share. A kind of task (task_lm.c, ...) knows its files, its batches
+// and its loss, behind struct seq_task; everything else is the same for all of them.
+#ifndef APP_SEQ_H
+#define APP_SEQ_H
+#include "common/cli.h"
+#include "common/run.h"
+#include "lattn/lattn.h"
+
+int seq_train(int argc, char **argv);
+int seq_eval(int argc, char **argv);
+
+struct seq_task;
+struct seq_model;
+
+// ---- config.c -------------------------------------------------------------------------------------
+
+enum seq_model_type { SEQ_LSTM, SEQ_GRU, SEQ_RNN, SEQ_TRANSFORMER };
+extern const char *const seq_model_types[];  // their names, in this order; ends with NULL
+
+// How a transformer is told about places.
+enum seq_position { SEQ_LEARNED, SEQ_SINUSOIDAL, SEQ_ROTARY, SEQ_ALIBI, SEQ_NOWHERE };
+extern const char *const seq_positions[];
+
+// config.json of a model folder. Sizes are named as in PyTorch's nn.LSTM and in transformers.
+struct seq_config {
+    const struct seq_task *task;
+    int model_type;  // enum seq_model_type
+    int64_t vocab_size, n_outputs;
+    int64_t embedding_size, hidden_size;
+    int num_layers;
+    double dropout;
+    bool tie_weights;    // the head uses the weight of the embedding
+    bool bidirectional;  // of recurrent models
+    // Of transformers alone.
+    int num_heads;
+    int64_t intermediate_size, max_positions;
+    int position;  // enum seq_position
+};
+
+// Errors   ERR_IO; ERR_FORMAT naming file, field and value
+lattn_status seq_config_load(const char *dir, struct seq_config *out);
+lattn_status seq_config_save(const struct seq_config *c, const char *dir);
+// One sentence on sizes that do not fit together; NULL = they do.
+const char *seq_config_wrong(const struct seq_config *c);
+
+// ---- model.c --------------------------------------------------------------------------------------
+
+// Tokens become rows of a table, a body turns them into hidden states, a head into outputs.
+struct seq_model {
+    lattn_ctx *ctx;
+    struct seq_config config;
+    lattn_tokenizer *tokenizer;
+    lattn_module *root, *embedding, *positions, *body, *head;  // NULL: what is not there
+    lattn_tensor *places;        // of sinusoidal and rotary positions; NULL
+    lattn_rnn_state carried[2];  // of language models, from batch to batch: training, evaluation
+    float label_smoothing;       // of the training loss
+};
+
+// Makes modules and weights for m->config. m->ctx must be there.
+lattn_status seq_model_create(struct seq_model *m);
+// A folder that train wrote: configuration, tokenizer, weights.
+lattn_status seq_model_open(
+    const char *dir, const char *device, uint64_t seed, struct seq_model *m);
+void seq_model_close(struct seq_model *m);
+lattn_status seq_model_save(struct seq_model *m, const char *dir);
+lattn_status seq_model_load_weights(struct seq_model *m, const char *dir);
+bool seq_is_recurrent(const struct seq_model *m);
+// Tokens of a text that it has places for; 0 = any number.
+int64_t seq_most_places(const struct seq_model *m);
+// 0, or an exit code after a sentence.
+int seq_check_length(const char *command, const struct seq_model *m, int seq_len);
+
+// What a pass over a batch is given besides its tokens; all may be NULL.
+struct seq_pass {
+    lattn_tensor *lengths;   // i32 [B]
+    lattn_rnn_state before;  // recurrent: the state to begin with
+    lattn_rnn_state *after;  // recurrent: receives the state after the last step
+    lattn_kv_cache *cache;   // transformers: keys and values of what came before
+    bool causal;             // transformers: a place sees what lies before it alone
+};
+// ids i32 [B, T] -> hidden states [B, T, hidden_size].
+lattn_tensor *seq_model_hidden(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids, const struct seq_pass *pass);
+// [..., hidden_size] -> [..., n_outputs].
+lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden);
+// A state of zeros for B rows, that lives until it is freed.
+lattn_status seq_state_create(struct seq_model *m, int64_t B, lattn_rnn_state *out);
+void seq_state_free(lattn_rnn_state *state);
+
+// ---- data.c ---------------------------------------------------------------------------------------
+
+enum seq_tokenizer { SEQ_CHARACTERS, SEQ_BPE };
+extern const char *const seq_tokenizers[];
+
+// Options that say what the data is and how it is cut into batches.
+struct seq_files {
+    const char *train, *validation, *test;
+    const char *text_column;
+    int tokenizer;  // enum seq_tokenizer, of a new model
+    int64_t vocab_size;
+    int min_frequency;
+    float validation_split;  // percent of the training file, where there is no validation file
+    int seq_len, batch_size, eval_batch_size, threads;
+    uint64_t seed;
+};
+
+// One of the training, validation and test sets.
+struct seq_set {
+    lattn_dataset *data;
+    lattn_range part;  // of it; n 0 = all
+    lattn_loader *loader;
+    lattn_source source;          // n_samples 0 = there is no such set
+    double characters_per_token;  // language models
+    float carry;                  // language models: 0 where the state begins anew
+    bool recurrent;
+};
+struct seq_data {
+    struct seq_set train, validation, test;
+};
+void seq_data_close(struct seq_data *d);
+
+// Makes the tokenizer of a new model from the first percent of a text file.
+lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, lattn_tokenizer **out);
+
+// ---- a kind of task -------------------------------------------------------------------------------
+
+struct seq_task {
+    const char *name, *about;
+    const char *rows;  // what the data consists of: "tokens"
+    // Opens the files that are named. In a new model it makes what comes from the training data, the
+    // tokenizer and the sizes of m->config that follow from it.
+    lattn_status (*open)(struct seq_model *m, const struct seq_files *f, struct seq_data *d);
+    // Makes loader and source of an open set, and what they need of the model.
+    lattn_status (*begin)(
+        struct seq_model *m, const struct seq_files *f, struct seq_set *s, bool training);
+    // Loss of a batch, and its outputs where logits is not NULL.
+    lattn_tensor *(*loss)(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *const *fields,
+        lattn_tensor **logits, bool training);
+    run_figures_fn figures;
+    bool classes;   // the outputs are classes that accuracy is computed of
+    bool language;  // a language model: perplexity, bits per character, a state that is carried
+};
+
+extern const struct seq_task seq_task_lm;
+extern const struct seq_task *const seq_tasks[];  // all of them; ends with NULL
+extern const char *const seq_task_names[];        // in the same order
+
+// A model and its task as the library's trainer sees them; set: the one that is evaluated.
+lattn_task seq_trainer_task(struct seq_model *m, const struct seq_set *set);
+
+#endif
