@@ -40,6 +40,8 @@ static json_t *to_json(const struct seq_config *c)
     json_object_set_new(j, "model_type", json_string(seq_model_types[c->model_type]));
     json_object_set_new(j, "vocab_size", json_integer(c->vocab_size));
     json_object_set_new(j, "num_outputs", json_integer(c->n_outputs));
+    json_object_set_new(
+        j, "bos_token_id", c->bos_token_id < 0 ? json_null() : json_integer(c->bos_token_id));
     json_object_set_new(j, "embedding_size", json_integer(c->embedding_size));
     json_object_set_new(j, "hidden_size", json_integer(c->hidden_size));
     json_object_set_new(j, "num_layers", json_integer(c->num_layers));
@@ -125,6 +127,9 @@ static void from_json(struct reader *r, struct seq_config *c)
     c->model_type = choice(r, "model_type", seq_model_types);
     c->vocab_size = number(r, "vocab_size", 1, INT32_MAX);
     c->n_outputs = number(r, "num_outputs", 1, INT32_MAX);
+    c->bos_token_id = json_is_integer(json_object_get(r->j, "bos_token_id"))
+                          ? number(r, "bos_token_id", 0, c->vocab_size - 1)
+                          : -1;
     c->embedding_size = number(r, "embedding_size", 1, MAX_SIZE);
     c->hidden_size = number(r, "hidden_size", 1, MAX_SIZE);
     c->num_layers = (int) number(r, "num_layers", 1, MAX_LAYERS);

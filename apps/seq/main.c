@@ -3,6 +3,7 @@
 // lattn-seq: models of sequences, on any Vulkan device.
 //
 //   lattn-seq train --task lm --train_file text.txt --output_dir out
+//   lattn-seq generate --model_name_or_path out --prompt "Once upon"
 //   lattn-seq eval --model_name_or_path out --validation_file other.txt
 
 #include "seq/seq.h"
@@ -12,6 +13,8 @@ int main(int argc, char **argv)
     static const struct cli_subcommand commands[] = {
         { "train", "trains a model of sequences", seq_train },
         { "eval", "judges a model on other data", seq_eval },
+        { "generate", "goes on with a text", seq_generate },
+        { "ngram", "what counting characters gives: the figure to beat", seq_ngram },
         { NULL, NULL, NULL },
     };
     static const struct cli_suite suite = {

@@ -10,6 +10,8 @@
 
 int seq_train(int argc, char **argv);
 int seq_eval(int argc, char **argv);
+int seq_generate(int argc, char **argv);
+int seq_ngram(int argc, char **argv);
 
 struct seq_task;
 struct seq_model;
@@ -28,6 +30,7 @@ struct seq_config {
     const struct seq_task *task;
     int model_type;  // enum seq_model_type
     int64_t vocab_size, n_outputs;
+    int64_t bos_token_id;  // of language models: what stands before a text; -1 = nothing does
     int64_t embedding_size, hidden_size;
     int num_layers;
     double dropout;
@@ -56,6 +59,7 @@ struct seq_model {
     lattn_tensor *places;        // of sinusoidal and rotary positions; NULL
     lattn_rnn_state carried[2];  // of language models, from batch to batch: training, evaluation
     float label_smoothing;       // of the training loss
+    const struct seq_writing *shown;  // what a training shows after each evaluation; NULL = nothing
 };
 
 // Makes modules and weights for m->config. m->ctx must be there.
@@ -88,6 +92,24 @@ lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tenso
 // A state of zeros for B rows, that lives until it is freed.
 lattn_status seq_state_create(struct seq_model *m, int64_t B, lattn_rnn_state *out);
 void seq_state_free(lattn_rnn_state *state);
+
+// ---- writer.c -------------------------------------------------------------------------------------
+
+// How a language model goes on with a text.
+struct seq_writing {
+    const char *prompt;  // "" = from the beginning of a text
+    int max_new_tokens;
+    lattn_sampling sampling;
+    int64_t draw;    // number of the first draw: texts of one seed differ by it
+    bool over_ends;  // goes on where a text ends, in a new line
+};
+struct seq_text {
+    char *text;  // [bytes], and a NUL behind it; the caller frees it
+    size_t bytes;
+    int64_t n_new;  // tokens that were added
+};
+// Writes prompt and what follows. The context must be in evaluation mode and record no gradients.
+lattn_status seq_write(struct seq_model *m, const struct seq_writing *w, struct seq_text *out);
 
 // ---- data.c ---------------------------------------------------------------------------------------
 

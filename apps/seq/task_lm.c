@@ -75,17 +75,38 @@ done:
     return st;
 }
 
+// What stands before a text: the end of the one before, a row's or a line's.
+static int64_t begin_of_texts(const lattn_tokenizer *t, const lattn_dataset *stream)
+{
+    int64_t n = 0;
+    const int32_t *ids = lattn_stream_tokens(stream, &n);
+    // GPT-2's letter for the byte of a new line is this one.
+    bool bpe = lattn_tokenizer_kind(t) == LATTN_TOKEN_KIND_BPE;
+    int32_t end = lattn_tokenizer_special(t).eos,
+            line = lattn_tokenizer_id(t, bpe ? "\u010a" : "\n");
+    bool has_lines = false;
+    for (int64_t i = 0; i < n; i++) {
+        if (ids[i] == end)
+            return end;
+        has_lines = has_lines || ids[i] == line;
+    }
+    return has_lines ? line : -1;
+}
+
 static lattn_status open(struct seq_model *m, const struct seq_files *f, struct seq_data *d)
 {
     bool splits = f->train && !f->validation && f->validation_split > 0;
     double percent = splits ? 100 - (double) f->validation_split : 100;
+    bool fresh = !m->tokenizer;
     lattn_status st;
-    if (!m->tokenizer) {
+    if (fresh) {
         TRY(seq_tokenizer_build(f, percent, &m->tokenizer));
         m->config.vocab_size = lattn_tokenizer_size(m->tokenizer);
         m->config.n_outputs = m->config.vocab_size;
     }
     TRY(open_set(m, f, f->train, &d->train));
+    if (fresh)
+        m->config.bos_token_id = begin_of_texts(m->tokenizer, d->train.data);
     TRY(open_set(m, f, f->validation, &d->validation));
     TRY(open_set(m, f, f->test, &d->test));
     if (splits)

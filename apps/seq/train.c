@@ -15,6 +15,8 @@ static const char name[] = "lattn-seq train";
 static const char *const schedulers[] = { "linear", "cosine", "constant_with_warmup", "polynomial",
     "constant", NULL };
 enum { SCHEDULER_CONSTANT = 4 };
+static const float SAMPLE_TEMPERATURE =
+    0.8f;  // of the samples in the log: a little surer than it is
 
 struct options {
     struct seq_files files;
@@ -26,6 +28,8 @@ struct options {
         label_smoothing;
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
     int scheduler, save_total_limit;
+    const char *sample_prompt;
+    int sample_tokens;
     bool tie_weights, overwrite, eager, json, quiet;
 };
 
@@ -33,6 +37,7 @@ struct job {
     struct options o;
     struct seq_model m;
     struct seq_data data;
+    struct seq_writing sample;
     lattn_optim *optim;
     lattn_train_result result;
     lattn_metrics test_metrics;
@@ -75,6 +80,14 @@ static lattn_status open_all(struct job *j)
         TRY(seq_model_create(&j->m));
     }
     j->m.label_smoothing = o->label_smoothing;
+    j->sample = (struct seq_writing){
+        .prompt = o->sample_prompt,
+        .max_new_tokens = o->sample_tokens,
+        .sampling = { .temperature = SAMPLE_TEMPERATURE, .seed = (uint64_t) o->seed },
+        .over_ends = true,
+    };
+    if (o->sample_tokens && !o->quiet && j->m.config.task->language)
+        j->m.shown = &j->sample;
 
 done:
     return st;
@@ -302,6 +315,8 @@ int seq_train(int argc, char **argv)
                          .logging_steps = 10,
                          .save_total_limit = 2,
                          .seed = 42,
+                         .sample_prompt = "",
+                         .sample_tokens = 200,
                      } };
     struct options *o = &j.o;
     struct seq_files *f = &o->files;
@@ -365,6 +380,9 @@ int seq_train(int argc, char **argv)
         CLI_I64("save_steps", 0, &o->save_steps, 0, 1e15, "updates between checkpoints"),
         CLI_I64("logging_steps", 0, &o->logging_steps, 1, 1e15,
             "updates between lines of metrics.jsonl"),
+        CLI_INT("sample_tokens", 0, &o->sample_tokens, 0, 1000000,
+            "of a text that it writes after each evaluation; 0 = none"),
+        CLI_STR("sample_prompt", 0, &o->sample_prompt, "TEXT", "what that text begins with"),
         CLI_INT("save_total_limit", 0, &o->save_total_limit, 1, 1000000, "checkpoints kept"),
         CLI_OPT_STR("resume_from_checkpoint", 'r', &o->resume, "[true|DIR]",
             "go on from the newest checkpoint, if any"),

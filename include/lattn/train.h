@@ -51,6 +51,16 @@ typedef struct lattn_source {
  */
 LATTN_API lattn_source lattn_source_from_loader(lattn_loader *loader, int64_t n_samples);
 
+// Figures of one evaluation.
+typedef struct lattn_metrics {
+    int64_t n;
+    double loss;
+    double accuracy;  // with classes only, as macro_f1
+    double macro_f1;  // mean over the classes that occur, in the labels or the predictions
+    double bits;      // per character, of language models
+    int64_t n_cut;    // texts that were longer than the token limit, with or without a label
+} lattn_metrics;
+
 // What the loop computes with. Tensors are in the order of the fields.
 typedef struct lattn_task {
     void *user;
@@ -72,17 +82,10 @@ typedef struct lattn_task {
     // and read back on resume. NULL = nothing.
     lattn_status (*save_state)(void *user, const char *dir);
     lattn_status (*load_state)(void *user, const char *dir);
+    // Called after each evaluation of a training, when its line stands in the log: to show what the model
+    // does by now. What it draws at random changes nothing of the training. NULL = nothing.
+    lattn_status (*evaluated)(void *user, const lattn_metrics *metrics);
 } lattn_task;
-
-// Figures of one evaluation.
-typedef struct lattn_metrics {
-    int64_t n;
-    double loss;
-    double accuracy;  // with classes only, as macro_f1
-    double macro_f1;  // mean over the classes that occur, in the labels or the predictions
-    double bits;      // per character, of language models
-    int64_t n_cut;    // texts that were longer than the token limit, with or without a label
-} lattn_metrics;
 
 typedef struct lattn_train_params {
     lattn_task task;

@@ -267,6 +267,23 @@ static lattn_status keep_best(struct lat_run *r, double value, bool last)
     return LATTN_OK;
 }
 
+// The task's own part of the log. The bar is not there: it comes back with the next update.
+static lattn_status tell_more(struct lat_run *r)
+{
+    const lattn_task *task = &r->params->task;
+    if (!task->evaluated)
+        return LATTN_OK;
+    lattn_rng_state rng = lattn_rng_get(r->ctx);
+    bool training = lattn_is_training(r->ctx);
+    lattn_set_training(r->ctx, false);
+    lattn_no_grad_begin(r->ctx);
+    lattn_status st = task->evaluated(task->user, &r->last);
+    lattn_no_grad_end(r->ctx);
+    lattn_set_training(r->ctx, training);
+    lattn_rng_set(r->ctx, rng);
+    return st;
+}
+
 static lattn_status evaluate(struct lat_run *r, bool last)
 {
     const lattn_train_params *p = r->params;
@@ -279,6 +296,7 @@ static lattn_status evaluate(struct lat_run *r, bool last)
     char figures[128];
     lat_progress_line(&r->progress, "epoch %.2f  validation loss %.4f%s%s", epoch_of(r),
         r->last.loss, figures_of(r, figures, sizeof figures), better ? "  (best so far)" : "");
+    LAT_TRY(tell_more(r));
     return better ? keep_best(r, value, last) : LATTN_OK;
 }
 

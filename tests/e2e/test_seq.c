@@ -48,15 +48,50 @@ static double value_of(const char *line, const char *key)
     return value;
 }
 
+// What a command prints on stdout; lent until the next call.
+static const char *output_of(const char *format, const char *model, const char *rest)
+{
+    static char out[8192];
+    char line[8192];
+    snprintf(line, sizeof line, format, model, rest);
+    struct lt_command c = lt_command_run(NULL, line);
+    if (c.code != 0)
+        lt_fail(__FILE__, __LINE__, "exit code %d: %s", c.code, c.err);
+    snprintf(out, sizeof out, "%s", c.out);
+    lt_command_free(&c);
+    return out;
+}
+
+// The state that generate keeps from token to token is the one of training, or nothing would follow.
+static void expect_writing(const char *dir, bool draws)
+{
+    static const char line[] =
+        "lattn-seq generate -m %s --prompt 'the quick' --max_new_tokens 40 %s";
+    char model[4096], one[8192];
+    snprintf(model, sizeof model, "%s/out", dir);
+    EXPECT_CONTAINS(output_of(line, model, "--temperature 0 --json"),
+        "{\"text\": \"the quick brown fox jumps over it. the quick bro");
+    if (!draws)
+        return;
+    snprintf(one, sizeof one, "%s",
+        output_of(line, model, "--temperature 3 --seed 1 --num_return_sequences 2"));
+    char *second = strchr(one, '\n') + 1;
+    EXPECT(strcmp(one,
+               output_of(line, model, "--temperature 3 --seed 1 --num_return_sequences 2")) == 0);
+    EXPECT(strncmp(one, second, strlen(second)) != 0);
+}
+
 GPU_TEST(seq, a_character_model_learns)
 {
     (void) ctx;
     char line[8192];
     const char *dir = corpus();
-    train(dir, "out", "--dropout 0 --max_steps 120 --save_steps 120 --eval_steps 120");
+    train(dir, "out",
+        "--hidden_size 32 --num_layers 1 --dropout 0 --max_steps 130 --save_steps 130 "
+        "--eval_steps 130");
     const char *const files[] = { "config.json", "model.safetensors", "vocab.json",
         "tokenizer_config.json", "metrics.jsonl", "curves.svg",
-        "checkpoint-120/state.safetensors" };
+        "checkpoint-130/state.safetensors" };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (!lt_has_file(lt_path(dir, "out"), files[i]))
             lt_fail(__FILE__, __LINE__, "%s was not written", files[i]);
@@ -67,6 +102,26 @@ GPU_TEST(seq, a_character_model_learns)
     EXPECT_CONTAINS(log, "\"eval_bits_per_character\":");
     EXPECT(!strstr(log, "eval_accuracy"));
     lat_free(log);
+    expect_writing(dir, true);
+    snprintf(line, sizeof line, "lattn-seq ngram --train_file %s/text.txt -f %s/text.txt --json",
+        dir, dir);
+    EXPECT(value_of(line, "\"bits_per_character\": ") < 0.5);
+}
+
+// It has 16 places and writes more, in tokens of several bytes.
+GPU_TEST(seq, a_transformer_learns)
+{
+    (void) ctx;
+    char line[8192];
+    const char *dir = corpus();
+    train(dir, "out",
+        "--model_type transformer --position_embedding_type rotary --dropout 0 --tokenizer bpe "
+        "--vocab_size 262 --hidden_size 32 --num_attention_heads 2 --num_layers 1 --max_steps 130 "
+        "--save_steps 130 --eval_steps 130");
+    snprintf(line, sizeof line, "lattn-seq eval -m %s/out -f %s/text.txt --json", dir, dir);
+    double bits = value_of(line, "\"bits_per_character\": ");
+    EXPECT(bits > 0 && bits < 1);
+    expect_writing(dir, false);
 }
 
 // Update 20 is in the second epoch of 13 batches; without the carried state the bits would differ.
@@ -95,6 +150,8 @@ TEST(seq, options_that_do_not_fit)
 {
     const char *dir = corpus();
     lt_expect_refusal(NULL, "lattn-seq train", 2, "--train_file is missing");
+    lt_expect_refusal(NULL, "lattn-seq generate", 2, "--model_name_or_path is missing");
+    lt_expect_refusal(NULL, "lattn-seq generate -m /nowhere", 7, "/nowhere/config.json");
     lt_expect_refusal(NULL, "lattn-seq eval -m x", 2, "--validation_file is missing");
     expect_train(dir, "--model_type perceptron", 2, "perceptron");
     expect_train(dir, "--position_embedding_type rotary", 2, "--model_type transformer");
