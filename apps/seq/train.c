@@ -8,29 +8,23 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "common/trainer.h"
 #include "seq/seq.h"
 
 static const char name[] = "lattn-seq train";
 
-static const char *const schedulers[] = { "linear", "cosine", "constant_with_warmup", "polynomial",
-    "constant", NULL };
-enum { SCHEDULER_CONSTANT = 4 };
-static const float SAMPLE_TEMPERATURE =
-    0.8f;  // of the samples in the log: a little surer than it is
+// Of the samples in the log: a little surer than it is.
+static const float SAMPLE_TEMPERATURE = 0.8f;
 
 struct options {
+    struct trainer_options t;
     struct seq_files files;
     int task, model_type, position;
-    const char *model, *output, *device, *resume;
+    const char *model, *sample_prompt;
     int64_t embedding_size, hidden_size, intermediate_size;
-    int n_layers, n_heads, max_positions, accumulation;
-    float dropout, n_epochs, lr, weight_decay, max_grad_norm, warmup_ratio, beta1, beta2, epsilon,
-        label_smoothing;
-    int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
-    int scheduler, save_total_limit;
-    const char *sample_prompt;
-    int sample_tokens;
-    bool tie_weights, overwrite, eager, json, quiet;
+    int n_layers, n_heads, max_positions, sample_tokens;
+    float dropout;
+    bool tie_weights;
 };
 
 struct job {
@@ -68,10 +62,10 @@ static struct seq_config config_of_options(const struct options *o)
 static lattn_status open_all(struct job *j)
 {
     const struct options *o = &j->o;
-    lattn_ctx_params params = { .device = o->device, .seed = (uint64_t) o->seed };
+    lattn_ctx_params params = { .device = o->t.device, .seed = (uint64_t) o->t.seed };
     lattn_status st;
     if (o->model) {
-        TRY(seq_model_open(o->model, o->device, (uint64_t) o->seed, &j->m));
+        TRY(seq_model_open(o->model, o->t.device, (uint64_t) o->t.seed, &j->m));
         TRY(j->m.config.task->open(&j->m, &o->files, &j->data));
     } else {
         j->m.config = config_of_options(o);
@@ -79,14 +73,14 @@ static lattn_status open_all(struct job *j)
         TRY(lattn_ctx_create(&params, &j->m.ctx));
         TRY(seq_model_create(&j->m));
     }
-    j->m.label_smoothing = o->label_smoothing;
+    j->m.label_smoothing = o->t.label_smoothing;
     j->sample = (struct seq_writing){
         .prompt = o->sample_prompt,
         .max_new_tokens = o->sample_tokens,
-        .sampling = { .temperature = SAMPLE_TEMPERATURE, .seed = (uint64_t) o->seed },
+        .sampling = { .temperature = SAMPLE_TEMPERATURE, .seed = (uint64_t) o->t.seed },
         .over_ends = true,
     };
-    if (o->sample_tokens && !o->quiet && j->m.config.task->language)
+    if (o->sample_tokens && !o->t.quiet && j->m.config.task->language)
         j->m.shown = &j->sample;
 
 done:
@@ -115,7 +109,7 @@ static void describe(const struct job *j)
 {
     const lattn_device_info *device = lattn_ctx_device(j->m.ctx);
     const struct seq_config *c = &j->m.config;
-    if (j->o.quiet)
+    if (j->o.t.quiet)
         return;
     fprintf(stderr, "device: %s (%s)\n", device->name, device->driver);
     fprintf(stderr, "model: %s, %d layers, %lld wide, vocabulary %lld, %.2f million parameters\n",
@@ -133,19 +127,12 @@ static void write_settings(struct job *j)
 {
     const struct options *o = &j->o;
     const struct seq_config *c = &j->m.config;
-    int n = snprintf(j->settings, sizeof j->settings,
-        "%s, batch %d x %d, length %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g/%lld, decay "
-        "%.9g, clip %.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %s, "
-        "validation %.9g, evaluation batch %d, ",
-        c->task->name, o->files.batch_size, o->accumulation, o->files.seq_len, (double) o->lr,
-        (double) o->n_epochs, (long long) o->max_steps, (double) o->warmup_ratio,
-        (long long) o->warmup_steps, (double) o->weight_decay, (double) o->max_grad_norm,
-        (double) o->beta1, (double) o->beta2, (double) o->epsilon, (double) o->label_smoothing,
-        (long long) o->seed, schedulers[o->scheduler], (double) o->files.validation_split,
-        o->files.eval_batch_size);
+    int n = trainer_settings(&o->t, j->settings, sizeof j->settings);
     snprintf(j->settings + n, sizeof j->settings - (size_t) n,
-        "model %s %d x %lld from %lld, vocabulary %lld, outputs %lld, dropout %.9g%s%s, heads %d, "
+        "%s, length %d, validation %.9g, evaluation batch %d, model %s %d x %lld from %lld, "
+        "vocabulary %lld, outputs %lld, dropout %.9g%s%s, heads %d, "
         "feed-forward %lld, positions %lld %s",
+        c->task->name, o->files.seq_len, (double) o->files.validation_split, o->t.eval_batch_size,
         seq_model_types[c->model_type], c->num_layers, (long long) c->hidden_size,
         (long long) c->embedding_size, (long long) c->vocab_size, (long long) c->n_outputs,
         c->dropout, c->tie_weights ? ", tied" : "", c->bidirectional ? ", both directions" : "",
@@ -153,52 +140,16 @@ static void write_settings(struct job *j)
         seq_positions[c->position]);
 }
 
-static lattn_status create_optimiser(struct job *j)
-{
-    lattn_adamw_params params = {
-        .common = {
-            .lr = j->o.lr,
-            .weight_decay = j->o.weight_decay,
-            .max_grad_norm = j->o.max_grad_norm,
-        },
-        .beta1 = j->o.beta1,
-        .beta2 = j->o.beta2,
-        .has_betas = true,
-        .eps = j->o.epsilon,
-    };
-    return lattn_adamw_create(j->m.ctx, j->m.root, &params, &j->optim);
-}
-
 static lattn_status train(struct job *j)
 {
-    const struct options *o = &j->o;
     write_settings(j);
-    lattn_train_params params = {
-        .task = seq_trainer_task(&j->m, &j->data.validation),
-        .train = j->data.train.source,
-        .validation = j->data.validation.source,
-        .optim = j->optim,
-        .n_epochs = (double) o->n_epochs,
-        .max_steps = o->max_steps,
-        .accumulation_steps = o->accumulation,
-        .lr = o->lr,
-        .schedule = o->scheduler == SCHEDULER_CONSTANT ? LATTN_SCHEDULE_CONSTANT
-                                                       : (lattn_schedule_kind) o->scheduler,
-        .warmup_ratio = (double) o->warmup_ratio,
-        .warmup_steps = o->warmup_steps,
-        .eval_steps = o->eval_steps,
-        .save_steps = o->save_steps,
-        .logging_steps = o->logging_steps,
-        .save_total_limit = o->save_total_limit,
-        .output_dir = o->output,
-        .overwrite_output_dir = o->overwrite,
-        .resume = o->resume,
-        .data_hash = lattn_dataset_stats(j->data.train.data).hash,
-        .fingerprint = j->settings,
-        .stop = run_watch_signals(),
-        .show_progress = !o->quiet,
-        .eager = o->eager,
-    };
+    lattn_train_params params = trainer_params(&j->o.t);
+    params.task = seq_trainer_task(&j->m, &j->data.validation);
+    params.train = j->data.train.source;
+    params.validation = j->data.validation.source;
+    params.optim = j->optim;
+    params.data_hash = lattn_dataset_stats(j->data.train.data).hash;
+    params.fingerprint = j->settings;
     return lattn_train(j->m.ctx, &params, &j->result);
 }
 
@@ -209,7 +160,7 @@ static lattn_status test(struct job *j)
     lattn_status st;
     if (!j->data.test.data)
         return LATTN_OK;
-    TRY(task.load(task.user, j->o.output));
+    TRY(task.load(task.user, j->o.t.output));
     TRY(lattn_evaluate(j->m.ctx, &task, &j->data.test.source, NULL, NULL, &j->test_metrics));
 
 done:
@@ -225,7 +176,7 @@ static lattn_status run(struct job *j, int *usage)
         return LATTN_OK;
     TRY(begin_sets(j));
     describe(j);
-    TRY(create_optimiser(j));
+    TRY(trainer_adamw(j->m.ctx, j->m.root, &j->o.t, &j->optim));
     TRY(train(j));
     TRY(test(j));
 
@@ -246,12 +197,12 @@ static int finish(const struct job *j, lattn_status st)
 {
     const struct run_results results = {
         .command = name,
-        .output = j->o.output,
+        .output = j->o.t.output,
         .rows = j->m.config.task ? j->m.config.task->rows : "",
         .resume = "--resume_from_checkpoint",
         .train = &j->result,
         .test = j->data.test.data ? &j->test_metrics : NULL,
-        .json = j->o.json,
+        .json = j->o.t.json,
         .figures = j->m.config.task ? j->m.config.task->figures : NULL,
     };
     return run_finish(&results, st, j->m.ctx);
@@ -279,47 +230,41 @@ static int check_model_options(const struct options *o, const struct cli_command
     return 0;
 }
 
-static int check_options(const struct options *o, const struct cli_command *command)
+static int check_options(struct options *o, const struct cli_command *command)
 {
-    if (!o->files.train)
+    struct seq_files *f = &o->files;
+    if (!f->train)
         return cli_usage_error(name, "--train_file is missing");
-    if (!o->output)
-        return cli_usage_error(name, "--output_dir is missing");
-    if (o->scheduler == SCHEDULER_CONSTANT && (o->warmup_ratio > 0 || o->warmup_steps > 0))
-        return cli_usage_error(name, "--lr_scheduler_type constant has no warm-up; "
-                                     "constant_with_warmup is the one that has");
+    int code = trainer_check(name, &o->t);
+    if (code)
+        return code;
+    f->batch_size = o->t.batch_size;
+    f->eval_batch_size = o->t.eval_batch_size;
+    f->threads = o->t.threads;
+    f->seed = (uint64_t) o->t.seed;
     return check_model_options(o, command);
 }
 
 int seq_train(int argc, char **argv)
 {
     struct job j = { .o = {
+                         .t = { TRAINER_DEFAULTS },
                          .files = {
                              .vocab_size = 8000,
                              .min_frequency = 1,
                              .validation_split = 5,
                              .seq_len = 64,
-                             .batch_size = 32,
-                             .threads = 1,
                          },
                          .hidden_size = 256,
                          .n_layers = 1,
                          .n_heads = 4,
-                         .accumulation = 1,
-                         .n_epochs = 3,
-                         .lr = 2e-3f,
-                         .max_grad_norm = 1,
-                         .beta1 = 0.9f,
-                         .beta2 = 0.999f,
-                         .epsilon = 1e-8f,
-                         .logging_steps = 10,
-                         .save_total_limit = 2,
-                         .seed = 42,
                          .sample_prompt = "",
                          .sample_tokens = 200,
                      } };
     struct options *o = &j.o;
     struct seq_files *f = &o->files;
+    o->t.lr = 2e-3f;  // nothing is trained before
+    o->t.batch_size = 32;
     const struct cli_opt opts[] = {
         CLI_GROUP("Data (plain text, or a column of .tsv, .csv, .jsonl; all also with .gz)"),
         CLI_ENUM("task", 't', &o->task, seq_task_names, "lm: a language model of text"),
@@ -352,46 +297,12 @@ int seq_train(int argc, char **argv)
         CLI_I64("vocab_size", 0, &f->vocab_size, 5, 1000000, "most of them"),
         CLI_INT("min_frequency", 0, &f->min_frequency, 1, 1000000000,
             "characters that are rarer are unknown, pairs are not merged"),
-        CLI_GROUP("Training"),
-        CLI_STR("output_dir", 'o', &o->output, "DIR", "folder for model, checkpoints, curves"),
-        CLI_FLAG("overwrite_output_dir", 0, &o->overwrite,
-            "begin anew in a folder that is not empty; checkpoints of an older run are removed"),
-        CLI_INT("per_device_train_batch_size", 'b', &f->batch_size, 1, 65536, "rows of a batch"),
-        CLI_INT("per_device_eval_batch_size", 0, &f->eval_batch_size, 0, 65536,
-            "rows of a batch in evaluation; 0 = as in training"),
-        CLI_INT("gradient_accumulation_steps", 0, &o->accumulation, 1, 65536, "batches per update"),
-        CLI_F32("num_train_epochs", 0, &o->n_epochs, 0, 1e6, "passes over the training data"),
-        CLI_I64("max_steps", 0, &o->max_steps, -1, 1e15, "updates, instead of epochs"),
-        CLI_F32("learning_rate", 'l', &o->lr, 0, 100, "peak learning rate"),
-        CLI_ENUM("lr_scheduler_type", 0, &o->scheduler, schedulers, "what follows the warm-up"),
-        CLI_F32("warmup_ratio", 0, &o->warmup_ratio, 0, 1, "share of the updates that warm up"),
-        CLI_I64("warmup_steps", 0, &o->warmup_steps, 0, 1e15, "updates that warm up"),
-        CLI_F32("weight_decay", 0, &o->weight_decay, 0, 10, "decay of all but biases and norms"),
-        CLI_F32("adam_beta1", 0, &o->beta1, 0, 0.999999, "AdamW"),
-        CLI_F32("adam_beta2", 0, &o->beta2, 0, 0.9999999, "AdamW"),
-        CLI_F32("adam_epsilon", 0, &o->epsilon, 1e-30, 1, "AdamW"),
-        CLI_F32("max_grad_norm", 0, &o->max_grad_norm, 0, 1e30,
-            "clip the gradients' norm; 0 = no clipping"),
-        CLI_F32("label_smoothing_factor", 0, &o->label_smoothing, 0, 0.99,
-            "of the training loss; evaluation has none"),
-        CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order and dropout"),
-        CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),
-        CLI_I64("eval_steps", 0, &o->eval_steps, 0, 1e15, "updates between evaluations"),
-        CLI_I64("save_steps", 0, &o->save_steps, 0, 1e15, "updates between checkpoints"),
-        CLI_I64("logging_steps", 0, &o->logging_steps, 1, 1e15,
-            "updates between lines of metrics.jsonl"),
+        TRAINER_TRAINING(&o->t),
+        TRAINER_SAVING(&o->t),
         CLI_INT("sample_tokens", 0, &o->sample_tokens, 0, 1000000,
             "of a text that it writes after each evaluation; 0 = none"),
         CLI_STR("sample_prompt", 0, &o->sample_prompt, "TEXT", "what that text begins with"),
-        CLI_INT("save_total_limit", 0, &o->save_total_limit, 1, 1000000, "checkpoints kept"),
-        CLI_OPT_STR("resume_from_checkpoint", 'r', &o->resume, "[true|DIR]",
-            "go on from the newest checkpoint, if any"),
-        CLI_GROUP("Running"),
-        CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
-        CLI_INT("dataloader_num_workers", 0, &f->threads, 1, 64, "threads that prepare batches"),
-        CLI_FLAG("eager", 0, &o->eager, "record every step anew"),
-        CLI_FLAG("json", 0, &o->json, "result as JSON on stdout"),
-        CLI_FLAG("quiet", 'q', &o->quiet, "no progress"),
+        TRAINER_RUNNING(&o->t),
         CLI_END,
     };
     bool given[CLI_MAX_OPTIONS] = { false };
@@ -404,8 +315,6 @@ int seq_train(int argc, char **argv)
     code = check_options(o, &command);
     if (code)
         return code;
-    f->seed = (uint64_t) o->seed;
-    f->eval_batch_size = f->eval_batch_size ? f->eval_batch_size : f->batch_size;
 
     int usage = 0;
     lattn_status st = run(&j, &usage);
