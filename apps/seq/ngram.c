@@ -193,10 +193,13 @@ static lattn_status judge(struct model *m, double *bits, int64_t *n)
     lattn_status st;
     TRY(open_stream(m, m->validation, &data));
     const int32_t *ids = lattn_stream_tokens(data, n);
+    if (*n < 2)
+        TRY(cli_error(
+            LATTN_ERR_FORMAT, "%s: one character, and nothing to predict", m->validation));
     for (int64_t i = 1; i < *n; i++)
         sum -= log2(probability(m, ids, i));
     *n -= 1;
-    *bits = sum / fmax(1, (double) *n);
+    *bits = sum / (double) *n;
 
 done:
     lattn_dataset_close(&data);

@@ -159,7 +159,7 @@ TEST(seq, options_that_do_not_fit)
     expect_train(dir, "--train_file /nowhere.txt", 7, "/nowhere.txt");
 }
 
-GPU_TEST(seq, texts_that_are_too_short)
+GPU_TEST(seq, texts_and_sizes_that_do_not_fit)
 {
     (void) ctx;
     char extra[4096];
@@ -170,6 +170,11 @@ GPU_TEST(seq, texts_that_are_too_short)
     lt_write_file(lt_path(dir, "one.txt"), "a");
     snprintf(extra, sizeof extra, "--train_file %s/one.txt --validation_split 0", dir);
     expect_train(dir, extra, 2, "1 tokens, a batch of 8 needs 9");
+    snprintf(
+        extra, sizeof extra, "lattn-seq ngram --train_file %s/text.txt -f %s/one.txt", dir, dir);
+    lt_expect_refusal(NULL, extra, 3, "one.txt: one character");
+    expect_train(dir, "--model_type transformer --max_position_embeddings 8", 2,
+        "--seq_len 16 is above the model's max_position_embeddings 8");
     expect_train(dir, "--hidden_size 15 --model_type transformer --num_attention_heads 4", 2,
         "num_attention_heads does not divide hidden_size");
 }

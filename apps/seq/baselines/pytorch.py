@@ -16,12 +16,13 @@ from torch import nn
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder")
-parser.add_argument("--hidden_size", type=int, default=128)
+parser.add_argument("--hidden_size", type=int, default=192)
 parser.add_argument("--embedding_size", type=int, default=32)
 parser.add_argument("--num_layers", type=int, default=1)
-parser.add_argument("--seq_len", type=int, default=64)
-parser.add_argument("--per_device_train_batch_size", type=int, default=32)
-parser.add_argument("--learning_rate", type=float, default=1e-2)
+parser.add_argument("--seq_len", type=int, default=16)
+parser.add_argument("--per_device_train_batch_size", type=int, default=8)
+parser.add_argument("--per_device_eval_batch_size", type=int, default=128)
+parser.add_argument("--learning_rate", type=float, default=8e-3)
 parser.add_argument("--warmup_ratio", type=float, default=0.02)
 parser.add_argument("--max_grad_norm", type=float, default=1.0)
 parser.add_argument("--num_train_epochs", type=float, default=1.0)
@@ -45,10 +46,10 @@ END, UNKNOWN = 0, 1
 ids = {c: i + 2 for i, c in enumerate(sorted({c for text in train for c in text}))}
 
 
-def rows(table):
+def rows(table, n):
     stream = torch.tensor([i for text in table for i in [*(ids.get(c, UNKNOWN) for c in text), END]])
-    length = (len(stream) - 1) // B
-    return (stream[:B * length].view(B, length), stream[1:B * length + 1].view(B, length))
+    length = (len(stream) - 1) // n
+    return stream[:n * length].view(n, length), stream[1:n * length + 1].view(n, length)
 
 
 class Model(nn.Module):
@@ -57,6 +58,9 @@ class Model(nn.Module):
         self.encoder = nn.Embedding(len(ids) + 2, args.embedding_size)
         self.rnn = nn.LSTM(args.embedding_size, args.hidden_size, args.num_layers)
         self.decoder = nn.Linear(args.hidden_size, len(ids) + 2)
+        with torch.no_grad():  # forget gates begin open
+            for layer in range(args.num_layers):
+                getattr(self.rnn, f"bias_ih_l{layer}")[args.hidden_size:2 * args.hidden_size] = 1
 
     def forward(self, x, state):
         y, state = self.rnn(self.encoder(x.t()), state)
@@ -73,7 +77,7 @@ def bits(net, x, y):
 
 
 def main():
-    (xt, yt), (xe, ye) = rows(train), rows(validation)
+    (xt, yt), (xe, ye) = rows(train, B), rows(validation, args.per_device_eval_batch_size)
     net = Model()
     optim = torch.optim.AdamW(net.parameters(), lr=args.learning_rate, weight_decay=0)
     per_epoch = -(-xt.shape[1] // T)
