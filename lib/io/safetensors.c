@@ -16,12 +16,13 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && !strcmp(s + n - m, end);
 }
 
-// PyTorch's own formats are pickles, inside a zip file since version 1.6.
+// PyTorch's own formats are pickles, inside a zip file since version 1.6. Lengths of headers, 640 among them,
+// begin with the same bytes; the brace behind them tells.
 static lattn_status refuse_pickle(const char *path, const unsigned char *first, size_t n)
 {
     bool zip = n >= 4 && !memcmp(first, "PK\x03\x04", 4);
     bool pickle = n >= 2 && first[0] == 0x80 && first[1] >= 2 && first[1] <= 5;
-    if (!zip && !pickle)
+    if ((!zip && !pickle) || (n > 8 && first[8] == '{'))
         return LATTN_OK;
     return lat_err(LATTN_ERR_FORMAT,
         "%s is a PyTorch pickle, which can run code and is not read; convert it in Python: "
@@ -33,7 +34,7 @@ static lattn_status read_header(struct lat_st_file *f, struct lat_st_header *h)
 {
     const char *path = lat_file_path(f->file);
     uint64_t size = lat_file_size(f->file);
-    unsigned char first[8] = { 0 };
+    unsigned char first[9] = { 0 };
     size_t n_first = (size_t) LAT_MIN(size, (uint64_t) sizeof first);
     LAT_TRY(lat_file_pread(f->file, 0, first, n_first));
     LAT_TRY(refuse_pickle(path, first, n_first));

@@ -502,6 +502,20 @@ TEST(safetensors, s16_pickles_are_refused_with_a_hint)
     refused(in("pickled"), "save_pretrained");
 }
 
+TEST(safetensors, a_header_length_like_a_pickle)
+{
+    static const uint64_t lengths[] = { 0x280, 0x380, 0x480, 0x580 };
+    char text[0x580];
+    for (size_t i = 0; i < LAT_COUNT(lengths); i++) {
+        lattn_safetensors *f = NULL;
+        memset(text, ' ', sizeof text);
+        memcpy(text, "{}", 2);
+        const char *path = make_n("like", lengths[i], text, (size_t) lengths[i], NULL, 0);
+        EXPECT_OK(lattn_safetensors_open(path, NULL, &f));
+        lattn_safetensors_close(&f);
+    }
+}
+
 TEST(safetensors, hostile_names_do_not_reach_the_terminal)
 {
     header_refused("{\"\\u001b[31m\\n\":{\"dtype\":\"X\",\"shape\":[2],\"data_offsets\":[0,8]}}",
