@@ -65,8 +65,8 @@ static lattn_status collect(struct evaluation *e, struct kept *k)
         e->counts.n += k->pending.n_samples;
         e->counts.loss_sum += (double) result.loss * (double) k->pending.n_samples;
     } else if (k->fields.labels) {
-        lat_counts_add(&e->counts, e->logits, k->fields.labels, k->pending.n_samples);
-        e->counts.loss_sum += (double) result.loss * (double) k->pending.n_samples;
+        lat_counts_add(
+            &e->counts, e->logits, k->fields.labels, k->pending.n_samples, (double) result.loss);
     }
     k->pending.step = NULL;
     return e->each ? e->each(e->user, &k->fields, e->logits, e->task->n_classes) : LATTN_OK;

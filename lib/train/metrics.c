@@ -37,8 +37,10 @@ int lat_argmax(const float *row, int n)
     return best;
 }
 
-void lat_counts_add(struct lat_counts *c, const float *logits, const int32_t *labels, int64_t n)
+void lat_counts_add(
+    struct lat_counts *c, const float *logits, const int32_t *labels, int64_t n, double loss)
 {
+    int64_t before = c->n;
     for (int64_t i = 0; i < n; i++) {
         int label = labels[i];
         if (label < 0 || label >= c->n_classes)
@@ -49,6 +51,9 @@ void lat_counts_add(struct lat_counts *c, const float *logits, const int32_t *la
         c->hit[label] += predicted == label;
         c->n++;
     }
+    // Without any label the loss is no number.
+    if (c->n > before)
+        c->loss_sum += loss * (double) (c->n - before);
 }
 
 lattn_metrics lat_counts_metrics(const struct lat_counts *c)

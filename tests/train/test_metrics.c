@@ -11,7 +11,7 @@ TEST(metrics, accuracy_and_macro_f1_are_scikit_learns)
     const int32_t labels[] = { 0, 0, 1, 1, 2 };
     struct lat_counts c;
     EXPECT_OK(lat_counts_create(3, &c));
-    lat_counts_add(&c, logits[0], labels, 5);
+    lat_counts_add(&c, logits[0], labels, 5, 0);
     lattn_metrics m = lat_counts_metrics(&c);
     EXPECT_EQ(m.n, 5);
     EXPECT_NEAR(m.accuracy, 0.6, 1e-15);
@@ -25,8 +25,11 @@ TEST(metrics, rows_without_a_label_do_not_count)
     const int32_t labels[] = { -1, 0 };
     struct lat_counts c;
     EXPECT_OK(lat_counts_create(2, &c));
-    lat_counts_add(&c, logits[0], labels, 2);
+    const int32_t none[] = { -100, -1 };
+    lat_counts_add(&c, logits[0], labels, 2, 3);
+    lat_counts_add(&c, logits[0], none, 2, NAN);
     EXPECT_EQ(lat_counts_metrics(&c).n, 1);
+    EXPECT_NEAR(lat_counts_metrics(&c).loss, 3, 0);
     EXPECT_NEAR(lat_counts_metrics(&c).accuracy, 1, 0);
     lat_counts_free(&c);
 }
@@ -37,7 +40,7 @@ TEST(metrics, a_nan_logit_is_never_a_lucky_hit)
     const int32_t labels[] = { 2 };
     struct lat_counts c;
     EXPECT_OK(lat_counts_create(3, &c));
-    lat_counts_add(&c, logits[0], labels, 1);
+    lat_counts_add(&c, logits[0], labels, 1, 0);
     EXPECT_NEAR(lat_counts_metrics(&c).accuracy, 0, 0);
     lat_counts_free(&c);
 }
