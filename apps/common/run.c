@@ -34,8 +34,9 @@ int run_signal(void)
 
 // ---- results --------------------------------------------------------------------------------------
 
-void run_print_accuracy(const lattn_metrics *m, const char *prefix)
+void run_print_accuracy(const lattn_metrics *m, const void *more, const char *prefix)
 {
+    (void) more;
     if (prefix)
         printf("\"%saccuracy\": %.6f, \"%sf1\": %.6f, \"%sloss\": %.9g", prefix, m->accuracy,
             prefix, m->macro_f1, prefix, m->loss);
@@ -52,11 +53,11 @@ static void print_json(const struct run_results *r, run_figures_fn figures)
         printf(", \"train_loss\": %.9g", t->train_loss);
     if (t->best_step >= 0) {
         printf(", \"best_step\": %lld, ", (long long) t->best_step);
-        figures(&t->best, "eval_");
+        figures(&t->best, r->best_more, "eval_");
     }
     if (r->test) {
         printf(", ");
-        figures(r->test, "test_");
+        figures(r->test, r->test_more, "test_");
     }
     printf("}\n");
 }
@@ -66,12 +67,12 @@ static void print_text(const struct run_results *r, run_figures_fn figures)
     const lattn_train_result *t = r->train;
     if (t->best_step >= 0) {
         printf("validation ");
-        figures(&t->best, NULL);
+        figures(&t->best, r->best_more, NULL);
         printf(" (update %lld)\n", (long long) t->best_step);
     }
     if (r->test) {
         printf("test ");
-        figures(r->test, NULL);
+        figures(r->test, r->test_more, NULL);
         printf(" on %lld %s\n", (long long) r->test->n, r->rows);
     }
     printf("model: %s\n", r->output);

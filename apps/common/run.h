@@ -10,16 +10,18 @@ const volatile int *run_watch_signals(void);
 int run_signal(void);  // the signal that came, or 0
 
 // Prints what an evaluation found, on stdout: as words, or as JSON members whose names begin with prefix.
-typedef void (*run_figures_fn)(const lattn_metrics *m, const char *prefix);
-// Of classifiers: accuracy, macro F1; in JSON the loss as well.
-void run_print_accuracy(const lattn_metrics *m, const char *prefix);
+// more: what the program found beside it; NULL = nothing.
+typedef void (*run_figures_fn)(const lattn_metrics *m, const void *more, const char *prefix);
+// Of classifiers: accuracy, macro F1; in JSON the loss as well. It knows no more.
+void run_print_accuracy(const lattn_metrics *m, const void *more, const char *prefix);
 
 // What a training ended with.
 struct run_results {
     const char *command, *output;  // for messages; folder of the model
     const char *rows, *resume;     // what the data consists of; the option that goes on
     const lattn_train_result *train;
-    const lattn_metrics *test;  // NULL without test data
+    const lattn_metrics *test;          // NULL without test data
+    const void *best_more, *test_more;  // for figures
     bool json;
     run_figures_fn figures;  // NULL = run_print_accuracy
 };

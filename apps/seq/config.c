@@ -15,11 +15,16 @@ enum { MAX_SIZE = 1 << 20, MAX_LAYERS = 1024 };
 
 const char *seq_config_wrong(const struct seq_config *c)
 {
+    bool recurrent = c->model_type != SEQ_TRANSFORMER;
+    if (recurrent && !c->task->recurrent)
+        return "this task needs a transformer";
+    if (!recurrent && !c->task->transformers)
+        return "this task needs a recurrent network";
     if (c->tie_weights && c->embedding_size != c->hidden_size)
         return "tied weights need an embedding_size that is hidden_size";
     if (c->tie_weights && c->n_outputs != c->vocab_size)
-        return "tied weights are for language models";
-    if (c->model_type != SEQ_TRANSFORMER)
+        return "tied weights need outputs that are tokens";
+    if (recurrent)
         return NULL;
     if (c->embedding_size != c->hidden_size)
         return "a transformer's embedding_size is its hidden_size";
@@ -30,7 +35,45 @@ const char *seq_config_wrong(const struct seq_config *c)
     return NULL;
 }
 
+// ---- names ----------------------------------------------------------------------------------------
+
+lattn_status seq_names_add(struct seq_names *names, const char *name)
+{
+    char **item = realloc(names->item, ((size_t) names->n + 1) * sizeof *item);
+    if (!item)
+        return LATTN_ERR_HOST_MEMORY;
+    names->item = item;
+    item[names->n] = malloc(strlen(name) + 1);
+    if (!item[names->n])
+        return LATTN_ERR_HOST_MEMORY;
+    strcpy(item[names->n++], name);
+    return LATTN_OK;
+}
+
+static void free_names(struct seq_names *names)
+{
+    for (int i = 0; i < names->n; i++)
+        free(names->item[i]);
+    free(names->item);
+    *names = (struct seq_names){ 0 };
+}
+
+void seq_config_free(struct seq_config *c)
+{
+    free_names(&c->labels);
+    free_names(&c->columns);
+    free_names(&c->targets);
+}
+
 // ---- writing --------------------------------------------------------------------------------------
+
+static void set_names(json_t *j, const char *name, const struct seq_names *names)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < names->n; i++)
+        json_array_append_new(list, json_string(names->item[i]));
+    json_object_set_new(j, name, list);
+}
 
 static json_t *to_json(const struct seq_config *c)
 {
@@ -47,6 +90,15 @@ static json_t *to_json(const struct seq_config *c)
     json_object_set_new(j, "num_layers", json_integer(c->num_layers));
     json_object_set_new(j, "dropout", json_real(c->dropout));
     json_object_set_new(j, "tie_weights", json_boolean(c->tie_weights));
+    if (c->labels.n)
+        set_names(j, "labels", &c->labels);
+    if (c->targets.n) {
+        set_names(j, "columns", &c->columns);
+        set_names(j, "targets", &c->targets);
+        json_object_set_new(j, "context_length", json_integer(c->steps));
+        json_object_set_new(j, "prediction_length", json_integer(c->horizon));
+        json_object_set_new(j, "season", json_integer(c->season));
+    }
     if (recurrent) {
         json_object_set_new(j, "bidirectional", json_boolean(c->bidirectional));
         return j;
@@ -121,6 +173,26 @@ static int choice(struct reader *r, const char *name, const char *const *choices
     return text && choices[i] ? i : 0;
 }
 
+static void read_names(struct reader *r, const char *name, struct seq_names *out)
+{
+    const json_t *list = json_object_get(r->j, name), *item;
+    size_t i;
+    json_array_foreach(list, i, item) if (!r->status && json_is_string(item)) r->status =
+        seq_names_add(out, json_string_value(item));
+    if (!r->status && (!out->n || (size_t) out->n != json_array_size(list)))
+        r->status = cli_error(LATTN_ERR_FORMAT, "%s: %s must be a list of names", r->path, name);
+}
+
+// What classes and series have.
+static void read_data(struct reader *r, struct seq_config *c)
+{
+    if (c->task->classes)
+        read_names(r, "labels", &c->labels);
+    if (!r->status && c->task->classes && c->labels.n != c->n_outputs)
+        r->status = cli_error(LATTN_ERR_FORMAT, "%s: %d labels, num_outputs is %lld", r->path,
+            c->labels.n, (long long) c->n_outputs);
+}
+
 static void from_json(struct reader *r, struct seq_config *c)
 {
     c->task = seq_tasks[choice(r, "task", seq_task_names)];
@@ -135,6 +207,7 @@ static void from_json(struct reader *r, struct seq_config *c)
     c->num_layers = (int) number(r, "num_layers", 1, MAX_LAYERS);
     c->dropout = rate(r, "dropout");
     c->tie_weights = yes(r, "tie_weights");
+    read_data(r, c);
     if (c->model_type != SEQ_TRANSFORMER) {
         c->bidirectional = yes(r, "bidirectional");
         return;

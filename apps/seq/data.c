@@ -7,13 +7,15 @@
 #include <zlib.h>
 #include "seq/seq.h"
 
-const struct seq_task *const seq_tasks[] = { &seq_task_lm, NULL };
-const char *const seq_task_names[] = { "lm", NULL };
-const char *const seq_tokenizers[] = { "characters", "bpe", NULL };
+const struct seq_task *const seq_tasks[] = { &seq_task_lm, &seq_task_classify, NULL };
+const char *const seq_task_names[] = { "lm", "classify", NULL };
+const char *const seq_tokenizers[] = { "characters", "bpe", "wordpiece", NULL };
 
 static void close_set(struct seq_set *s)
 {
     lattn_loader_destroy(&s->loader);
+    lattn_rows_free(&s->rows);
+    free(s->shares);
     lattn_dataset_close(&s->data);
 }
 
@@ -113,20 +115,98 @@ done:
     return st;
 }
 
-lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, lattn_tokenizer **out)
+static lattn_status create_vocab(const struct seq_files *f, lattn_vocab **out)
 {
+    static const lattn_token_kind kinds[] = { LATTN_TOKEN_KIND_CHARACTERS, LATTN_TOKEN_KIND_BPE,
+        LATTN_TOKEN_KIND_WORDPIECE };
     lattn_vocab_params params = {
         .size = (int32_t) f->vocab_size,
         .min_frequency = f->min_frequency,
-        .kind = f->tokenizer == SEQ_BPE ? LATTN_TOKEN_KIND_BPE : LATTN_TOKEN_KIND_CHARACTERS,
+        .kind = kinds[f->tokenizer],
     };
+    return lattn_vocab_create(&params, out);
+}
+
+lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, lattn_tokenizer **out)
+{
     lattn_vocab *v = NULL;
     lattn_status st;
-    TRY(lattn_vocab_create(&params, &v));
+    TRY(create_vocab(f, &v));
     TRY(has_columns(f->train) ? add_rows(v, f, percent) : add_text(v, f->train, percent));
     TRY(lattn_vocab_build(v, out));
 
 done:
     lattn_vocab_destroy(&v);
     return st;
+}
+
+lattn_status seq_tokenizer_of_set(
+    const struct seq_files *f, const struct seq_set *s, lattn_tokenizer **out)
+{
+    lattn_vocab *v = NULL;
+    lattn_status st;
+    TRY(create_vocab(f, &v));
+    for (int64_t i = 0; i < seq_set_count(s); i++) {
+        size_t bytes = 0;
+        int64_t row = seq_set_row(s, i);
+        const char *text = lattn_dataset_text(s->data, row, &bytes);
+        TRY(lattn_vocab_add(v, text, bytes));
+        text = lattn_dataset_pair(s->data, row, &bytes);
+        if (text)
+            TRY(lattn_vocab_add(v, text, bytes));
+    }
+    TRY(lattn_vocab_build(v, out));
+
+done:
+    lattn_vocab_destroy(&v);
+    return st;
+}
+
+// ---- sets of rows ---------------------------------------------------------------------------------
+
+lattn_status seq_split_rows(const struct seq_files *f, struct seq_data *d)
+{
+    double percent = (double) f->validation_split;
+    const double ratios[] = { 100 - percent, percent };
+    lattn_rows parts[2] = { { 0 }, { 0 } };
+    lattn_status st = LATTN_OK;
+    if (!d->train.data || d->validation.data || percent <= 0)
+        return LATTN_OK;
+    TRY(lattn_dataset_split(d->train.data, ratios, 2, f->seed, parts));
+    d->train.rows = parts[0];
+    d->validation.data = d->train.data;
+    d->validation.rows = parts[1];
+
+done:
+    return st;
+}
+
+int64_t seq_set_count(const struct seq_set *s)
+{
+    return s->rows.n ? s->rows.n : lattn_dataset_count(s->data);
+}
+
+int64_t seq_set_row(const struct seq_set *s, int64_t i)
+{
+    return s->rows.n ? s->rows.items[i] : i;
+}
+
+// ---- batches --------------------------------------------------------------------------------------
+
+void seq_fields_of_texts(const lattn_batch *b, lattn_fields *out)
+{
+    out->field[0] = (lattn_field){
+        .dtype = LATTN_DTYPE_I32, .rank = 2, .dim = { b->n, b->T }, .data = b->input_ids
+    };
+    out->field[1] =
+        (lattn_field){ .dtype = LATTN_DTYPE_I32, .rank = 1, .dim = { b->n }, .data = b->lengths };
+    out->n_fields = 2;
+    out->n_samples = b->n;
+    out->n_cut = b->n_cut;
+}
+
+lattn_status seq_seek(void *set, int64_t epoch, int64_t index)
+{
+    struct seq_set *s = set;
+    return lattn_loader_seek(s->loader, epoch, index);
 }

@@ -5,6 +5,7 @@
 //   lattn-seq train --task lm --train_file text.txt --output_dir out
 //   lattn-seq generate --model_name_or_path out --prompt "Once upon"
 //   lattn-seq eval --model_name_or_path out --validation_file other.txt
+//   lattn-seq predict --model_name_or_path out --test_file new.tsv
 
 #include "seq/seq.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
         { "eval", "judges a model on other data", seq_eval },
         { "generate", "goes on with a text", seq_generate },
         { "ngram", "what counting characters gives: the figure to beat", seq_ngram },
+        { "predict", "labels, answers or forecasts for new data", seq_predict },
         { NULL, NULL, NULL },
     };
     static const struct cli_suite suite = {

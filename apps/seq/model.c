@@ -204,7 +204,8 @@ lattn_status seq_model_create(struct seq_model *m)
         return cli_error(LATTN_ERR_ARG, "%s", wrong);
     TRY(lattn_module_create(m->ctx, "seq", &m->root));
     if (seq_is_recurrent(m)) {
-        TRY(add_table(m, "encoder", m->config.vocab_size, &m->embedding));
+        if (m->config.vocab_size)
+            TRY(add_table(m, "encoder", m->config.vocab_size, &m->embedding));
         TRY(add_recurrent(m));
     } else {
         TRY(add_table(m, "wte", m->config.vocab_size, &m->embedding));
@@ -237,13 +238,16 @@ lattn_status seq_model_open(const char *dir, const char *device, uint64_t seed, 
     lattn_ctx_params params = { .device = device, .seed = seed };
     lattn_status st;
     TRY(seq_config_load(dir, &m->config));
-    TRY(lattn_tokenizer_load(dir, &m->tokenizer));
-    if (lattn_tokenizer_size(m->tokenizer) > m->config.vocab_size)
+    if (m->config.vocab_size)
+        TRY(lattn_tokenizer_load(dir, &m->tokenizer));
+    if (m->tokenizer && lattn_tokenizer_size(m->tokenizer) > m->config.vocab_size)
         return cli_error(LATTN_ERR_FORMAT, "%s: the tokenizer has %d tokens, vocab_size is %lld",
             dir, lattn_tokenizer_size(m->tokenizer), (long long) m->config.vocab_size);
     TRY(lattn_ctx_create(&params, &m->ctx));
     TRY(seq_model_create(m));
     TRY(seq_model_load_weights(m, dir));
+    if (m->config.task->load)
+        TRY(m->config.task->load(m, dir));
 
 done:
     return st;
@@ -255,7 +259,10 @@ lattn_status seq_model_save(struct seq_model *m, const char *dir)
     lattn_status st;
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     TRY(seq_config_save(&m->config, dir));
-    TRY(lattn_tokenizer_save(m->tokenizer, dir));
+    if (m->tokenizer)
+        TRY(lattn_tokenizer_save(m->tokenizer, dir));
+    if (m->config.task->save)
+        TRY(m->config.task->save(m, dir));
     TRY(lattn_module_save(m->root, path));
 
 done:
@@ -266,6 +273,8 @@ void seq_model_close(struct seq_model *m)
 {
     seq_state_free(&m->carried[0]);
     seq_state_free(&m->carried[1]);
+    seq_config_free(&m->config);
+    lattn_series_scale_free(&m->scale);
     lattn_tensor_release(&m->places);
     lattn_module_destroy(&m->root);
     lattn_tokenizer_destroy(&m->tokenizer);
@@ -337,14 +346,26 @@ static lattn_tensor *add_positions(
     return lattn_add(ctx, x, rows);
 }
 
-lattn_tensor *seq_model_hidden(
+lattn_tensor *seq_model_body(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, const struct seq_pass *pass)
+{
+    return seq_is_recurrent(m) ? run_recurrent(ctx, m, x, pass) : run_transformer(ctx, m, x, pass);
+}
+
+// Rows of the table, told where they stand.
+static lattn_tensor *embed(
     lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids, const struct seq_pass *pass)
 {
     lattn_tensor *x = lattn_embedding_forward(ctx, m->embedding, ids);
     if (!seq_is_recurrent(m))
         x = add_positions(ctx, m, x, pass);
-    x = lattn_dropout(ctx, x, (float) m->config.dropout);
-    return seq_is_recurrent(m) ? run_recurrent(ctx, m, x, pass) : run_transformer(ctx, m, x, pass);
+    return lattn_dropout(ctx, x, (float) m->config.dropout);
+}
+
+lattn_tensor *seq_model_hidden(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids, const struct seq_pass *pass)
+{
+    return seq_model_body(ctx, m, embed(ctx, m, ids, pass), pass);
 }
 
 lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden)

@@ -12,6 +12,7 @@ int seq_train(int argc, char **argv);
 int seq_eval(int argc, char **argv);
 int seq_generate(int argc, char **argv);
 int seq_ngram(int argc, char **argv);
+int seq_predict(int argc, char **argv);
 
 struct seq_task;
 struct seq_model;
@@ -25,11 +26,16 @@ extern const char *const seq_model_types[];  // their names, in this order; ends
 enum seq_position { SEQ_LEARNED, SEQ_SINUSOIDAL, SEQ_ROTARY, SEQ_ALIBI, SEQ_NOWHERE };
 extern const char *const seq_positions[];
 
+struct seq_names {
+    char **item;
+    int n;
+};
+
 // config.json of a model folder. Sizes are named as in PyTorch's nn.LSTM and in transformers.
 struct seq_config {
     const struct seq_task *task;
-    int model_type;  // enum seq_model_type
-    int64_t vocab_size, n_outputs;
+    int model_type;                 // enum seq_model_type
+    int64_t vocab_size, n_outputs;  // vocab_size 0: numbers are read, embedding_size of them a step
     int64_t bos_token_id;  // of language models: what stands before a text; -1 = nothing does
     int64_t embedding_size, hidden_size;
     int num_layers;
@@ -40,11 +46,18 @@ struct seq_config {
     int num_heads;
     int64_t intermediate_size, max_positions;
     int position;  // enum seq_position
+    // Of single kinds of tasks.
+    struct seq_names labels;            // of classes, in the order of their ids
+    struct seq_names columns, targets;  // of series: those read, those forecast
+    int64_t steps, horizon, season;     // of series: read, forecast; of a season, 0 = there is none
 };
 
 // Errors   ERR_IO; ERR_FORMAT naming file, field and value
 lattn_status seq_config_load(const char *dir, struct seq_config *out);
 lattn_status seq_config_save(const struct seq_config *c, const char *dir);
+void seq_config_free(struct seq_config *c);
+// Appends a copy of a name.
+lattn_status seq_names_add(struct seq_names *names, const char *name);
 // One sentence on sizes that do not fit together; NULL = they do.
 const char *seq_config_wrong(const struct seq_config *c);
 
@@ -55,11 +68,12 @@ struct seq_model {
     lattn_ctx *ctx;
     struct seq_config config;
     lattn_tokenizer *tokenizer;
-    lattn_module *root, *embedding, *positions, *body, *head;  // NULL: what is not there
+    lattn_module *root, *embedding, *positions, *body, *decoder, *head;  // NULL: what is not there
     lattn_tensor *places;        // of sinusoidal and rotary positions; NULL
     lattn_rnn_state carried[2];  // of language models, from batch to batch: training, evaluation
     float label_smoothing;       // of the training loss
     const struct seq_writing *shown;  // what a training shows after each evaluation; NULL = nothing
+    lattn_series_scale scale;    // of series
 };
 
 // Makes modules and weights for m->config. m->ctx must be there.
@@ -87,6 +101,13 @@ struct seq_pass {
 // ids i32 [B, T] -> hidden states [B, T, hidden_size].
 lattn_tensor *seq_model_hidden(
     lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids, const struct seq_pass *pass);
+// The same without the table: x [B, T, embedding_size], tokens or numbers.
+lattn_tensor *seq_model_body(
+    lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, const struct seq_pass *pass);
+// Of an encoder and a decoder: ids i32 [B, T] that the decoder reads, memory [B, S, hidden_size] -> hidden
+// states [B, T, hidden_size]. lengths of the pass are those of memory.
+lattn_tensor *seq_model_decode(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids,
+    lattn_tensor *memory, const struct seq_pass *pass);
 // [..., hidden_size] -> [..., n_outputs].
 lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden);
 // A state of zeros for B rows, that lives until it is freed.
@@ -113,14 +134,17 @@ lattn_status seq_write(struct seq_model *m, const struct seq_writing *w, struct 
 
 // ---- data.c ---------------------------------------------------------------------------------------
 
-enum seq_tokenizer { SEQ_CHARACTERS, SEQ_BPE };
+enum seq_tokenizer { SEQ_CHARACTERS, SEQ_BPE, SEQ_WORDPIECE };
 extern const char *const seq_tokenizers[];
 
 // Options that say what the data is and how it is cut into batches.
 struct seq_files {
     const char *train, *validation, *test;
-    const char *text_column;
-    int tokenizer;  // enum seq_tokenizer, of a new model
+    const char *text_column, *label_column, *target_column;
+    struct cli_strs columns, targets;  // of series
+    int horizon, season;
+    bool no_labels;  // what is to be predicted is not in the files
+    int tokenizer;   // enum seq_tokenizer, of a new model
     int64_t vocab_size;
     int min_frequency;
     float validation_split;  // percent of the training file, where there is no validation file
@@ -131,12 +155,17 @@ struct seq_files {
 // One of the training, validation and test sets.
 struct seq_set {
     lattn_dataset *data;
-    lattn_range part;  // of it; n 0 = all
+    lattn_range part;  // of a stream or a series; n 0 = all
+    lattn_rows rows;   // of other data; n 0 = all
     lattn_loader *loader;
     lattn_source source;          // n_samples 0 = there is no such set
     double characters_per_token;  // language models
     float carry;                  // language models: 0 where the state begins anew
     bool recurrent;
+    float *shares;    // [B, T] of a batch: what a place counts in the mean of its row
+    size_t n_shares;  // room for them
+    int64_t row;      // of the set, that comes next in an evaluation
+    void *user;       // of a task's evaluation
 };
 struct seq_data {
     struct seq_set train, validation, test;
@@ -145,12 +174,42 @@ void seq_data_close(struct seq_data *d);
 
 // Makes the tokenizer of a new model from the first percent of a text file.
 lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, lattn_tokenizer **out);
+// The same from texts, and their pairs, of the rows of a set.
+lattn_status seq_tokenizer_of_set(
+    const struct seq_files *f, const struct seq_set *s, lattn_tokenizer **out);
+// Where there is no validation file, some rows of the training file become the validation set.
+lattn_status seq_split_rows(const struct seq_files *f, struct seq_data *d);
+// Rows of a set.
+int64_t seq_set_count(const struct seq_set *s);
+// Which row of its dataset row i of a set is.
+int64_t seq_set_row(const struct seq_set *s, int64_t i);
+// A batch of a loader of texts as fields input_ids [B, T] and lengths [B].
+void seq_fields_of_texts(const lattn_batch *b, lattn_fields *out);
+lattn_status seq_seek(void *set, int64_t epoch, int64_t index);
 
 // ---- a kind of task -------------------------------------------------------------------------------
 
+// What a task finds beside the library's figures; values has the task's own order.
+struct seq_more {
+    const struct seq_config *config;
+    double *values;  // freed by who asked; NULL = nothing was found
+};
+
+// What predict is told beside the files.
+struct seq_asked {
+    const char *plot;  // file, or NULL
+    int backtests;     // forecasts of the past
+};
+
 struct seq_task {
     const char *name, *about;
-    const char *rows;  // what the data consists of: "tokens"
+    const char *rows;   // what the data consists of: "tokens"
+    int model_type;     // of a new model that is told nothing else: enum seq_model_type,
+    int tokenizer;      // enum seq_tokenizer
+    bool transformers;  // it may have a transformer
+    bool recurrent;     // and a recurrent network,
+    bool both_ways;     // which reads in both directions
+    bool decoder;       // a transformer has an encoder and a decoder
     // Opens the files that are named. In a new model it makes what comes from the training data, the
     // tokenizer and the sizes of m->config that follow from it.
     lattn_status (*open)(struct seq_model *m, const struct seq_files *f, struct seq_data *d);
@@ -160,12 +219,21 @@ struct seq_task {
     // Loss of a batch, and its outputs where logits is not NULL.
     lattn_tensor *(*loss)(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *const *fields,
         lattn_tensor **logits, bool training);
-    run_figures_fn figures;
-    bool classes;   // the outputs are classes that accuracy is computed of
+    // Figures that the loss and the outputs of single batches do not give; NULL = none.
+    lattn_status (*measure)(
+        struct seq_model *m, const struct seq_files *f, struct seq_set *s, double **values);
+    // Prints what the model says of an open set; NULL = there is no such thing.
+    lattn_status (*predict)(struct seq_model *m, const struct seq_files *f, struct seq_set *s,
+        const struct seq_asked *asked);
+    // What else a model folder has; NULL = nothing.
+    lattn_status (*save)(struct seq_model *m, const char *dir);
+    lattn_status (*load)(struct seq_model *m, const char *dir);
+    run_figures_fn figures;  // of metrics and a struct seq_more
+    bool classes;            // the outputs are classes that accuracy is computed of
     bool language;  // a language model: perplexity, bits per character, a state that is carried
 };
 
-extern const struct seq_task seq_task_lm;
+extern const struct seq_task seq_task_lm, seq_task_classify;
 extern const struct seq_task *const seq_tasks[];  // all of them; ends with NULL
 extern const char *const seq_task_names[];        // in the same order
 

@@ -141,12 +141,6 @@ done:
     return st;
 }
 
-static lattn_status seek(void *user, int64_t epoch, int64_t index)
-{
-    struct seq_set *s = user;
-    return lattn_loader_seek(s->loader, epoch, index);
-}
-
 static lattn_status begin(
     struct seq_model *m, const struct seq_files *f, struct seq_set *s, bool training)
 {
@@ -173,7 +167,7 @@ static lattn_status begin(
         .n_batches = lattn_loader_n_batches(s->loader),
         .n_samples = s->part.n ? s->part.n : lattn_dataset_count(s->data),
         .next = next,
-        .seek = seek,
+        .seek = seq_seek,
     };
 
 done:
@@ -221,8 +215,9 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
 
 // ---- figures --------------------------------------------------------------------------------------
 
-static void print_figures(const lattn_metrics *m, const char *prefix)
+static void print_figures(const lattn_metrics *m, const void *more, const char *prefix)
 {
+    (void) more;
     if (prefix)
         printf("\"%sbits_per_character\": %.6f, \"%sperplexity\": %.6g, \"%sloss\": %.9g", prefix,
             m->bits, prefix, exp(m->loss), prefix, m->loss);
@@ -234,6 +229,10 @@ const struct seq_task seq_task_lm = {
     .name = "lm",
     .about = "language model of text",
     .rows = "tokens",
+    .model_type = SEQ_LSTM,
+    .tokenizer = SEQ_CHARACTERS,
+    .transformers = true,
+    .recurrent = true,
     .open = open,
     .begin = begin,
     .loss = loss,

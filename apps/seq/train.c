@@ -7,6 +7,7 @@
 //   model (a folder, or new from its sizes) -> lattn_train -> folder
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "common/trainer.h"
 #include "seq/seq.h"
@@ -35,6 +36,7 @@ struct job {
     lattn_optim *optim;
     lattn_train_result result;
     lattn_metrics test_metrics;
+    struct seq_more best_more, test_more;
     char settings[2048];
 };
 
@@ -52,6 +54,7 @@ static struct seq_config config_of_options(const struct options *o)
         .num_layers = o->n_layers,
         .dropout = (double) o->dropout,
         .tie_weights = o->tie_weights,
+        .bidirectional = !transformer && seq_tasks[o->task]->both_ways,
         .num_heads = transformer ? o->n_heads : 0,
         .intermediate_size = o->intermediate_size ? o->intermediate_size : 4 * o->hidden_size,
         .max_positions = o->max_positions ? o->max_positions : o->files.seq_len,
@@ -153,15 +156,26 @@ static lattn_status train(struct job *j)
     return lattn_train(j->m.ctx, &params, &j->result);
 }
 
-// The output folder has the best model by now; the test set judges that one.
+static lattn_status measure(struct job *j, struct seq_set *s, struct seq_more *more)
+{
+    const struct seq_task *task = j->m.config.task;
+    more->config = &j->m.config;
+    return task->measure && s->data ? task->measure(&j->m, &j->o.files, s, &more->values)
+                                    : LATTN_OK;
+}
+
+// The output folder has the best model by now; that one is judged.
 static lattn_status test(struct job *j)
 {
     lattn_task task = seq_trainer_task(&j->m, &j->data.test);
     lattn_status st;
-    if (!j->data.test.data)
+    if (!j->data.test.data && !j->m.config.task->measure)
         return LATTN_OK;
     TRY(task.load(task.user, j->o.t.output));
-    TRY(lattn_evaluate(j->m.ctx, &task, &j->data.test.source, NULL, NULL, &j->test_metrics));
+    TRY(measure(j, &j->data.validation, &j->best_more));
+    if (j->data.test.data)
+        TRY(lattn_evaluate(j->m.ctx, &task, &j->data.test.source, NULL, NULL, &j->test_metrics));
+    TRY(measure(j, &j->data.test, &j->test_more));
 
 done:
     return st;
@@ -187,6 +201,8 @@ done:
 static void close_job(struct job *j)
 {
     lattn_optim_destroy(&j->optim);
+    free(j->best_more.values);
+    free(j->test_more.values);
     seq_data_close(&j->data);
     seq_model_close(&j->m);
 }
@@ -202,6 +218,8 @@ static int finish(const struct job *j, lattn_status st)
         .resume = "--resume_from_checkpoint",
         .train = &j->result,
         .test = j->data.test.data ? &j->test_metrics : NULL,
+        .best_more = &j->best_more,
+        .test_more = &j->test_more,
         .json = j->o.t.json,
         .figures = j->m.config.task ? j->m.config.task->figures : NULL,
     };
@@ -242,6 +260,10 @@ static int check_options(struct options *o, const struct cli_command *command)
     f->eval_batch_size = o->t.eval_batch_size;
     f->threads = o->t.threads;
     f->seed = (uint64_t) o->t.seed;
+    if (!o->model && seq_tasks[o->task]->language && f->tokenizer == SEQ_WORDPIECE)
+        return cli_usage_error(name,
+            "--tokenizer wordpiece loses blanks and capitals: it is not for "
+            "language models");
     return check_model_options(o, command);
 }
 
@@ -267,19 +289,22 @@ int seq_train(int argc, char **argv)
     o->t.batch_size = 32;
     const struct cli_opt opts[] = {
         CLI_GROUP("Data (plain text, or a column of .tsv, .csv, .jsonl; all also with .gz)"),
-        CLI_ENUM("task", 't', &o->task, seq_task_names, "lm: a language model of text"),
+        CLI_ENUM("task", 't', &o->task, seq_task_names,
+            "lm: a language model of text; classify: labels of texts"),
         CLI_STR("train_file", 0, &f->train, "FILE", "what to learn from"),
         CLI_STR("validation_file", 0, &f->validation, "FILE", "what chooses the best model"),
         CLI_F32("validation_split_percentage", 0, &f->validation_split, 0, 90,
             "of the training file, its end, where there is no validation_file"),
         CLI_STR("test_file", 0, &f->test, "FILE", "what judges the best model at the end"),
         CLI_STR("text_column", 0, &f->text_column, "NAME", "column of the text"),
+        CLI_STR("label_column", 0, &f->label_column, "NAME", "classify: column of the label"),
         CLI_INT("seq_len", 0, &f->seq_len, 1, 1048576,
             "tokens of a window; as far as gradients go back (bptt)"),
         CLI_GROUP("Model"),
         CLI_STR("model_name_or_path", 'm', &o->model, "DIR",
             "folder to start from; without it a new model"),
-        CLI_ENUM("model_type", 0, &o->model_type, seq_model_types, "of the new model"),
+        CLI_ENUM("model_type", 0, &o->model_type, seq_model_types,
+            "of the new model; classify: recurrent networks read in both directions"),
         CLI_I64("hidden_size", 0, &o->hidden_size, 1, 65536, "its width"),
         CLI_I64("embedding_size", 0, &o->embedding_size, 0, 65536,
             "width of its table of tokens; 0 = hidden_size"),
@@ -293,7 +318,8 @@ int seq_train(int argc, char **argv)
             "how it is told about places"),
         CLI_INT("max_position_embeddings", 0, &o->max_positions, 0, 1048576,
             "longest text it can take; 0 = seq_len"),
-        CLI_ENUM("tokenizer", 0, &f->tokenizer, seq_tokenizers, "what its tokens are"),
+        CLI_ENUM("tokenizer", 0, &f->tokenizer, seq_tokenizers,
+            "what its tokens are; left out, of classify: wordpiece"),
         CLI_I64("vocab_size", 0, &f->vocab_size, 5, 1000000, "most of them"),
         CLI_INT("min_frequency", 0, &f->min_frequency, 1, 1000000000,
             "characters that are rarer are unknown, pairs are not merged"),
@@ -312,6 +338,10 @@ int seq_train(int argc, char **argv)
     int code;
     if (!cli_parse(&command, argc, argv, NULL, &code))
         return code;
+    if (!cli_given(&command, "model_type"))
+        o->model_type = seq_tasks[o->task]->model_type;
+    if (!cli_given(&command, "tokenizer"))
+        f->tokenizer = seq_tasks[o->task]->tokenizer;
     code = check_options(o, &command);
     if (code)
         return code;
