@@ -7,8 +7,9 @@
 #include <zlib.h>
 #include "seq/seq.h"
 
-const struct seq_task *const seq_tasks[] = { &seq_task_lm, &seq_task_classify, NULL };
-const char *const seq_task_names[] = { "lm", "classify", NULL };
+const struct seq_task *const seq_tasks[] = { &seq_task_lm, &seq_task_classify, &seq_task_pairs,
+    NULL };
+const char *const seq_task_names[] = { "lm", "classify", "pairs", NULL };
 const char *const seq_tokenizers[] = { "characters", "bpe", "wordpiece", NULL };
 
 static void close_set(struct seq_set *s)

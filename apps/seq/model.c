@@ -4,6 +4,8 @@
 //
 //   recurrent     encoder (table) -> dropout -> rnn -> dropout -> decoder (linear)
 //   transformer   wte, wpe -> dropout -> h, pre-norm layers -> decoder
+//   with a decoder stack   source -> wte, wpe -> dropout -> h = memory;
+//                          target -> wte, wpe -> dropout -> h_target, which attends to memory -> decoder
 //
 // The names of the first are those of PyTorch's example word_language_model, so that its weights are these.
 
@@ -113,17 +115,26 @@ done:
     return st;
 }
 
-// What residuals add up grows with the number of layers: their projections start smaller, as GPT-2's.
-static lattn_status scale_residuals(struct seq_model *m)
+// How linear layers of a transformer start: as GPT-2's, and where a model is no language model as many narrower
+// ones learn better, with the sums of a layer as large as at a width of 768.
+static float spread(const struct seq_config *c)
 {
-    lattn_init init = { LATTN_INIT_NORMAL, 0.02f / sqrtf(2.0f * (float) m->config.num_layers) };
+    return c->task->language ? 0.02f : 0.02f * sqrtf(768 / (float) c->hidden_size);
+}
+
+// What residuals add up grows with the number of layers: their projections start smaller, as GPT-2's.
+static lattn_status scale_residuals(const struct seq_model *m, lattn_module *stack)
+{
+    static const char *const ends[] = { "self_attn.out_proj", "linear2",
+        "multihead_attn.out_proj" };
+    const struct seq_config *c = &m->config;
+    int n = stack == m->decoder ? 3 : 2;
+    lattn_init init = { LATTN_INIT_NORMAL, spread(c) / sqrtf((float) n * (float) c->num_layers) };
     lattn_status st = LATTN_OK;
-    for (int layer = 0; layer < m->config.num_layers && !st; layer++) {
+    for (int i = 0; i < n * c->num_layers; i++) {
         char name[64];
-        snprintf(name, sizeof name, "layers.%d.self_attn.out_proj.weight", layer);
-        TRY(lattn_init_(lattn_module_parameter(m->body, name), init));
-        snprintf(name, sizeof name, "layers.%d.linear2.weight", layer);
-        TRY(lattn_init_(lattn_module_parameter(m->body, name), init));
+        snprintf(name, sizeof name, "layers.%d.%s.weight", i / n, ends[i % n]);
+        TRY(lattn_init_(lattn_module_parameter(stack, name), init));
     }
 
 done:
@@ -143,14 +154,19 @@ static lattn_status add_transformer(struct seq_model *m)
         .norm_first = true,
         .final_norm = true,
         .feed_forward = LATTN_FEED_FORWARD_GELU_TANH,
-        .init = { LATTN_INIT_NORMAL, 0.02f },
+        .init = { LATTN_INIT_NORMAL, spread(c) },
         .has_init = true,
     };
     lattn_module *child = NULL;
     lattn_status st;
     TRY(lattn_encoder_create(m->ctx, &params, &child));
     TRY(add(m, "h", child, &m->body));
-    TRY(scale_residuals(m));
+    TRY(scale_residuals(m, m->body));
+    if (!c->task->decoder)
+        return LATTN_OK;
+    TRY(lattn_decoder_create(m->ctx, &params, &child));
+    TRY(add(m, "h_target", child, &m->decoder));
+    TRY(scale_residuals(m, m->decoder));
 
 done:
     return st;
@@ -184,7 +200,7 @@ static lattn_status add_head(struct seq_model *m)
     lattn_linear_params params = {
         .in_features = c->hidden_size * (c->bidirectional ? 2 : 1),
         .out_features = c->n_outputs,
-        .init = { LATTN_INIT_NORMAL, 0.02f },
+        .init = { LATTN_INIT_NORMAL, spread(c) },
         .has_init = c->model_type == SEQ_TRANSFORMER,
     };
     lattn_module *child = NULL;
@@ -366,6 +382,19 @@ lattn_tensor *seq_model_hidden(
     lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids, const struct seq_pass *pass)
 {
     return seq_model_body(ctx, m, embed(ctx, m, ids, pass), pass);
+}
+
+lattn_tensor *seq_model_decode(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *ids,
+    lattn_tensor *memory, const struct seq_pass *pass)
+{
+    const lattn_attention_inputs self = {
+        .causal = true,
+        .alibi = m->config.position == SEQ_ALIBI,
+        .rotary = m->config.position == SEQ_ROTARY ? m->places : NULL,
+        .cache = pass->cache,
+    };
+    const lattn_attention_inputs cross = { .key_lengths = pass->lengths, .cache = pass->cache };
+    return lattn_decoder_forward(ctx, m->decoder, embed(ctx, m, ids, pass), memory, &self, &cross);
 }
 
 lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden)

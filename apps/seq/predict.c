@@ -75,7 +75,7 @@ static void print(const struct job *j)
     if (j->json)
         printf("}\n");
     else
-        printf(" on %lld %s\n", (long long) j->metrics.n, task->rows);
+        printf(" on %lld %s\n", (long long) j->metrics.n, task->counted);
 }
 
 static int work(struct job *j, bool predicting)
@@ -110,6 +110,7 @@ int seq_eval(int argc, char **argv)
         CLI_STR("validation_file", 'f', &f->validation, "FILE", "what it is judged on"),
         CLI_STR("text_column", 0, &f->text_column, "NAME", "column of the text"),
         CLI_STR("label_column", 0, &f->label_column, "NAME", "classify: column of the label"),
+        CLI_STR("target_column", 0, &f->target_column, "NAME", "pairs: column of the answer"),
         CLI_INT("seq_len", 0, &f->seq_len, 0, 1048576,
             "tokens of a window or a text; 0 = a transformer's max_position_embeddings, else 64"),
         CLI_INT("per_device_eval_batch_size", 'b', &f->eval_batch_size, 1, 65536,

@@ -203,13 +203,14 @@ struct seq_asked {
 
 struct seq_task {
     const char *name, *about;
-    const char *rows;   // what the data consists of: "tokens"
-    int model_type;     // of a new model that is told nothing else: enum seq_model_type,
-    int tokenizer;      // enum seq_tokenizer
-    bool transformers;  // it may have a transformer
-    bool recurrent;     // and a recurrent network,
-    bool both_ways;     // which reads in both directions
-    bool decoder;       // a transformer has an encoder and a decoder
+    const char *rows;     // what the data consists of: "tokens"
+    const char *counted;  // what figures are a mean over
+    int model_type;       // of a new model that is told nothing else: enum seq_model_type,
+    int tokenizer;        // enum seq_tokenizer
+    bool transformers;    // it may have a transformer
+    bool recurrent;       // and a recurrent network,
+    bool both_ways;       // which reads in both directions
+    bool decoder;         // a transformer has an encoder and a decoder
     // Opens the files that are named. In a new model it makes what comes from the training data, the
     // tokenizer and the sizes of m->config that follow from it.
     lattn_status (*open)(struct seq_model *m, const struct seq_files *f, struct seq_data *d);
@@ -233,7 +234,7 @@ struct seq_task {
     bool language;  // a language model: perplexity, bits per character, a state that is carried
 };
 
-extern const struct seq_task seq_task_lm, seq_task_classify;
+extern const struct seq_task seq_task_lm, seq_task_classify, seq_task_pairs;
 extern const struct seq_task *const seq_tasks[];  // all of them; ends with NULL
 extern const char *const seq_task_names[];        // in the same order
 

@@ -197,6 +197,7 @@ const struct seq_task seq_task_classify = {
     .name = "classify",
     .about = "labels of texts",
     .rows = "rows",
+    .counted = "rows",
     .model_type = SEQ_LSTM,
     .tokenizer = SEQ_WORDPIECE,
     .transformers = true,

@@ -229,6 +229,7 @@ const struct seq_task seq_task_lm = {
     .name = "lm",
     .about = "language model of text",
     .rows = "tokens",
+    .counted = "tokens",
     .model_type = SEQ_LSTM,
     .tokenizer = SEQ_CHARACTERS,
     .transformers = true,

@@ -214,7 +214,7 @@ static int finish(const struct job *j, lattn_status st)
     const struct run_results results = {
         .command = name,
         .output = j->o.t.output,
-        .rows = j->m.config.task ? j->m.config.task->rows : "",
+        .rows = j->m.config.task ? j->m.config.task->counted : "",
         .resume = "--resume_from_checkpoint",
         .train = &j->result,
         .test = j->data.test.data ? &j->test_metrics : NULL,
@@ -290,7 +290,8 @@ int seq_train(int argc, char **argv)
     const struct cli_opt opts[] = {
         CLI_GROUP("Data (plain text, or a column of .tsv, .csv, .jsonl; all also with .gz)"),
         CLI_ENUM("task", 't', &o->task, seq_task_names,
-            "lm: a language model of text; classify: labels of texts"),
+            "lm: a language model of text; classify: labels of texts; pairs: a text "
+            "from a text"),
         CLI_STR("train_file", 0, &f->train, "FILE", "what to learn from"),
         CLI_STR("validation_file", 0, &f->validation, "FILE", "what chooses the best model"),
         CLI_F32("validation_split_percentage", 0, &f->validation_split, 0, 90,
@@ -298,6 +299,7 @@ int seq_train(int argc, char **argv)
         CLI_STR("test_file", 0, &f->test, "FILE", "what judges the best model at the end"),
         CLI_STR("text_column", 0, &f->text_column, "NAME", "column of the text"),
         CLI_STR("label_column", 0, &f->label_column, "NAME", "classify: column of the label"),
+        CLI_STR("target_column", 0, &f->target_column, "NAME", "pairs: column of the answer"),
         CLI_INT("seq_len", 0, &f->seq_len, 1, 1048576,
             "tokens of a window; as far as gradients go back (bptt)"),
         CLI_GROUP("Model"),

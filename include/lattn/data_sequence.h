@@ -143,6 +143,7 @@ typedef struct lattn_pairs_loader_params {
     const lattn_tokenizer *target_tokenizer;  // NULL = tokenizer
     const lattn_rows *rows;                   // which rows; NULL = all
     int32_t batch_size;                       // 0 = 32
+    bool no_targets;                          // sources alone: T_out is 0, pairs are not read
     int32_t max_source, max_target;           // tokens, with eos; 0 = the tokenizer's max_length
     int32_t pad_multiple;                     // T and T_out are rounded up to a multiple; 0 = 8
     bool pad_to_max;                          // T = max_source and T_out = max_target always
@@ -163,7 +164,7 @@ typedef struct lattn_pairs_loader_params {
  *
  * Edge     a source that is cut keeps its eos, a target that is cut has none
  * Owner    the caller; lattn_loader_destroy
- * Errors   ERR_ARG (a dataset without pairs, numbers out of range), ERR_HOST_MEMORY
+ * Errors   ERR_ARG (a dataset without pairs, unless no_targets; numbers out of range), ERR_HOST_MEMORY
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_pairs_loader_create(
     const lattn_pairs_loader_params *params, lattn_loader **out);

@@ -49,6 +49,10 @@ static lattn_status add_target(
     struct lat_ids *ids = &c->target;
     struct ends ends = ends_of(p->target_tokenizer);
     size_t bytes, first = ids->n, limit = first + (size_t) p->max_target + 1;
+    *length = 0;
+    *cut = false;
+    if (p->no_targets)
+        return LATTN_OK;
     const char *text = lattn_dataset_pair(p->dataset, row, &bytes);
     LAT_TRY(LAT_PUSH(ids, ends.bos));
     LAT_TRY(lat_encode(p->target_tokenizer, &c->encoder, text, bytes, ids));
@@ -92,7 +96,7 @@ static void lay_out(const lattn_pairs_loader_params *p, const struct collator *c
             b->target_ids[i * T_out + t] = t < m ? target[t + 1] : NO_TARGET;
         }
         source += n;
-        target += m + 1;
+        target += m ? m + 1 : 0;
         b->n_tokens += (int64_t) n;
     }
 }
@@ -116,8 +120,10 @@ static lattn_status collate(
         b->rows[i] = rows[i];
     }
     size_t T = lat_padded_length(b->lengths, n, p->pad_multiple, p->max_source, p->pad_to_max);
-    size_t T_out =
-        lat_padded_length(b->output_lengths, n, p->pad_multiple, p->max_target, p->pad_to_max);
+    size_t T_out = 0;
+    if (!p->no_targets)
+        T_out =
+            lat_padded_length(b->output_lengths, n, p->pad_multiple, p->max_target, p->pad_to_max);
     LAT_TRY(make_tokens(out, n, T, T_out));
     b->T = (int32_t) T;
     b->T_out = (int32_t) T_out;
@@ -138,7 +144,7 @@ static lattn_status fill_in(const lattn_pairs_loader_params *params, lattn_pairs
     *p = *params;
     if (!p->dataset || !p->tokenizer)
         return lat_err(LATTN_ERR_ARG, "loader: no %s", p->dataset ? "tokenizer" : "dataset");
-    if (p->dataset->kind != LAT_DATA_TEXTS || !p->dataset->has_pair)
+    if (p->dataset->kind != LAT_DATA_TEXTS || !(p->no_targets || p->dataset->has_pair))
         return lat_err(LATTN_ERR_ARG, "loader: the dataset has no pairs of texts");
     p->target_tokenizer = p->target_tokenizer ? p->target_tokenizer : p->tokenizer;
     p->batch_size = p->batch_size ? p->batch_size : 32;

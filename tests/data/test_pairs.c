@@ -93,6 +93,30 @@ TEST(pairs_loader, both_sides_are_cut_and_counted)
     lattn_dataset_close(&d);
 }
 
+TEST(pairs_loader, sources_alone_need_no_pairs)
+{
+    lattn_text_params params = { .text_column = "source", .pair_column = "", .no_labels = true };
+    lattn_tokenizer *t = letters();
+    lattn_dataset *d;
+    lattn_loader *l;
+    const lattn_batch *b;
+    char path[400];
+    snprintf(path, sizeof path, "%s/sources.tsv", lt_temp_dir());
+    EXPECT_OK(lat_file_replace(path, "source\nab\nc\n", 12));
+    EXPECT_OK(lattn_text_open(path, &params, &d));
+    lattn_pairs_loader_params p = { .dataset = d, .tokenizer = t, .pad_multiple = 1 };
+    EXPECT_STATUS(lattn_pairs_loader_create(&p, &l), LATTN_ERR_ARG);
+    p.no_targets = true;
+    REQUIRE(!lattn_pairs_loader_create(&p, &l));
+    REQUIRE(!lattn_loader_next(l, &b));
+    EXPECT(b->n == 2 && b->T == 3 && b->T_out == 0);
+    expect_row(b->input_ids, 6, (int32_t[]){ 4, 5, 3, 6, 3, 0 });
+    expect_row(b->output_lengths, 2, (int32_t[]){ 0, 0 });
+    lattn_loader_destroy(&l);
+    lattn_tokenizer_destroy(&t);
+    lattn_dataset_close(&d);
+}
+
 TEST(pairs_loader, each_side_may_have_its_tokenizer)
 {
     static const char *const tokens[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "hello" };

@@ -105,3 +105,112 @@ GPU_TEST(seq_tasks, classify_refuses_what_is_wrong)
         "tied weights need outputs that are tokens");
     lt_expect_refusal(NULL, "lattn-seq predict -m x", 2, "--test_file is missing");
 }
+
+// ---- pairs ----------------------------------------------------------------------------------------
+
+// Strings of up to four letters and the same from the end; every one there is.
+static void write_mirrored(const char *path)
+{
+    FILE *f = fopen(path, "w");
+    REQUIRE(f != NULL);
+    fputs("source\ttarget\n", f);
+    for (int n = 1, most = 3; n <= 4; n++, most *= 3) {
+        for (int k = 0; k < most; k++) {
+            char text[5] = { 0 }, back[5] = { 0 };
+            for (int i = 0, rest = k; i < n; i++, rest /= 3)
+                text[i] = back[n - 1 - i] = (char) ('a' + rest % 3);
+            fprintf(f, "%s\t%s\n", text, back);
+        }
+    }
+    fclose(f);
+}
+
+static const char *mirrored(void)
+{
+    const char *dir = lt_temp_dir();
+    write_mirrored(lt_path(dir, "pairs.tsv"));
+    return dir;
+}
+
+static const char *pairs_line(const char *dir, const char *output, const char *extra)
+{
+    static char line[8192];
+    snprintf(line, sizeof line,
+        "lattn-seq train --task pairs --train_file %s/pairs.tsv --validation_file %s/pairs.tsv "
+        "--output_dir %s/%s --hidden_size 32 --num_attention_heads 2 --seq_len 8 --learning_rate "
+        "0.005 --per_device_train_batch_size 40 --per_device_eval_batch_size 40 --max_steps 90 "
+        "--eval_steps 90 --save_steps 45 --warmup_ratio 0.1 --seed 7 --quiet --json %s",
+        dir, dir, dir, output, extra);
+    return line;
+}
+
+GPU_TEST(seq_tasks, pairs_learn_to_turn_strings_around)
+{
+    (void) ctx;
+    char line[8192];
+    const char *dir = mirrored();
+    char *trained = output_of(pairs_line(dir, "out", ""));
+    EXPECT(figure(trained, "eval_exact_match") > 0.8);
+    EXPECT_EQ(figure(trained, "eval_pairs"), 120);
+    snprintf(line, sizeof line, "lattn-seq eval -m %s/out -f %s/pairs.tsv -b 7 --json", dir, dir);
+    char *eval = output_of(line);
+    EXPECT_NEAR(figure(eval, "loss"), figure(trained, "eval_loss"), 1e-4);
+    EXPECT_NEAR(figure(eval, "exact_match"), figure(trained, "eval_exact_match"), 0);
+    // Answers must be those that were counted: the last batch of 120 has one row.
+    snprintf(line, sizeof line, "lattn-seq predict -m %s/out -f %s/pairs.tsv -b 17", dir, dir);
+    char *said = output_of(line);
+    int n_right = 0;
+    for (char *row = strtok(said, "\n"); row; row = strtok(NULL, "\n")) {
+        char text[8], back[8] = { 0 };
+        REQUIRE(
+            sscanf(row, "{\"text\": \"%7[abc]\", \"prediction\": \"%7[abc]\"}", text, back) >= 1);
+        size_t n = strlen(text);
+        bool right = strlen(back) == n;
+        for (size_t i = 0; i < n; i++)
+            right = right && text[i] == back[n - 1 - i];
+        n_right += right;
+    }
+    EXPECT_NEAR(n_right / 120.0, figure(eval, "exact_match"), 1e-6);
+    lat_free(said);
+    lat_free(eval);
+    lat_free(trained);
+}
+
+GPU_TEST(seq_tasks, pairs_resume_with_the_same_bits)
+{
+    (void) ctx;
+    char extra[4096];
+    const char *dir = mirrored();
+    const char *less =
+        "--max_steps 6 --save_steps 3 --eval_steps 6 --position_embedding_type rotary";
+    lat_free(output_of(pairs_line(dir, "one", less)));
+    snprintf(extra, sizeof extra, "%s --resume_from_checkpoint %s/one/checkpoint-3", less, dir);
+    lat_free(output_of(pairs_line(dir, "two", extra)));
+    expect_same_weights(dir, "one/checkpoint-6", "two/checkpoint-6");
+}
+
+TEST(seq_tasks, pairs_refuse_what_is_wrong)
+{
+    const char *dir = mirrored();
+    lt_expect_refusal(NULL, pairs_line(dir, "no", "--target_column answer"), 3,
+        "has no column \"answer\"; its columns are \"source\", \"target\"");
+}
+
+GPU_TEST(seq_tasks, pairs_refuse_models_that_do_not_fit)
+{
+    (void) ctx;
+    char line[8192];
+    const char *dir = mirrored();
+    lt_expect_refusal(NULL,
+        "lattn-seq train --task pairs --train_file x --output_dir y --model_type lstm "
+        "--num_attention_heads 2",
+        2, "--num_attention_heads is for --model_type transformer");
+    snprintf(line, sizeof line,
+        "lattn-seq train --task pairs --train_file %s/pairs.tsv --output_dir %s/no --model_type "
+        "gru "
+        "--hidden_size 16",
+        dir, dir);
+    lt_expect_refusal(NULL, line, 2, "this task needs a transformer");
+    lt_expect_refusal(NULL, pairs_line(dir, "no", "--max_position_embeddings 4"), 2,
+        "--seq_len 8 is above the model's max_position_embeddings 4");
+}
