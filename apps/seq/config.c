@@ -188,6 +188,20 @@ static void read_data(struct reader *r, struct seq_config *c)
 {
     if (c->task->classes)
         read_names(r, "labels", &c->labels);
+    if (c->task->series) {
+        read_names(r, "columns", &c->columns);
+        read_names(r, "targets", &c->targets);
+        c->steps = number(r, "context_length", 1, MAX_SIZE);
+        c->horizon = number(r, "prediction_length", 1, MAX_SIZE);
+        c->season = number(r, "season", 0, c->steps);
+    }
+    if (!r->status && c->task->series &&
+        (c->n_outputs != c->horizon * c->targets.n || c->embedding_size != c->columns.n))
+        r->status = cli_error(LATTN_ERR_FORMAT,
+            "%s: %lld outputs and %lld inputs are not those of %d targets, %lld steps and %d "
+            "columns",
+            r->path, (long long) c->n_outputs, (long long) c->embedding_size, c->targets.n,
+            (long long) c->horizon, c->columns.n);
     if (!r->status && c->task->classes && c->labels.n != c->n_outputs)
         r->status = cli_error(LATTN_ERR_FORMAT, "%s: %d labels, num_outputs is %lld", r->path,
             c->labels.n, (long long) c->n_outputs);
@@ -197,7 +211,7 @@ static void from_json(struct reader *r, struct seq_config *c)
 {
     c->task = seq_tasks[choice(r, "task", seq_task_names)];
     c->model_type = choice(r, "model_type", seq_model_types);
-    c->vocab_size = number(r, "vocab_size", 1, INT32_MAX);
+    c->vocab_size = number(r, "vocab_size", !c->task->series, c->task->series ? 0 : INT32_MAX);
     c->n_outputs = number(r, "num_outputs", 1, INT32_MAX);
     c->bos_token_id = json_is_integer(json_object_get(r->j, "bos_token_id"))
                           ? number(r, "bos_token_id", 0, c->vocab_size - 1)

@@ -8,15 +8,15 @@
 #include "seq/seq.h"
 
 const struct seq_task *const seq_tasks[] = { &seq_task_lm, &seq_task_classify, &seq_task_pairs,
-    NULL };
-const char *const seq_task_names[] = { "lm", "classify", "pairs", NULL };
+    &seq_task_series, NULL };
+const char *const seq_task_names[] = { "lm", "classify", "pairs", "series", NULL };
 const char *const seq_tokenizers[] = { "characters", "bpe", "wordpiece", NULL };
 
 static void close_set(struct seq_set *s)
 {
     lattn_loader_destroy(&s->loader);
     lattn_rows_free(&s->rows);
-    free(s->shares);
+    free(s->numbers);
     lattn_dataset_close(&s->data);
 }
 
@@ -204,6 +204,18 @@ void seq_fields_of_texts(const lattn_batch *b, lattn_fields *out)
     out->n_fields = 2;
     out->n_samples = b->n;
     out->n_cut = b->n_cut;
+}
+
+lattn_status seq_set_room(struct seq_set *s, size_t n)
+{
+    if (n <= s->n_numbers)
+        return LATTN_OK;
+    float *numbers = realloc(s->numbers, n * sizeof *numbers);
+    if (!numbers)
+        return LATTN_ERR_HOST_MEMORY;
+    s->numbers = numbers;
+    s->n_numbers = n;
+    return LATTN_OK;
 }
 
 lattn_status seq_seek(void *set, int64_t epoch, int64_t index)

@@ -17,7 +17,7 @@ struct job {
     bool json;
 };
 
-enum { DEFAULT_SEQ_LEN = 64 };
+enum { DEFAULT_SEQ_LEN = 64, BACKTESTS = 8 };
 
 // What the model was trained for, unless it is told another length.
 static int length_of(const struct job *j)
@@ -39,6 +39,10 @@ static lattn_status open_job(struct job *j, struct seq_set *set, int *usage)
     if (j->files.no_labels && !task->predict) {
         *usage = cli_usage_error(j->name,
             "%s is a model of task %s, which predicts nothing of a file", j->model, task->name);
+        return LATTN_OK;
+    }
+    if ((j->asked.plot || j->asked.backtests != BACKTESTS) && !task->series) {
+        *usage = cli_usage_error(j->name, "--plot and --backtests are for models of series");
         return LATTN_OK;
     }
     j->files.seq_len = length_of(j);
@@ -103,7 +107,11 @@ static int work(struct job *j, bool predicting)
 
 int seq_eval(int argc, char **argv)
 {
-    struct job j = { .name = "lattn-seq eval", .files = { .eval_batch_size = 32, .threads = 1 } };
+    struct job j = {
+        .name = "lattn-seq eval",
+        .files = { .eval_batch_size = 32, .threads = 1 },
+        .asked = { .backtests = BACKTESTS },
+    };
     struct seq_files *f = &j.files;
     const struct cli_opt opts[] = {
         CLI_STR("model_name_or_path", 'm', &j.model, "DIR", "trained folder"),
@@ -112,7 +120,9 @@ int seq_eval(int argc, char **argv)
         CLI_STR("label_column", 0, &f->label_column, "NAME", "classify: column of the label"),
         CLI_STR("target_column", 0, &f->target_column, "NAME", "pairs: column of the answer"),
         CLI_INT("seq_len", 0, &f->seq_len, 0, 1048576,
-            "tokens of a window or a text; 0 = a transformer's max_position_embeddings, else 64"),
+            "tokens of a window or a text; 0 = a transformer's max_position_embeddings, else 64, "
+            "of "
+            "series as in training"),
         CLI_INT("per_device_eval_batch_size", 'b', &f->eval_batch_size, 1, 65536,
             "rows of a batch; a recurrent language model begins anew in each"),
         CLI_STR("device", 'd', &j.device, "WHICH", "index, UUID or part of the name"),
@@ -132,6 +142,7 @@ int seq_predict(int argc, char **argv)
     struct job j = {
         .name = "lattn-seq predict",
         .files = { .eval_batch_size = 32, .threads = 1, .no_labels = true },
+        .asked = { .backtests = BACKTESTS },
     };
     struct seq_files *f = &j.files;
     const struct cli_opt opts[] = {
@@ -140,9 +151,14 @@ int seq_predict(int argc, char **argv)
         CLI_STR("text_column", 0, &f->text_column, "NAME", "column of the text"),
         CLI_STR("label_column", 0, &f->label_column, "NAME", "classify: column that is no text"),
         CLI_INT("seq_len", 0, &f->seq_len, 0, 1048576,
-            "tokens of a text; 0 = a transformer's max_position_embeddings, else 64"),
+            "tokens of a text; 0 = a transformer's max_position_embeddings, else 64, of "
+            "series as in training"),
         CLI_INT(
             "per_device_eval_batch_size", 'b', &f->eval_batch_size, 1, 65536, "rows of a batch"),
+        CLI_STR("plot", 0, &j.asked.plot, "FILE.svg",
+            "series: a picture of the forecasts and of what came"),
+        CLI_INT("backtests", 0, &j.asked.backtests, 0, 10000,
+            "series: forecasts of the past, as far as the file has what they read"),
         CLI_STR("device", 'd', &j.device, "WHICH", "index, UUID or part of the name"),
         CLI_INT("dataloader_num_workers", 0, &f->threads, 1, 64, "threads that prepare batches"),
         CLI_END,

@@ -162,10 +162,9 @@ struct seq_set {
     double characters_per_token;  // language models
     float carry;                  // language models: 0 where the state begins anew
     bool recurrent;
-    float *shares;    // [B, T] of a batch: what a place counts in the mean of its row
-    size_t n_shares;  // room for them
-    int64_t row;      // of the set, that comes next in an evaluation
-    void *user;       // of a task's evaluation
+    float *numbers;  // of a batch, as many as there is room for: what its task computes for it
+    size_t n_numbers;
+    void *user;  // the model, where a batch needs it
 };
 struct seq_data {
     struct seq_set train, validation, test;
@@ -185,7 +184,26 @@ int64_t seq_set_count(const struct seq_set *s);
 int64_t seq_set_row(const struct seq_set *s, int64_t i);
 // A batch of a loader of texts as fields input_ids [B, T] and lengths [B].
 void seq_fields_of_texts(const lattn_batch *b, lattn_fields *out);
+// Makes room for n numbers of a batch in s->numbers.
+lattn_status seq_set_room(struct seq_set *s, size_t n);
 lattn_status seq_seek(void *set, int64_t epoch, int64_t index);
+
+// ---- plot.c ---------------------------------------------------------------------------------------
+
+// Values at consecutive places; NaN: there is none.
+struct seq_line {
+    const double *values;
+    int64_t first, n;   // place of the first one
+    const char *style;  // "truth" or "forecast"
+};
+struct seq_panel {
+    const char *title;
+    const struct seq_line *lines;
+    int n_lines;
+};
+// Panels below one another, the places along the same axis, as SVG.
+lattn_status seq_plot(
+    const char *path, const char *axis, const struct seq_panel *panels, int n_panels);
 
 // ---- a kind of task -------------------------------------------------------------------------------
 
@@ -231,10 +249,11 @@ struct seq_task {
     lattn_status (*load)(struct seq_model *m, const char *dir);
     run_figures_fn figures;  // of metrics and a struct seq_more
     bool classes;            // the outputs are classes that accuracy is computed of
+    bool series;             // numbers are read and forecast
     bool language;  // a language model: perplexity, bits per character, a state that is carried
 };
 
-extern const struct seq_task seq_task_lm, seq_task_classify, seq_task_pairs;
+extern const struct seq_task seq_task_lm, seq_task_classify, seq_task_pairs, seq_task_series;
 extern const struct seq_task *const seq_tasks[];  // all of them; ends with NULL
 extern const char *const seq_task_names[];        // in the same order
 

@@ -66,16 +66,12 @@ done:
 static lattn_status fill_shares(struct seq_set *s, const lattn_batch *b)
 {
     size_t n = (size_t) b->n * (size_t) b->T;
-    if (n > s->n_shares) {
-        float *shares = realloc(s->shares, n * sizeof *shares);
-        if (!shares)
-            return LATTN_ERR_HOST_MEMORY;
-        s->shares = shares;
-        s->n_shares = n;
-    }
+    lattn_status st = seq_set_room(s, n);
+    if (st)
+        return st;
     for (int i = 0; i < b->n; i++)
         for (int t = 0; t < b->T; t++)
-            s->shares[(size_t) i * (size_t) b->T + (size_t) t] =
+            s->numbers[(size_t) i * (size_t) b->T + (size_t) t] =
                 t < b->lengths[i] ? 1 / (float) b->lengths[i] : 0;
     return LATTN_OK;
 }
@@ -92,7 +88,7 @@ static lattn_status next(void *user, lattn_fields *out)
     TRY(fill_shares(s, b));
     seq_fields_of_texts(b, out);
     out->field[SHARES] = (lattn_field){
-        .dtype = LATTN_DTYPE_F32, .rank = 3, .dim = { b->n, 1, b->T }, .data = s->shares
+        .dtype = LATTN_DTYPE_F32, .rank = 3, .dim = { b->n, 1, b->T }, .data = s->numbers
     };
     out->field[LABELS] =
         (lattn_field){ .dtype = LATTN_DTYPE_I32, .rank = 1, .dim = { b->n }, .data = b->labels };

@@ -141,6 +141,12 @@ static void write_settings(struct job *j)
         c->dropout, c->tie_weights ? ", tied" : "", c->bidirectional ? ", both directions" : "",
         c->num_heads, (long long) c->intermediate_size, (long long) c->max_positions,
         seq_positions[c->position]);
+    for (int i = 0; i < c->columns.n + c->targets.n; i++) {
+        size_t used = strlen(j->settings);
+        bool read = i < c->columns.n;
+        snprintf(j->settings + used, sizeof j->settings - used, ", %s %s", read ? "reads" : "tells",
+            read ? c->columns.item[i] : c->targets.item[i - c->columns.n]);
+    }
 }
 
 static lattn_status train(struct job *j)
@@ -232,13 +238,23 @@ static int check_model_options(const struct options *o, const struct cli_command
     static const char *const of_new[] = { "task", "model_type", "embedding_size", "hidden_size",
         "num_layers", "dropout", "tie_weights", "num_attention_heads", "intermediate_size",
         "max_position_embeddings", "position_embedding_type", "tokenizer", "vocab_size",
-        "min_frequency" };
+        "min_frequency", "columns", "targets", "prediction_length", "season" };
+    static const char *const of_series[] = { "columns", "targets", "prediction_length", "season" };
+    static const char *const of_tokens[] = { "embedding_size", "tie_weights", "tokenizer",
+        "vocab_size", "min_frequency" };
     static const char *const of_transformers[] = { "num_attention_heads", "intermediate_size",
         "max_position_embeddings", "position_embedding_type" };
     for (size_t i = 0; o->model && i < sizeof of_new / sizeof *of_new; i++)
         if (cli_given(command, of_new[i]))
             return cli_usage_error(
                 name, "--%s: with --model_name_or_path its config.json decides", of_new[i]);
+    bool series = seq_tasks[o->task]->series;
+    for (size_t i = 0; !o->model && !series && i < sizeof of_series / sizeof *of_series; i++)
+        if (cli_given(command, of_series[i]))
+            return cli_usage_error(name, "--%s is for --task series", of_series[i]);
+    for (size_t i = 0; series && i < sizeof of_tokens / sizeof *of_tokens; i++)
+        if (cli_given(command, of_tokens[i]))
+            return cli_usage_error(name, "--%s: a series has no tokens", of_tokens[i]);
     if (o->model || o->model_type == SEQ_TRANSFORMER)
         return 0;
     for (size_t i = 0; i < sizeof of_transformers / sizeof *of_transformers; i++)
@@ -276,6 +292,7 @@ int seq_train(int argc, char **argv)
                              .min_frequency = 1,
                              .validation_split = 5,
                              .seq_len = 64,
+                             .horizon = 1,
                          },
                          .hidden_size = 256,
                          .n_layers = 1,
@@ -291,7 +308,7 @@ int seq_train(int argc, char **argv)
         CLI_GROUP("Data (plain text, or a column of .tsv, .csv, .jsonl; all also with .gz)"),
         CLI_ENUM("task", 't', &o->task, seq_task_names,
             "lm: a language model of text; classify: labels of texts; pairs: a text "
-            "from a text"),
+            "from a text; series: forecasts of numbers"),
         CLI_STR("train_file", 0, &f->train, "FILE", "what to learn from"),
         CLI_STR("validation_file", 0, &f->validation, "FILE", "what chooses the best model"),
         CLI_F32("validation_split_percentage", 0, &f->validation_split, 0, 90,
@@ -300,8 +317,15 @@ int seq_train(int argc, char **argv)
         CLI_STR("text_column", 0, &f->text_column, "NAME", "column of the text"),
         CLI_STR("label_column", 0, &f->label_column, "NAME", "classify: column of the label"),
         CLI_STR("target_column", 0, &f->target_column, "NAME", "pairs: column of the answer"),
+        CLI_STRS("columns", 0, &f->columns, "NAME",
+            "series: column that is read, as often as there are such; none = all"),
+        CLI_STRS("targets", 0, &f->targets, "NAME",
+            "series: column that is forecast; none = those that are read"),
+        CLI_INT("prediction_length", 0, &f->horizon, 1, 65536, "series: steps to forecast"),
+        CLI_INT("season", 0, &f->season, 0, 65536,
+            "series: steps of a season, for the naive forecast; 0 = there is none"),
         CLI_INT("seq_len", 0, &f->seq_len, 1, 1048576,
-            "tokens of a window; as far as gradients go back (bptt)"),
+            "tokens or steps of a window; as far as gradients go back (bptt)"),
         CLI_GROUP("Model"),
         CLI_STR("model_name_or_path", 'm', &o->model, "DIR",
             "folder to start from; without it a new model"),

@@ -3,6 +3,7 @@
 // The tasks of lattn-seq that are no language models: each learns something small, is judged the same again
 // from its folder, predicts, and refuses what is wrong in one sentence.
 
+#include <math.h>
 #include "base/alloc.h"
 #include "e2e/command.h"
 #include "e2e/corpus.h"
@@ -213,4 +214,129 @@ GPU_TEST(seq_tasks, pairs_refuse_models_that_do_not_fit)
     lt_expect_refusal(NULL, line, 2, "this task needs a transformer");
     lt_expect_refusal(NULL, pairs_line(dir, "no", "--max_position_embeddings 4"), 2,
         "--seq_len 8 is above the model's max_position_embeddings 4");
+}
+
+// ---- series ---------------------------------------------------------------------------------------
+
+enum { STEPS = 300, SEASON = 8 };
+
+// A season on a slope, and a column that says nothing of it.
+static void write_series(const char *path, int n)
+{
+    static const int shape[SEASON] = { 0, 3, 7, 9, 4, -2, -6, -5 };
+    FILE *f = fopen(path, "w");
+    REQUIRE(f != NULL);
+    fputs("load,\"other, \"\"quoted\"\"\"\n", f);
+    for (int t = 0; t < n; t++)
+        fprintf(f, "%d,%d\n", 1000 + 2 * t + shape[t % SEASON] * (8 + t % 3), t * 7 % 5);
+    fclose(f);
+}
+
+static const char *series_of(int n)
+{
+    const char *dir = lt_temp_dir();
+    write_series(lt_path(dir, "series.csv"), n);
+    return dir;
+}
+
+static const char *series_line(const char *dir, const char *output, const char *extra)
+{
+    static char line[8192];
+    snprintf(line, sizeof line,
+        "lattn-seq train --task series --train_file %s/series.csv --test_file %s/series.csv "
+        "--validation_split_percentage 20 --output_dir %s/%s --hidden_size 16 --seq_len 16 "
+        "--prediction_length 4 --season 8 --learning_rate 0.02 --per_device_train_batch_size 32 "
+        "--max_steps 60 --eval_steps 60 --save_steps 30 --seed 7 --quiet --json %s",
+        dir, dir, dir, output, extra);
+    return line;
+}
+
+// The number in a column of the last line but some.
+static double field_of(const char *csv, int row, int column)
+{
+    for (int i = 0; i < row && csv; i++)
+        csv = strchr(csv, '\n') ? strchr(csv, '\n') + 1 : NULL;
+    for (int i = 0; i < column && csv; i++)
+        csv = strchr(csv, ',') ? strchr(csv, ',') + 1 : NULL;
+    return csv ? atof(csv) : NAN;
+}
+
+GPU_TEST(seq_tasks, series_are_forecast_better_than_by_the_season)
+{
+    (void) ctx;
+    char line[8192];
+    const char *dir = series_of(STEPS);
+    char *trained = output_of(series_line(dir, "out", "--targets load"));
+    const char *test = strstr(trained, "\"test_mae\"");
+    REQUIRE(test != NULL);
+    double mae = figure(test, "load"), season = figure(strstr(test, "\"test_season_mae\""), "load");
+    EXPECT(mae > 0 && mae < 0.7 * season);
+    EXPECT(season < figure(strstr(test, "\"test_last_value_mae\""), "load"));
+    snprintf(line, sizeof line, "lattn-seq eval -m %s/out -f %s/series.csv --json", dir, dir);
+    char *eval = output_of(line);
+    EXPECT_NEAR(figure(strstr(eval, "\"mae\""), "load"), mae, 1e-3 * mae);
+    EXPECT_EQ(figure(eval, "n"), STEPS - 16 - 4 + 1);
+    // Three forecasts of the past and one of what comes: 16 rows behind the names.
+    snprintf(line, sizeof line,
+        "lattn-seq predict -m %s/out -f %s/series.csv --backtests 3 --plot %s/plot.svg", dir, dir,
+        dir);
+    char *csv = output_of(line);
+    EXPECT_CONTAINS(csv, "step,load,load_forecast\n289,");
+    double error = 0;
+    for (int i = 1; i <= 12; i++)
+        error += fabs(field_of(csv, i, 2) - field_of(csv, i, 1)) / 12;
+    EXPECT(error < season);
+    EXPECT_NEAR(field_of(csv, 16, 0), STEPS + 4, 0);
+    EXPECT_CONTAINS(csv, "\n304,,");
+    char *svg = lt_read_file(lt_path(dir, "plot.svg"), NULL);
+    EXPECT_CONTAINS(svg, "<path class=\"forecast\" d=\"M");
+    EXPECT_CONTAINS(svg, "</svg>");
+    lat_free(svg);
+    lat_free(csv);
+    lat_free(eval);
+    lat_free(trained);
+}
+
+GPU_TEST(seq_tasks, series_resume_with_the_same_bits)
+{
+    (void) ctx;
+    char extra[4096];
+    const char *dir = series_of(120);
+    const char *less = "--max_steps 6 --save_steps 3 --eval_steps 6 --model_type gru --dropout 0.1";
+    lat_free(output_of(series_line(dir, "one", less)));
+    snprintf(extra, sizeof extra, "%s --resume_from_checkpoint %s/one/checkpoint-3", less, dir);
+    lat_free(output_of(series_line(dir, "two", extra)));
+    expect_same_weights(dir, "one/checkpoint-6", "two/checkpoint-6");
+    // Columns are a setting: a run of others is another one.
+    snprintf(extra, sizeof extra, "%s --targets load --resume_from_checkpoint %s/one/checkpoint-3",
+        less, dir);
+    lt_expect_refusal(NULL, series_line(dir, "three", extra), 3, "other settings");
+    // Both columns, one of them with a comma in its name.
+    char line[8192];
+    snprintf(line, sizeof line, "lattn-seq predict -m %s/one -f %s/series.csv", dir, dir);
+    char *csv = output_of(line);
+    EXPECT_CONTAINS(
+        csv, "step,load,load_forecast,\"other, \"\"quoted\"\"\",\"other, \"\"quoted\"\"_");
+    lat_free(csv);
+    write_series(lt_path(dir, "short.csv"), 15);
+    snprintf(line, sizeof line, "lattn-seq predict -m %s/one -f %s/short.csv", dir, dir);
+    lt_expect_refusal(NULL, line, 3, "15 steps, a forecast reads 16");
+    snprintf(line, sizeof line, "lattn-seq eval -m %s/one -f %s/short.csv", dir, dir);
+    lt_expect_refusal(NULL, line, 2, "15 steps, a window of 16 and 4 needs 20");
+}
+
+TEST(seq_tasks, series_refuse_what_is_wrong)
+{
+    const char *dir = series_of(80);
+    char extra[4096];
+    lt_write_file(lt_path(dir, "nan.csv"), "load\n1\nnan\n");
+    snprintf(extra, sizeof extra, "--train_file %s/nan.csv", dir);
+    lt_expect_refusal(NULL, series_line(dir, "no", extra), 3, "nan.csv:3: column \"load\" is \"nan\"");
+    lt_expect_refusal(
+        NULL, series_line(dir, "no", "--columns load --columns price"), 3, "\"price\"");
+    lt_expect_refusal(NULL, series_line(dir, "no", "--season 17"), 2,
+        "a season of 17 steps is more than the 16 that are read");
+    lt_expect_refusal(NULL, series_line(dir, "no", "--tokenizer bpe"), 2, "a series has no tokens");
+    lt_expect_refusal(NULL, "lattn-seq train --train_file x --output_dir y --prediction_length 3",
+        2, "--prediction_length is for --task series");
 }
