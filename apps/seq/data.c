@@ -8,8 +8,8 @@
 #include "seq/seq.h"
 
 const struct seq_task *const seq_tasks[] = { &seq_task_lm, &seq_task_classify, &seq_task_pairs,
-    &seq_task_series, NULL };
-const char *const seq_task_names[] = { "lm", "classify", "pairs", "series", NULL };
+    &seq_task_series, &seq_task_tag, NULL };
+const char *const seq_task_names[] = { "lm", "classify", "pairs", "series", "tag", NULL };
 const char *const seq_tokenizers[] = { "characters", "bpe", "wordpiece", NULL };
 
 static void close_set(struct seq_set *s)
@@ -160,6 +160,20 @@ lattn_status seq_tokenizer_of_set(
 
 done:
     lattn_vocab_destroy(&v);
+    return st;
+}
+
+lattn_status seq_learn_labels(struct seq_model *m, const lattn_dataset *d)
+{
+    lattn_status st = LATTN_OK;
+    for (int i = 0; i < lattn_dataset_n_labels(d); i++)
+        TRY(seq_names_add(&m->config.labels, lattn_dataset_label_name(d, i)));
+    if (m->config.labels.n < 2)
+        return cli_error(LATTN_ERR_FORMAT, "the training file has %d label, a choice needs two",
+            m->config.labels.n);
+    m->config.n_outputs = m->config.labels.n;
+
+done:
     return st;
 }
 

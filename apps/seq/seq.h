@@ -164,7 +164,8 @@ struct seq_set {
     bool recurrent;
     float *numbers;  // of a batch, as many as there is room for: what its task computes for it
     size_t n_numbers;
-    void *user;  // the model, where a batch needs it
+    void *user;     // the model, where a batch needs it
+    bool training;  // batches are counted by what is learnt of them
 };
 struct seq_data {
     struct seq_set train, validation, test;
@@ -176,6 +177,8 @@ lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, latt
 // The same from texts, and their pairs, of the rows of a set.
 lattn_status seq_tokenizer_of_set(
     const struct seq_files *f, const struct seq_set *s, lattn_tokenizer **out);
+// The labels of a new model are those of its training data.
+lattn_status seq_learn_labels(struct seq_model *m, const lattn_dataset *d);
 // Where there is no validation file, some rows of the training file become the validation set.
 lattn_status seq_split_rows(const struct seq_files *f, struct seq_data *d);
 // Rows of a set.
@@ -253,7 +256,8 @@ struct seq_task {
     bool language;  // a language model: perplexity, bits per character, a state that is carried
 };
 
-extern const struct seq_task seq_task_lm, seq_task_classify, seq_task_pairs, seq_task_series;
+extern const struct seq_task seq_task_lm, seq_task_classify, seq_task_pairs, seq_task_series,
+    seq_task_tag;
 extern const struct seq_task *const seq_tasks[];  // all of them; ends with NULL
 extern const char *const seq_task_names[];        // in the same order
 

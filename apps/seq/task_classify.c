@@ -30,27 +30,12 @@ static lattn_status open_set(
     return path ? lattn_text_open(path, &params, &s->data) : LATTN_OK;
 }
 
-// The labels of a new model are those of its training file.
-static lattn_status learn_labels(struct seq_model *m, const lattn_dataset *d)
-{
-    lattn_status st = LATTN_OK;
-    for (int i = 0; i < lattn_dataset_n_labels(d); i++)
-        TRY(seq_names_add(&m->config.labels, lattn_dataset_label_name(d, i)));
-    if (m->config.labels.n < 2)
-        return cli_error(LATTN_ERR_FORMAT, "the training file has %d label, a choice needs two",
-            m->config.labels.n);
-    m->config.n_outputs = m->config.labels.n;
-
-done:
-    return st;
-}
-
 static lattn_status open(struct seq_model *m, const struct seq_files *f, struct seq_data *d)
 {
     lattn_status st;
     TRY(open_set(m, f, f->train, &d->train));
     if (!m->config.labels.n)
-        TRY(learn_labels(m, d->train.data));
+        TRY(seq_learn_labels(m, d->train.data));
     TRY(open_set(m, f, f->validation, &d->validation));
     TRY(open_set(m, f, f->test, &d->test));
     TRY(seq_split_rows(f, d));

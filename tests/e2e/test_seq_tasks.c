@@ -331,7 +331,8 @@ TEST(seq_tasks, series_refuse_what_is_wrong)
     char extra[4096];
     lt_write_file(lt_path(dir, "nan.csv"), "load\n1\nnan\n");
     snprintf(extra, sizeof extra, "--train_file %s/nan.csv", dir);
-    lt_expect_refusal(NULL, series_line(dir, "no", extra), 3, "nan.csv:3: column \"load\" is \"nan\"");
+    lt_expect_refusal(
+        NULL, series_line(dir, "no", extra), 3, "nan.csv:3: column \"load\" is \"nan\"");
     lt_expect_refusal(
         NULL, series_line(dir, "no", "--columns load --columns price"), 3, "\"price\"");
     lt_expect_refusal(NULL, series_line(dir, "no", "--season 17"), 2,
@@ -339,4 +340,87 @@ TEST(seq_tasks, series_refuse_what_is_wrong)
     lt_expect_refusal(NULL, series_line(dir, "no", "--tokenizer bpe"), 2, "a series has no tokens");
     lt_expect_refusal(NULL, "lattn-seq train --train_file x --output_dir y --prediction_length 3",
         2, "--prediction_length is for --task series");
+}
+
+// ---- tags -----------------------------------------------------------------------------------------
+
+static const char *const tag_of[5] = { "B-PER", "I-PER", "O", "B-LOC", "I-LOC" };
+
+// Every sentence of three of the words a to e, each of which has its tag.
+static const char *tagged(void)
+{
+    const char *dir = lt_temp_dir();
+    char text[8192];
+    size_t n = 0;
+    for (int k = 0; k < 125; k++)
+        for (int i = 0, rest = k; i < 3; i++, rest /= 5)
+            n += (size_t) snprintf(text + n, sizeof text - n, "%c\t%s\n%s", 'a' + rest % 5,
+                tag_of[rest % 5], i == 2 ? "\n" : "");
+    lt_write_file(lt_path(dir, "tags.txt"), text);
+    return dir;
+}
+
+static const char *tag_line(const char *dir, const char *output, const char *extra)
+{
+    static char line[8192];
+    snprintf(line, sizeof line,
+        "lattn-seq train --task tag --train_file %s/tags.txt --validation_file %s/tags.txt "
+        "--output_dir %s/%s --hidden_size 16 --seq_len 8 --learning_rate 0.03 "
+        "--per_device_train_batch_size 32 --max_steps 40 --eval_steps 40 --save_steps 20 --seed 7 "
+        "--quiet --json %s",
+        dir, dir, dir, output, extra);
+    return line;
+}
+
+// What seqeval says of these: spans that agree 3, in the file 7, said 6.
+GPU_TEST(seq_tasks, tags_are_learnt_and_entities_counted)
+{
+    (void) ctx;
+    char line[8192];
+    const char *dir = tagged();
+    char *trained = output_of(tag_line(dir, "out", ""));
+    EXPECT_NEAR(figure(trained, "eval_accuracy"), 1, 0);
+    EXPECT_NEAR(figure(trained, "eval_entity_f1"), 1, 0);
+    lt_write_file(lt_path(dir, "other.txt"), "a\tB-PER\nb\tI-PER\nc\tO\n\n"
+                                             "a\tB-PER\nb\tB-PER\n\n"
+                                             "c\tO\ne\tI-LOC\nd\tB-LOC\n\n"
+                                             "a\tB-PER\ne\tI-PER\n\n"
+                                             "c\tO\nc\tB-LOC\n");
+    snprintf(line, sizeof line, "lattn-seq eval -m %s/out -f %s/other.txt --json", dir, dir);
+    char *eval = output_of(line);
+    EXPECT_NEAR(figure(eval, "entity_precision"), 3.0 / 6, 1e-6);
+    EXPECT_NEAR(figure(eval, "entity_recall"), 3.0 / 7, 1e-6);
+    EXPECT_NEAR(figure(eval, "entity_f1"), 6.0 / 13, 1e-6);
+    EXPECT_EQ(figure(eval, "entities"), 7);
+    EXPECT_EQ(figure(eval, "n"), 12);
+    EXPECT_NEAR(figure(eval, "accuracy"), 9.0 / 12, 1e-6);
+    // Words without tags; the limit of 4 tokens has places for two of them.
+    lt_write_file(lt_path(dir, "new.txt"), "d\ne\n\nc\na\nb\n");
+    snprintf(line, sizeof line, "lattn-seq predict -m %s/out -f %s/new.txt --seq_len 4", dir, dir);
+    char *said = output_of(line);
+    EXPECT_STR(said, "d\tB-LOC\ne\tI-LOC\n\nc\tO\na\tB-PER\nb\t_\n\n");
+    lat_free(said);
+    lat_free(eval);
+    lat_free(trained);
+}
+
+GPU_TEST(seq_tasks, tags_without_spans_and_resumed)
+{
+    (void) ctx;
+    char extra[4096];
+    const char *dir = tagged();
+    const char *less = "--max_steps 6 --save_steps 3 --eval_steps 6 --dropout 0.1";
+    lt_write_file(lt_path(dir, "tags.txt"), "the\tDT\ncat\tNN\n\na\tDT\ndog\tNN\n");
+    char *one = output_of(tag_line(dir, "one", less));
+    EXPECT(!strstr(one, "entit"));
+    snprintf(extra, sizeof extra, "%s --resume_from_checkpoint %s/one/checkpoint-3", less, dir);
+    lat_free(output_of(tag_line(dir, "two", extra)));
+    expect_same_weights(dir, "one/checkpoint-6", "two/checkpoint-6");
+    lat_free(one);
+    lt_write_file(lt_path(dir, "bad.txt"), "the\tDT\ncat\tVB\n");
+    snprintf(extra, sizeof extra, "--validation_file %s/bad.txt", dir);
+    lt_expect_refusal(NULL, tag_line(dir, "no", extra), 3, "VB");
+    lt_write_file(lt_path(dir, "empty.txt"), "\n\n");
+    snprintf(extra, sizeof extra, "--train_file %s/empty.txt", dir);
+    lt_expect_refusal(NULL, tag_line(dir, "no", extra), 3, "empty.txt");
 }
