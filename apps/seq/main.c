@@ -16,6 +16,7 @@ int main(int argc, char **argv)
         { "eval", "judges a model on other data", seq_eval },
         { "generate", "goes on with a text", seq_generate },
         { "ngram", "what counting characters gives: the figure to beat", seq_ngram },
+        { "attention", "a picture of what a transformer looks at", seq_attention },
         { "predict", "labels, answers or forecasts for new data", seq_predict },
         { NULL, NULL, NULL },
     };

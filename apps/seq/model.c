@@ -52,11 +52,13 @@ static lattn_status add_table(
     const struct seq_config *c = &m->config;
     // A table that is also the head must start small, or its first logits are far too sure.
     bool small = c->model_type == SEQ_TRANSFORMER || c->tie_weights;
+    // Where a text is one sample, rows of rare tokens hardly change: as they start they must not be loud.
+    bool quiet = !c->task->language;
     lattn_embedding_params params = {
         .num_embeddings = rows,
         .embedding_dim = c->embedding_size,
-        .init = { LATTN_INIT_NORMAL, 0.02f },
-        .has_init = small,
+        .init = { LATTN_INIT_NORMAL, small ? 0.02f : 0.1f },
+        .has_init = small || quiet,
     };
     lattn_module *child = NULL;
     lattn_status st;
@@ -344,6 +346,7 @@ static lattn_tensor *run_transformer(
         .alibi = m->config.position == SEQ_ALIBI,
         .rotary = m->config.position == SEQ_ROTARY ? m->places : NULL,
         .cache = pass->cache,
+        .weights = pass->weights,
     };
     return lattn_encoder_forward(ctx, m->body, x, &inputs);
 }
@@ -392,8 +395,13 @@ lattn_tensor *seq_model_decode(lattn_ctx *ctx, struct seq_model *m, lattn_tensor
         .alibi = m->config.position == SEQ_ALIBI,
         .rotary = m->config.position == SEQ_ROTARY ? m->places : NULL,
         .cache = pass->cache,
+        .weights = pass->weights,
     };
-    const lattn_attention_inputs cross = { .key_lengths = pass->lengths, .cache = pass->cache };
+    const lattn_attention_inputs cross = {
+        .key_lengths = pass->lengths,
+        .cache = pass->cache,
+        .weights = pass->memory_weights,
+    };
     return lattn_decoder_forward(ctx, m->decoder, embed(ctx, m, ids, pass), memory, &self, &cross);
 }
 

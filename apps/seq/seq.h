@@ -13,6 +13,7 @@ int seq_eval(int argc, char **argv);
 int seq_generate(int argc, char **argv);
 int seq_ngram(int argc, char **argv);
 int seq_predict(int argc, char **argv);
+int seq_attention(int argc, char **argv);
 
 struct seq_task;
 struct seq_model;
@@ -73,7 +74,7 @@ struct seq_model {
     lattn_rnn_state carried[2];  // of language models, from batch to batch: training, evaluation
     float label_smoothing;       // of the training loss
     const struct seq_writing *shown;  // what a training shows after each evaluation; NULL = nothing
-    lattn_series_scale scale;    // of series
+    lattn_series_scale scale;         // of series
 };
 
 // Makes modules and weights for m->config. m->ctx must be there.
@@ -96,7 +97,9 @@ struct seq_pass {
     lattn_rnn_state before;  // recurrent: the state to begin with
     lattn_rnn_state *after;  // recurrent: receives the state after the last step
     lattn_kv_cache *cache;   // transformers: keys and values of what came before
-    bool causal;             // transformers: a place sees what lies before it alone
+    lattn_tensor **weights;  // transformers: [num_layers], receive those of attention in itself,
+    lattn_tensor **memory_weights;  // of a decoder to its memory
+    bool causal;                    // transformers: a place sees what lies before it alone
 };
 // ids i32 [B, T] -> hidden states [B, T, hidden_size].
 lattn_tensor *seq_model_hidden(

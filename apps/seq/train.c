@@ -49,6 +49,7 @@ static struct seq_config config_of_options(const struct options *o)
     return (struct seq_config){
         .task = seq_tasks[o->task],
         .model_type = o->model_type,
+        .bos_token_id = -1,
         .embedding_size = o->embedding_size ? o->embedding_size : o->hidden_size,
         .hidden_size = o->hidden_size,
         .num_layers = o->n_layers,

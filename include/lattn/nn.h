@@ -663,7 +663,8 @@ typedef struct lattn_attention_inputs {
     bool rotary_interleaved;
     lattn_kv_cache
         *cache;  // with no gradients: the T tokens of x follow those it holds, which are seen too
-    lattn_tensor **weights;  // not NULL: receives [B, H, T, S], by the unfused path
+    lattn_tensor **
+        weights;  // not NULL: receives [B, H, T, S], by the unfused path; of a stack [n_layers] of them
 } lattn_attention_inputs;
 
 /**

@@ -66,6 +66,17 @@ lattn_status lattn_decoder_create(
     return create(ctx, decoder_kind, params, out);
 }
 
+// Inputs as layer i of a stack takes them: its place for weights is behind those of the layers before. NULL stays.
+static const lattn_attention_inputs *of_layer(
+    const lattn_attention_inputs *stack, int i, lattn_attention_inputs *layer)
+{
+    if (!stack || !stack->weights)
+        return stack;
+    *layer = *stack;
+    layer->weights += i;
+    return layer;
+}
+
 // memory is NULL in encoders. A cache may be in self, and the same one in cross.
 static lattn_tensor *run(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *memory,
     const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
@@ -78,8 +89,10 @@ static lattn_tensor *run(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn
         lattn_module *layer = m->children.items[i];
         size_t inner = lat_path_push(ctx, layer->name);
         lat_kv_cache_layer(cache, i);
-        x = memory ? lattn_decoder_layer_forward(ctx, layer, x, memory, self, cross)
-                   : lattn_encoder_layer_forward(ctx, layer, x, self);
+        lattn_attention_inputs a, b;
+        const lattn_attention_inputs *own = of_layer(self, i, &a), *other = of_layer(cross, i, &b);
+        x = memory ? lattn_decoder_layer_forward(ctx, layer, x, memory, own, other)
+                   : lattn_encoder_layer_forward(ctx, layer, x, own);
         lat_path_pop(ctx, inner);
     }
     if (s->norm)

@@ -145,6 +145,39 @@ static const char *pairs_line(const char *dir, const char *output, const char *e
     return line;
 }
 
+// Weights of two tokens of a target (its begin, b) to three of a source (a, b, its end): in each of two heads two
+// rows that add up to 1.
+static void expect_attention(const char *dir)
+{
+    char line[8192];
+    double sum = 0;
+    int n = 0;
+    snprintf(line, sizeof line,
+        "lattn-seq attention -m %s/out --text ab --target b --stack memory -o %s/map.svg", dir,
+        dir);
+    lat_free(output_of(line));
+    char *svg = lt_read_file(lt_path(dir, "map.svg"), NULL);
+    for (const char *at = svg; (at = strstr(at, "<title>")) != NULL; n++)
+        sum += atof(at += strlen("<title>"));
+    EXPECT_EQ(n, 12);
+    EXPECT_NEAR(sum, 4, 0.01);
+    EXPECT_CONTAINS(svg, "layer 0, head 1");
+    EXPECT_CONTAINS(svg, "&#60;eos>");
+    lat_free(svg);
+    snprintf(line, sizeof line, "lattn-seq attention -m %s/out --text ab --head 1 -o %s/map.png",
+        dir, dir);
+    lat_free(output_of(line));
+    EXPECT(lt_has_file(dir, "map.png"));
+    snprintf(line, sizeof line, "lattn-seq attention -m %s/out --text ab --layer 1 -o %s/map.png",
+        dir, dir);
+    lt_expect_refusal(NULL, line, 2, "the model has fewer layers");
+    snprintf(line, sizeof line, "lattn-seq attention -m %s/out --text abcabcabc -o %s/map.png", dir,
+        dir);
+    lt_expect_refusal(NULL, line, 2, "a text of 10 tokens, the most are 8");
+    snprintf(line, sizeof line, "lattn-seq attention -m %s/out --text ab -o %s/map.gif", dir, dir);
+    lt_expect_refusal(NULL, line, 2, "ends neither in .svg nor in .png");
+}
+
 GPU_TEST(seq_tasks, pairs_learn_to_turn_strings_around)
 {
     (void) ctx;
@@ -172,6 +205,7 @@ GPU_TEST(seq_tasks, pairs_learn_to_turn_strings_around)
         n_right += right;
     }
     EXPECT_NEAR(n_right / 120.0, figure(eval, "exact_match"), 1e-6);
+    expect_attention(dir);
     lat_free(said);
     lat_free(eval);
     lat_free(trained);

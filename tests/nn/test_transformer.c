@@ -181,6 +181,35 @@ GPU_TEST(transformer, a_pre_norm_decoder_is_torchs)
     golden_close(&g);
 }
 
+// Each layer's own, in its place: those of the last are not those of the first.
+GPU_TEST(transformer, a_stack_gives_the_weights_of_every_layer)
+{
+    struct golden g;
+    lattn_encoder_params p = decoder_params();
+    lattn_tensor *own[2] = { NULL }, *other[2] = { NULL };
+    float w[2][B * H * T * S];
+    if (!golden_open(&g, ctx, "decoder", lattn_decoder_create, &p))
+        return;
+    const lattn_attention_inputs self = { .weights = own }, cross = { .weights = other };
+    lattn_tensor *x = input(&g, "x", T), *memory = input(&g, "memory", S);
+    lattn_no_grad_begin(ctx);
+    EXPECT(lattn_decoder_forward(ctx, g.m, x, memory, &self, &cross) != NULL);
+    REQUIRE(own[0] && own[1] && other[0] && other[1]);
+    EXPECT_EQ(lattn_tensor_numel(own[1]), B * H * T * T);
+    for (int layer = 0; layer < 2; layer++) {
+        EXPECT_OK(lattn_tensor_read_f32(other[layer], w[layer], B * H * T * S));
+        for (int row = 0; row < B * H * T; row++) {
+            double sum = 0;
+            for (int s = 0; s < S; s++)
+                sum += w[layer][row * S + s];
+            EXPECT_NEAR(sum, 1, 1e-5);
+        }
+    }
+    EXPECT(fabsf(w[0][0] - w[1][0]) > 1e-6f);
+    lattn_no_grad_end(ctx);
+    golden_close(&g);
+}
+
 static lattn_encoder_params llama_params(void)
 {
     lattn_encoder_params p = sizes();
