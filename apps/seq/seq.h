@@ -226,7 +226,7 @@ struct seq_asked {
 };
 
 struct seq_task {
-    const char *name, *about;
+    const char *name;
     const char *rows;     // what the data consists of: "tokens"
     const char *counted;  // what figures are a mean over
     int model_type;       // of a new model that is told nothing else: enum seq_model_type,

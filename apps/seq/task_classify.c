@@ -176,7 +176,6 @@ static lattn_status predict(struct seq_model *m, const struct seq_files *f, stru
 
 const struct seq_task seq_task_classify = {
     .name = "classify",
-    .about = "labels of texts",
     .rows = "rows",
     .counted = "rows",
     .model_type = SEQ_LSTM,

@@ -227,7 +227,6 @@ static void print_figures(const lattn_metrics *m, const void *more, const char *
 
 const struct seq_task seq_task_lm = {
     .name = "lm",
-    .about = "language model of text",
     .rows = "tokens",
     .counted = "tokens",
     .model_type = SEQ_LSTM,

@@ -352,7 +352,6 @@ static lattn_status predict(struct seq_model *m, const struct seq_files *f, stru
 
 const struct seq_task seq_task_pairs = {
     .name = "pairs",
-    .about = "a text from a text",
     .rows = "pairs",
     .counted = "tokens",
     .model_type = SEQ_TRANSFORMER,

@@ -520,7 +520,6 @@ done:
 
 const struct seq_task seq_task_series = {
     .name = "series",
-    .about = "forecasts of numbers",
     .rows = "windows",
     .counted = "windows",
     .model_type = SEQ_LSTM,

@@ -347,7 +347,6 @@ done:
 
 const struct seq_task seq_task_tag = {
     .name = "tag",
-    .about = "tags of words",
     .rows = "sentences",
     .counted = "words",
     .model_type = SEQ_LSTM,
