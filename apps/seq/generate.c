@@ -14,6 +14,7 @@ struct job {
     const char *model, *device;
     struct seq_writing w;
     struct seq_model m;
+    struct seq_speaker speaker;
     int64_t seed;
     int n_texts;
     bool json;
@@ -46,7 +47,7 @@ static lattn_status write_texts(struct job *j)
         struct seq_text text = { 0 };
         double begin = seconds();
         j->w.draw = (int64_t) i * j->w.max_new_tokens;
-        st = seq_write(&j->m, &j->w, &text);
+        st = seq_write(&j->speaker, &j->w, &text);
         if (!st)
             print(j, &text, seconds() - begin);
         free(text.text);
@@ -54,17 +55,36 @@ static lattn_status write_texts(struct job *j)
     return st;
 }
 
-static lattn_status run(struct job *j)
+static lattn_status open_model(struct job *j)
 {
     lattn_status st;
+    if (seq_is_gpt2(j->model))
+        return seq_speaker_open_gpt2(j->model, j->device, j->w.prompt, &j->speaker);
     TRY(seq_model_open(j->model, j->device, 0, &j->m));
     if (!j->m.config.task->language)
         TRY(cli_error(LATTN_ERR_ARG, "%s is no language model, its task is %s", j->model,
             j->m.config.task->name));
-    lattn_set_training(j->m.ctx, false);
-    lattn_no_grad_begin(j->m.ctx);
+    j->speaker = seq_speaker_of(&j->m);
+
+done:
+    return st;
+}
+
+static void close_model(struct job *j)
+{
+    if (!j->speaker.m)
+        seq_speaker_close_gpt2(&j->speaker);
+    seq_model_close(&j->m);
+}
+
+static lattn_status run(struct job *j)
+{
+    lattn_status st;
+    TRY(open_model(j));
+    lattn_set_training(j->speaker.ctx, false);
+    lattn_no_grad_begin(j->speaker.ctx);
     st = write_texts(j);
-    lattn_no_grad_end(j->m.ctx);
+    lattn_no_grad_end(j->speaker.ctx);
 
 done:
     return st;
@@ -79,7 +99,7 @@ int seq_generate(int argc, char **argv)
     };
     lattn_sampling *s = &j.w.sampling;
     const struct cli_opt opts[] = {
-        CLI_STR("model_name_or_path", 'm', &j.model, "DIR", "trained folder"),
+        CLI_STR("model_name_or_path", 'm', &j.model, "DIR", "trained folder, or one of GPT-2"),
         CLI_STR("prompt", 'p', &j.w.prompt, "TEXT", "what the text begins with"),
         CLI_INT("max_new_tokens", 'n', &j.w.max_new_tokens, 1, 1000000, "most tokens to write"),
         CLI_F32("temperature", 0, &s->temperature, 0, 100,
@@ -106,7 +126,7 @@ int seq_generate(int argc, char **argv)
         return cli_usage_error(name, "--model_name_or_path is missing");
     s->seed = (uint64_t) j.seed;
     lattn_status st = run(&j);
-    code = st ? cli_fail(name, st, j.m.ctx) : CLI_EXIT_OK;
-    seq_model_close(&j.m);
+    code = st ? cli_fail(name, st, j.speaker.ctx ? j.speaker.ctx : j.m.ctx) : CLI_EXIT_OK;
+    close_model(&j);
     return code;
 }

@@ -477,10 +477,11 @@ done:
 static lattn_status show(void *user, const lattn_metrics *metrics)
 {
     struct seq_model *m = user;
+    const struct seq_speaker speaker = seq_speaker_of(m);
     struct seq_text text = { 0 };
     lattn_status st;
     (void) metrics;
-    TRY(seq_write(m, m->shown, &text));
+    TRY(seq_write(&speaker, m->shown, &text));
     for (char *line = strtok(text.text, "\n"); line; line = strtok(NULL, "\n"))
         fprintf(stderr, "    | %s\n", line);
 

@@ -117,6 +117,31 @@ lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tenso
 lattn_status seq_state_create(struct seq_model *m, int64_t B, lattn_rnn_state *out);
 void seq_state_free(lattn_rnn_state *state);
 
+// ---- speaker.c ------------------------------------------------------------------------------------
+
+// A language model as the writer sees it: one of this command's, or a GPT-2.
+struct seq_speaker {
+    lattn_ctx *ctx;
+    lattn_tokenizer *tokenizer;
+    struct seq_model *m;  // NULL: it is a GPT-2
+    lattn_gpt2 *gpt2;
+    int64_t n_outputs;  // logits of a token
+    int64_t first;      // token that stands before the text; -1 = none does
+    int64_t places;     // tokens of a text; 0 = any number
+};
+struct seq_speaker seq_speaker_of(struct seq_model *m);  // lent from m
+bool seq_is_gpt2(const char *dir);
+// A folder of Hugging Face. As transformers does it, nothing but an empty prompt has a token before it.
+lattn_status seq_speaker_open_gpt2(
+    const char *dir, const char *device, const char *prompt, struct seq_speaker *s);
+void seq_speaker_close_gpt2(struct seq_speaker *s);
+// Where it keeps what it has read, for one text of so many tokens: a state, or a cache.
+lattn_status seq_speaker_remember(
+    const struct seq_speaker *s, int64_t tokens, lattn_rnn_state *state, lattn_kv_cache **cache);
+// Reads ids i32 [1, n]: logits [1, 1, n_outputs] of what follows.
+lattn_tensor *seq_speaker_next(
+    const struct seq_speaker *s, lattn_tensor *ids, int64_t n, const struct seq_pass *pass);
+
 // ---- writer.c -------------------------------------------------------------------------------------
 
 // How a language model goes on with a text.
@@ -133,7 +158,8 @@ struct seq_text {
     int64_t n_new;  // tokens that were added
 };
 // Writes prompt and what follows. The context must be in evaluation mode and record no gradients.
-lattn_status seq_write(struct seq_model *m, const struct seq_writing *w, struct seq_text *out);
+lattn_status seq_write(
+    const struct seq_speaker *s, const struct seq_writing *w, struct seq_text *out);
 
 // ---- data.c ---------------------------------------------------------------------------------------
 

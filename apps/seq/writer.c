@@ -11,15 +11,16 @@
 #include "seq/seq.h"
 
 struct writer {
-    struct seq_model *m;
+    const struct seq_speaker *s;
     const struct seq_writing *w;
     int32_t *ids;  // [n] prompt and text
     int64_t n, capacity;
     int64_t fed;  // of them, read by the model
     lattn_rnn_state state;
     lattn_kv_cache *cache;
-    int64_t places;  // of the cache
-    float *logits;   // [n_outputs] of what comes next
+    int64_t places;    // of the cache
+    int64_t n_before;  // tokens that stand before the text
+    float *logits;     // [n_outputs] of what comes next
 };
 
 // ---- one pass -------------------------------------------------------------------------------------
@@ -27,7 +28,7 @@ struct writer {
 static lattn_status keep_state(struct writer *t, const lattn_rnn_state *after)
 {
     lattn_status st = LATTN_OK;
-    if (!seq_is_recurrent(t->m))
+    if (!t->state.h)
         return LATTN_OK;
     TRY(lattn_copy_(t->state.h, after->h));
     if (t->state.c)
@@ -40,7 +41,6 @@ done:
 // The model reads n tokens from the first on; logits of what follows the last one.
 static lattn_status feed(struct writer *t, int64_t first, int64_t n)
 {
-    lattn_ctx *ctx = t->m->ctx;
     const int64_t dims[] = { 1, n };
     lattn_rnn_state after = { 0 };
     struct seq_pass pass = {
@@ -49,15 +49,13 @@ static lattn_status feed(struct writer *t, int64_t first, int64_t n)
         .cache = t->cache,
         .causal = true,
     };
-    lattn_tensor *ids = lattn_from_i32(ctx, 2, dims, t->ids + first);
-    lattn_tensor *hidden = seq_model_hidden(ctx, t->m, ids, &pass);
-    hidden = lattn_slice(ctx, hidden, 1, n - 1, n, 1);
-    lattn_tensor *y = seq_model_outputs(ctx, t->m, hidden);
+    lattn_tensor *ids = lattn_from_i32(t->s->ctx, 2, dims, t->ids + first);
+    lattn_tensor *y = seq_speaker_next(t->s, ids, n, &pass);
     lattn_status st;
     if (!y)
-        return lattn_ctx_status(ctx);
+        return lattn_ctx_status(t->s->ctx);
     TRY(keep_state(t, &after));
-    TRY(lattn_tensor_read_f32(y, t->logits, t->m->config.n_outputs));
+    TRY(lattn_tensor_read_f32(y, t->logits, t->s->n_outputs));
     t->fed = first + n;
 
 done:
@@ -73,9 +71,9 @@ static lattn_status catch_up(struct writer *t)
         int64_t half = (t->places + 1) / 2;
         t->fed = t->n > half ? t->n - half : 0;
     }
-    TRY(lattn_step_begin(t->m->ctx));
+    TRY(lattn_step_begin(t->s->ctx));
     st = feed(t, t->fed, t->n - t->fed);
-    end = lattn_step_end(t->m->ctx);
+    end = lattn_step_end(t->s->ctx);
     st = st ? st : end;
 
 done:
@@ -104,9 +102,10 @@ static lattn_status read_prompt(struct writer *t)
     lattn_encoding e = { 0 };
     const char *prompt = t->w->prompt;
     lattn_status st;
-    if (t->m->config.bos_token_id >= 0)
-        TRY(add(t, (int32_t) t->m->config.bos_token_id));
-    TRY(lattn_tokenizer_encode(t->m->tokenizer, prompt, strlen(prompt), NULL, 0, 0, &e));
+    if (t->s->first >= 0)
+        TRY(add(t, (int32_t) t->s->first));
+    t->n_before = t->n;
+    TRY(lattn_tokenizer_encode(t->s->tokenizer, prompt, strlen(prompt), NULL, 0, 0, &e));
     for (int32_t i = 0; i < e.n; i++)
         TRY(add(t, e.ids[i]));
     if (e.n_unknown)
@@ -122,21 +121,12 @@ done:
 
 static lattn_status open_memory(struct writer *t)
 {
-    const struct seq_config *c = &t->m->config;
-    int64_t most = seq_most_places(t->m);
-    t->places = most ? most : t->n + t->w->max_new_tokens;
-    lattn_kv_cache_params params = {
-        .n_layers = c->num_layers,
-        .batch = 1,
-        .n_kv_heads = c->num_heads,
-        .head_dim = c->num_heads ? c->hidden_size / c->num_heads : 0,
-        .capacity = t->places,
-    };
-    t->logits = malloc((size_t) c->n_outputs * sizeof *t->logits);
+    int64_t most = t->s->places, wanted = t->n + t->w->max_new_tokens;
+    t->places = most && most < wanted ? most : wanted;
+    t->logits = malloc((size_t) t->s->n_outputs * sizeof *t->logits);
     if (!t->logits)
         return LATTN_ERR_HOST_MEMORY;
-    return seq_is_recurrent(t->m) ? seq_state_create(t->m, 1, &t->state)
-                                  : lattn_kv_cache_create(t->m->ctx, &params, &t->cache);
+    return seq_speaker_remember(t->s, t->places, &t->state, &t->cache);
 }
 
 static void close_writer(struct writer *t)
@@ -152,7 +142,7 @@ static void close_writer(struct writer *t)
 // Tokens that stand for nothing are never written.
 static void forbid(struct writer *t)
 {
-    lattn_special_ids s = lattn_tokenizer_special(t->m->tokenizer);
+    lattn_special_ids s = lattn_tokenizer_special(t->s->tokenizer);
     const int32_t ids[] = { s.pad, s.unk, s.bos };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         if (ids[i] >= 0 && ids[i] != s.eos)
@@ -161,13 +151,13 @@ static void forbid(struct writer *t)
 
 static lattn_status write_tokens(struct writer *t, int64_t *n_new)
 {
-    int32_t end = lattn_tokenizer_special(t->m->tokenizer).eos, id = -1;
+    int32_t end = lattn_tokenizer_special(t->s->tokenizer).eos, id = -1;
     lattn_status st = LATTN_OK;
     for (*n_new = 0; *n_new < t->w->max_new_tokens; (*n_new)++) {
         TRY(catch_up(t));
         forbid(t);
-        TRY(lattn_sample_token(t->logits, t->m->config.n_outputs, &t->w->sampling, t->ids, t->n,
-            t->w->draw + *n_new, &id));
+        TRY(lattn_sample_token(
+            t->logits, t->s->n_outputs, &t->w->sampling, t->ids, t->n, t->w->draw + *n_new, &id));
         if (id == end && !t->w->over_ends)
             return LATTN_OK;
         TRY(add(t, id));
@@ -181,7 +171,7 @@ done:
 static lattn_status decode(struct writer *t, int64_t first, struct seq_text *out)
 {
     lattn_decoded part = { 0 };
-    int32_t end = lattn_tokenizer_special(t->m->tokenizer).eos;
+    int32_t end = lattn_tokenizer_special(t->s->tokenizer).eos;
     char *all = NULL;
     size_t n = 0;
     lattn_status st = LATTN_OK;
@@ -190,7 +180,7 @@ static lattn_status decode(struct writer *t, int64_t first, struct seq_text *out
         while (stop < t->n && t->ids[stop] != end)
             stop++;
         TRY(lattn_tokenizer_decode(
-            t->m->tokenizer, t->ids + first, (int32_t) (stop - first), true, &part));
+            t->s->tokenizer, t->ids + first, (int32_t) (stop - first), true, &part));
         char *more = realloc(all, n + part.bytes + 2);
         if (!more)
             TRY(LATTN_ERR_HOST_MEMORY);
@@ -212,14 +202,15 @@ done:
     return st;
 }
 
-lattn_status seq_write(struct seq_model *m, const struct seq_writing *w, struct seq_text *out)
+lattn_status seq_write(
+    const struct seq_speaker *s, const struct seq_writing *w, struct seq_text *out)
 {
-    struct writer t = { .m = m, .w = w };
+    struct writer t = { .s = s, .w = w };
     lattn_status st;
     TRY(read_prompt(&t));
     TRY(open_memory(&t));
     TRY(write_tokens(&t, &out->n_new));
-    TRY(decode(&t, m->config.bos_token_id >= 0, out));
+    TRY(decode(&t, t.n_before, out));
 
 done:
     close_writer(&t);

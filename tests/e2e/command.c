@@ -138,3 +138,13 @@ void lt_command_free(struct lt_command *c)
     lat_free(c->err);
     *c = (struct lt_command){ -1, NULL, NULL };
 }
+
+bool lt_has_device(void)
+{
+    int n = 0;
+    lattn_device_info info;
+    bool yes = !lattn_device_list(&info, 1, &n) && n > 0 && !*info.refused;
+    if (!yes)
+        lt_skip("no usable device");
+    return yes;
+}

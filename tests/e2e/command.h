@@ -27,6 +27,9 @@ void lt_expect_refusal(const char *env, const char *line, int code, const char *
 pid_t lt_command_start(const char *dir, const char *line);
 int lt_command_wait(pid_t pid);  // exit code, or 128 + signal
 
+// Whether there is a usable device; where there is none the test is skipped, and must return.
+bool lt_has_device(void);
+
 // A whole file, "" when there is none; the caller frees it with lat_free.
 char *lt_read_file(const char *path, size_t *bytes);
 void lt_write_file(const char *path, const char *text);

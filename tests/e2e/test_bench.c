@@ -6,17 +6,6 @@
 #include "base/json.h"
 #include "e2e/command.h"
 
-// Whether there is a device to measure.
-static bool usable(void)
-{
-    int n = 0;
-    lattn_device_info info;
-    bool yes = !lattn_device_list(&info, 1, &n) && n > 0 && !*info.refused;
-    if (!yes)
-        lt_skip("no usable device");
-    return yes;
-}
-
 // Runs the command; every benchmark has a name with that beginning and positive numbers of these names
 // (ends with NULL). What it printed goes to the file path.
 static void expect_rows(
@@ -48,7 +37,7 @@ TEST(bench, ops_and_networks_are_measured_and_compared)
     static const char *const of_op[] = { "real_time", "cpu_time", "iterations", NULL };
     static const char *const of_network[] = { "real_time", "samples_per_second", "flops_per_second",
         "share_of_fma", "dispatches", "barriers", "submits", "peak_bytes", "planned_bytes", NULL };
-    if (!usable())
+    if (!lt_has_device())
         return;
     char path[300], line[700];
     snprintf(path, sizeof path, "%s/measured.json", lt_temp_dir());

@@ -5,17 +5,6 @@
 #include "base/json.h"
 #include "e2e/command.h"
 
-// Whether there is a device to show.
-static bool usable(void)
-{
-    int n = 0;
-    lattn_device_info info;
-    bool yes = !lattn_device_list(&info, 1, &n) && n > 0 && !*info.refused;
-    if (!yes)
-        lt_skip("no usable device");
-    return yes;
-}
-
 static bool one_line(const char *text)
 {
     const char *newline = strchr(text, '\n');
@@ -24,7 +13,7 @@ static bool one_line(const char *text)
 
 TEST(info, shows_devices_and_kernels)
 {
-    if (!usable())
+    if (!lt_has_device())
         return;
     struct lt_command c = lt_command_run(NULL, "lattn-info");
     EXPECT_EQ(c.code, 0);
@@ -42,7 +31,7 @@ TEST(info, shows_devices_and_kernels)
 
 TEST(info, json_is_valid_and_has_every_op)
 {
-    if (!usable())
+    if (!lt_has_device())
         return;
     struct lt_command c = lt_command_run(NULL, "lattn-info --json --device 0");
     json_t *j = NULL;
@@ -77,7 +66,7 @@ TEST(info, no_driver_ends_with_code_4_and_one_sentence)
 
 TEST(info, refused_devices_are_listed_with_their_reason)
 {
-    if (!usable())
+    if (!lt_has_device())
         return;
     struct lt_command c = lt_command_run("LATTN_LIMITS=max_invocations=64", "lattn-info");
     EXPECT_EQ(c.code, 4);
@@ -95,7 +84,7 @@ TEST(info, mistakes_end_with_code_2_and_one_sentence)
         "lattn-info --device 999",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        if (i == 3 && !usable())
+        if (i == 3 && !lt_has_device())
             return;
         struct lt_command c = lt_command_run(NULL, lines[i]);
         EXPECT_EQ(c.code, 2);

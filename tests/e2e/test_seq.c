@@ -178,3 +178,73 @@ GPU_TEST(seq, texts_and_sizes_that_do_not_fit)
     expect_train(dir, "--hidden_size 15 --model_type transformer --num_attention_heads 4", 2,
         "num_attention_heads does not divide hidden_size");
 }
+
+// ---- GPT-2 ------------------------------------------------------------------------------------------
+
+// Greedily on from the ids, everything computed anew for each token.
+static void go_on(lattn_ctx *ctx, lattn_gpt2 *gpt2, int32_t *ids, int64_t n, int64_t end)
+{
+    static float logits[65536];
+    int64_t vocabulary = lattn_gpt2_get_config(gpt2)->vocab_size;
+    const lattn_sampling greedy = { 0 };
+    lattn_no_grad_begin(ctx);
+    for (; n < end; n++) {
+        EXPECT_OK(lattn_step_begin(ctx));
+        lattn_tensor *x = lattn_from_i32(ctx, 2, (int64_t[]){ 1, n }, ids);
+        lattn_tensor *y = lattn_slice(ctx, lattn_gpt2_logits(ctx, gpt2, x, NULL), 1, n - 1, n, 1);
+        EXPECT_OK(lattn_tensor_read_f32(y, logits, vocabulary));
+        EXPECT_OK(lattn_sample_token(logits, vocabulary, &greedy, NULL, 0, 0, &ids[n]));
+        EXPECT_OK(lattn_step_end(ctx));
+    }
+    lattn_no_grad_end(ctx);
+}
+
+// A folder with new weights and the tokenizer of tests/golden/bpe; what it should go on with.
+static void make_gpt2(const char *dir, const char *prompt, int n_new, lattn_decoded *text)
+{
+    lattn_ctx *ctx = NULL;
+    lattn_tokenizer *tokenizer = NULL;
+    lattn_gpt2 *gpt2 = NULL;
+    lattn_encoding e = { 0 };
+    int32_t ids[64];
+    EXPECT_OK(lattn_tokenizer_load(lt_source_path("golden/bpe"), &tokenizer));
+    EXPECT_OK(lattn_ctx_create(NULL, &ctx));
+    const lattn_gpt2_config config = { .vocab_size = lattn_tokenizer_size(tokenizer),
+        .n_positions = 40,
+        .n_embd = 16,
+        .n_layer = 2,
+        .n_head = 2,
+        .initializer_range = 0.5 };
+    EXPECT_OK(lattn_gpt2_create(ctx, &config, &gpt2));
+    EXPECT_OK(lattn_gpt2_save(gpt2, dir));
+    EXPECT_OK(lattn_tokenizer_save(tokenizer, dir));
+    EXPECT_OK(lattn_tokenizer_encode(tokenizer, prompt, strlen(prompt), NULL, 0, 0, &e));
+    EXPECT(e.n > 0 && e.n + n_new <= 40);
+    memcpy(ids, e.ids, (size_t) e.n * sizeof *ids);
+    lattn_set_training(ctx, false);
+    go_on(ctx, gpt2, ids, e.n, e.n + n_new);
+    EXPECT_OK(lattn_tokenizer_decode(tokenizer, ids, e.n + n_new, true, text));
+    lattn_encoding_free(&e);
+    lattn_gpt2_destroy(&gpt2);
+    lattn_tokenizer_destroy(&tokenizer);
+    lattn_ctx_destroy(&ctx);
+}
+
+TEST(seq, a_gpt2_folder_goes_on_with_a_text)
+{
+    const char *prompt = "the quick";
+    lattn_decoded want = { 0 };
+    char folder[300];
+    if (!lt_has_device())
+        return;
+    snprintf(folder, sizeof folder, "%s/gpt2", lt_temp_dir());
+    make_gpt2(folder, prompt, 12, &want);
+    const char *got = output_of("lattn-seq generate -m %s --temperature 0 --max_new_tokens 12 "
+                                "--prompt 'the quick' %s",
+        folder, "");
+    EXPECT(strlen(got) == want.bytes + 1 && memcmp(got, want.text, want.bytes) == 0);
+    EXPECT(strncmp(got, prompt, strlen(prompt)) == 0);
+    // From nothing it begins behind the token that ends texts, and beyond its places it goes on.
+    EXPECT(strlen(output_of("lattn-seq generate -m %s --max_new_tokens %s", folder, "60")) > 1);
+    lattn_decoded_free(&want);
+}
