@@ -57,8 +57,8 @@ void seq_speaker_close_gpt2(struct seq_speaker *s)
     lattn_ctx_destroy(&s->ctx);
 }
 
-lattn_status seq_speaker_remember(const struct seq_speaker *s, int64_t tokens,
-    lattn_rnn_state *state, lattn_kv_cache **cache)
+lattn_status seq_speaker_remember(
+    const struct seq_speaker *s, int64_t tokens, lattn_rnn_state *state, lattn_kv_cache **cache)
 {
     if (s->gpt2)
         return lattn_gpt2_cache(s->gpt2, 1, tokens, cache);

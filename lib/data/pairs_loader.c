@@ -84,16 +84,16 @@ static lattn_status make_tokens(struct lat_slot *s, size_t n, size_t T, size_t T
 static void lay_out(const lattn_pairs_loader_params *p, const struct collator *c, lattn_batch *b)
 {
     int32_t pad = ends_of(p->tokenizer).pad, target_pad = ends_of(p->target_tokenizer).pad;
-    const int32_t *source = c->source.items, *target = c->target.items;
-    size_t T = (size_t) b->T, T_out = (size_t) b->T_out;
+    size_t T = (size_t) b->T, T_out = (size_t) b->T_out, source = 0,
+           target = 0;  // where a row begins
     b->n_tokens = 0;
     for (size_t i = 0; i < (size_t) b->n; i++) {
         size_t n = (size_t) b->lengths[i], m = (size_t) b->output_lengths[i];
         for (size_t t = 0; t < T; t++)
-            b->input_ids[i * T + t] = t < n ? source[t] : pad;
+            b->input_ids[i * T + t] = t < n ? c->source.items[source + t] : pad;
         for (size_t t = 0; t < T_out; t++) {
-            b->output_ids[i * T_out + t] = t < m ? target[t] : target_pad;
-            b->target_ids[i * T_out + t] = t < m ? target[t + 1] : NO_TARGET;
+            b->output_ids[i * T_out + t] = t < m ? c->target.items[target + t] : target_pad;
+            b->target_ids[i * T_out + t] = t < m ? c->target.items[target + t + 1] : NO_TARGET;
         }
         source += n;
         target += m ? m + 1 : 0;
