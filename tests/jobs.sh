@@ -93,7 +93,8 @@ run_suite() {
 # The commands under a layer or a sanitizer: runs that are captured, eager, accumulating and resumed, of a
 # few updates each. (What lib/train does is in the unit tests "run" as well.)
 command_tests='finetune.accumulating*:options.of_run_glue*:output.going_back*:output.results*'
-command_tests="$command_tests:cnn.a_set_smaller*:cnn.predict_prints*"
+command_tests="$command_tests:cnn.a_set_smaller*:cnn.predict_prints*:seq.a_resumed*:seq.a_gpt2*"
+command_tests="$command_tests:seq_tasks.pairs_resume*:seq_tasks.series_resume*"
 
 run_commands() {
     GTEST_FILTER=${GTEST_FILTER:-$command_tests} run_suite "$1" e2e
