@@ -4,8 +4,8 @@
 # ./run demo seq (sourced by it): a character LSTM learns to write dictionary definitions. A second call
 # goes on where the first was stopped, and is quick when it had finished.
 
-demo_glosses=20000
-demo_steps=100000
+demo_glosses=10000
+demo_steps=50000
 
 demo_seq() {
     setup_packages run demo
@@ -24,7 +24,7 @@ demo_seq() {
         --validation_file "$data/validation.tsv" --test_file "$data/test.tsv" --output_dir "$model" \
         --hidden_size 192 --embedding_size 32 --per_device_train_batch_size 8 --seq_len 16 \
         --per_device_eval_batch_size 128 --learning_rate 8e-3 --warmup_ratio 0.02 --seed 0 \
-        --max_steps "$demo_steps" --eval_steps 20000 --save_steps 5000 --logging_steps 100 \
+        --max_steps "$demo_steps" --eval_steps 10000 --save_steps 5000 --logging_steps 100 \
         --sample_prompt "a person who " --resume_from_checkpoint true "$@"
 
     say ""

@@ -17,7 +17,7 @@
 #include "lat_shaders.h"
 #include "ops/pointwise.h"
 
-enum { MAX_ROWS = 4, CPU_MOST_ROWS = 32, CPU_LEAST_ROWS = 8, CPU_STEPS_OF_K = 8 };
+enum { MAX_ROWS = 4, CPU_MOST_ROWS = 32, CPU_LEAST_ROWS = 4, CPU_STEPS_OF_K = 8 };
 enum { SLAB_BYTES = 8192 };
 static const double FLOPS_OF_A_DISPATCH = 1e11;
 
