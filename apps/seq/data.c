@@ -141,7 +141,7 @@ done:
     return st;
 }
 
-lattn_status seq_tokenizer_of_set(
+static lattn_status tokenizer_of_set(
     const struct seq_files *f, const struct seq_set *s, lattn_tokenizer **out)
 {
     lattn_vocab *v = NULL;
@@ -163,7 +163,7 @@ done:
     return st;
 }
 
-lattn_status seq_learn_labels(struct seq_model *m, const lattn_dataset *d)
+static lattn_status learn_labels(struct seq_model *m, const lattn_dataset *d)
 {
     lattn_status st = LATTN_OK;
     for (int i = 0; i < lattn_dataset_n_labels(d); i++)
@@ -179,7 +179,7 @@ done:
 
 // ---- sets of rows ---------------------------------------------------------------------------------
 
-lattn_status seq_split_rows(const struct seq_files *f, struct seq_data *d)
+static lattn_status split_rows(const struct seq_files *f, struct seq_data *d)
 {
     double percent = (double) f->validation_split;
     const double ratios[] = { 100 - percent, percent };
@@ -191,6 +191,26 @@ lattn_status seq_split_rows(const struct seq_files *f, struct seq_data *d)
     d->train.rows = parts[0];
     d->validation.data = d->train.data;
     d->validation.rows = parts[1];
+
+done:
+    return st;
+}
+
+lattn_status seq_open_rows(struct seq_model *m, const struct seq_files *f, struct seq_data *d,
+    seq_open_fn open_set, bool labels)
+{
+    lattn_status st;
+    TRY(open_set(m, f, f->train, &d->train));
+    if (labels && !m->config.labels.n)
+        TRY(learn_labels(m, d->train.data));
+    TRY(open_set(m, f, f->validation, &d->validation));
+    TRY(open_set(m, f, f->test, &d->test));
+    TRY(split_rows(f, d));
+    if (!m->tokenizer) {
+        TRY(tokenizer_of_set(f, &d->train, &m->tokenizer));
+        m->config.vocab_size = lattn_tokenizer_size(m->tokenizer);
+        m->config.n_outputs = labels ? m->config.n_outputs : m->config.vocab_size;
+    }
 
 done:
     return st;
@@ -232,8 +252,19 @@ lattn_status seq_set_room(struct seq_set *s, size_t n)
     return LATTN_OK;
 }
 
-lattn_status seq_seek(void *set, int64_t epoch, int64_t index)
+static lattn_status seek(void *set, int64_t epoch, int64_t index)
 {
     struct seq_set *s = set;
     return lattn_loader_seek(s->loader, epoch, index);
+}
+
+lattn_source seq_source(struct seq_set *s, int64_t n_samples, seq_next_fn next)
+{
+    return (lattn_source){
+        .user = s,
+        .n_batches = lattn_loader_n_batches(s->loader),
+        .n_samples = n_samples,
+        .next = next,
+        .seek = seek,
+    };
 }

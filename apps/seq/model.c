@@ -413,6 +413,21 @@ lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tenso
         ctx, hidden, lattn_module_parameter(m->embedding, "weight"), NULL, LATTN_EPILOGUE_NONE);
 }
 
+lattn_tensor *seq_choice_loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *y,
+    lattn_tensor *targets, int ignore_index, bool training, lattn_tensor **logits)
+{
+    const int64_t rows[] = { lattn_tensor_numel(targets), m->config.n_outputs };
+    const lattn_cross_entropy_args args = {
+        .ignore_index = ignore_index,
+        .has_ignore_index = true,
+        .label_smoothing = training ? m->label_smoothing : 0,
+    };
+    y = lattn_reshape(ctx, y, 2, rows);
+    if (logits)
+        *logits = y;
+    return lattn_cross_entropy(ctx, y, targets, &args);
+}
+
 // ---- the task -------------------------------------------------------------------------------------
 
 static lattn_tensor *loss(lattn_ctx *ctx, void *user, lattn_tensor *const *fields)

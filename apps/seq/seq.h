@@ -113,6 +113,10 @@ lattn_tensor *seq_model_decode(lattn_ctx *ctx, struct seq_model *m, lattn_tensor
     lattn_tensor *memory, const struct seq_pass *pass);
 // [..., hidden_size] -> [..., n_outputs].
 lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden);
+// Cross-entropy of y [..., n_outputs] for targets [N], of which those with ignore_index count as nothing; as
+// logits [N, n_outputs], where they are asked for.
+lattn_tensor *seq_choice_loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *y,
+    lattn_tensor *targets, int ignore_index, bool training, lattn_tensor **logits);
 // A state of zeros for B rows, that lives until it is freed.
 lattn_status seq_state_create(struct seq_model *m, int64_t B, lattn_rnn_state *out);
 void seq_state_free(lattn_rnn_state *state);
@@ -203,13 +207,14 @@ void seq_data_close(struct seq_data *d);
 
 // Makes the tokenizer of a new model from the first percent of a text file.
 lattn_status seq_tokenizer_build(const struct seq_files *f, double percent, lattn_tokenizer **out);
-// The same from texts, and their pairs, of the rows of a set.
-lattn_status seq_tokenizer_of_set(
-    const struct seq_files *f, const struct seq_set *s, lattn_tokenizer **out);
-// The labels of a new model are those of its training data.
-lattn_status seq_learn_labels(struct seq_model *m, const lattn_dataset *d);
-// Where there is no validation file, some rows of the training file become the validation set.
-lattn_status seq_split_rows(const struct seq_files *f, struct seq_data *d);
+// Opens one of the sets; a path that is NULL is no set.
+typedef lattn_status (*seq_open_fn)(
+    struct seq_model *m, const struct seq_files *f, const char *path, struct seq_set *s);
+// The sets of a task whose data are rows. Where there is no validation file, some rows of the training file
+// become the validation set. A new model gets a tokenizer of the training rows, texts and their pairs, and its
+// outputs are their labels, or else the tokens.
+lattn_status seq_open_rows(struct seq_model *m, const struct seq_files *f, struct seq_data *d,
+    seq_open_fn open_set, bool labels);
 // Rows of a set.
 int64_t seq_set_count(const struct seq_set *s);
 // Which row of its dataset row i of a set is.
@@ -218,7 +223,9 @@ int64_t seq_set_row(const struct seq_set *s, int64_t i);
 void seq_fields_of_texts(const lattn_batch *b, lattn_fields *out);
 // Makes room for n numbers of a batch in s->numbers.
 lattn_status seq_set_room(struct seq_set *s, size_t n);
-lattn_status seq_seek(void *set, int64_t epoch, int64_t index);
+// The batches of s->loader as next makes fields of them.
+typedef lattn_status (*seq_next_fn)(void *set, lattn_fields *out);
+lattn_source seq_source(struct seq_set *s, int64_t n_samples, seq_next_fn next);
 
 // ---- plot.c ---------------------------------------------------------------------------------------
 

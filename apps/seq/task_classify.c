@@ -32,20 +32,7 @@ static lattn_status open_set(
 
 static lattn_status open(struct seq_model *m, const struct seq_files *f, struct seq_data *d)
 {
-    lattn_status st;
-    TRY(open_set(m, f, f->train, &d->train));
-    if (!m->config.labels.n)
-        TRY(seq_learn_labels(m, d->train.data));
-    TRY(open_set(m, f, f->validation, &d->validation));
-    TRY(open_set(m, f, f->test, &d->test));
-    TRY(seq_split_rows(f, d));
-    if (!m->tokenizer) {
-        TRY(seq_tokenizer_of_set(f, &d->train, &m->tokenizer));
-        m->config.vocab_size = lattn_tokenizer_size(m->tokenizer);
-    }
-
-done:
-    return st;
+    return seq_open_rows(m, f, d, open_set, true);
 }
 
 static lattn_status fill_shares(struct seq_set *s, const lattn_batch *b)
@@ -99,13 +86,7 @@ static lattn_status begin(
     };
     lattn_status st;
     TRY(lattn_loader_create(&params, &s->loader));
-    s->source = (lattn_source){
-        .user = s,
-        .n_batches = lattn_loader_n_batches(s->loader),
-        .n_samples = seq_set_count(s),
-        .next = next,
-        .seek = seq_seek,
-    };
+    s->source = seq_source(s, seq_set_count(s), next);
 
 done:
     return st;
@@ -117,19 +98,10 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
     lattn_tensor **logits, bool training)
 {
     const struct seq_pass pass = { .lengths = fields[LENGTHS] };
-    lattn_cross_entropy_args args = {
-        .ignore_index = -1,
-        .has_ignore_index = true,
-        .label_smoothing = training ? m->label_smoothing : 0,
-    };
     lattn_tensor *y = seq_model_hidden(ctx, m, fields[INPUTS], &pass);
     y = lattn_matmul(ctx, fields[SHARES], y);
     y = seq_model_outputs(ctx, m, y);
-    const int64_t rows[] = { lattn_tensor_dim(fields[INPUTS], 0), m->config.n_outputs };
-    y = lattn_reshape(ctx, y, 2, rows);
-    if (logits)
-        *logits = y;
-    return lattn_cross_entropy(ctx, y, fields[LABELS], &args);
+    return seq_choice_loss(ctx, m, y, fields[LABELS], -1, training, logits);
 }
 
 // ---- predictions ----------------------------------------------------------------------------------

@@ -162,13 +162,7 @@ static lattn_status begin(
     if (recurrent && !state->h)
         TRY(seq_state_create(m, batch_size, state));
     s->recurrent = recurrent;
-    s->source = (lattn_source){
-        .user = s,
-        .n_batches = lattn_loader_n_batches(s->loader),
-        .n_samples = s->part.n ? s->part.n : lattn_dataset_count(s->data),
-        .next = next,
-        .seek = seq_seek,
-    };
+    s->source = seq_source(s, s->part.n ? s->part.n : lattn_dataset_count(s->data), next);
 
 done:
     return st;
@@ -194,7 +188,6 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
 {
     lattn_rnn_state *kept = &m->carried[training ? 0 : 1], after = { 0 };
     struct seq_pass pass = { .causal = true };
-    lattn_cross_entropy_args args = { .label_smoothing = training ? m->label_smoothing : 0 };
     if (seq_is_recurrent(m)) {
         pass.before.h = begin_with(ctx, kept->h, fields[CARRY]);
         pass.before.c = begin_with(ctx, kept->c, fields[CARRY]);
@@ -206,11 +199,7 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
         return NULL;
     if (pass.after && !(keep(ctx, kept->h, after.h) && keep(ctx, kept->c, after.c)))
         return NULL;
-    const int64_t rows[] = { lattn_tensor_dim(y, 0) * lattn_tensor_dim(y, 1), m->config.n_outputs };
-    y = lattn_reshape(ctx, y, 2, rows);
-    if (logits)
-        *logits = y;
-    return lattn_cross_entropy(ctx, y, fields[TARGETS], &args);
+    return seq_choice_loss(ctx, m, y, fields[TARGETS], -100, training, logits);
 }
 
 // ---- figures --------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ enum { EXACT_MATCH, N_PAIRS, N_VALUES };  // of struct seq_more
 
 // ---- data -----------------------------------------------------------------------------------------
 
-static lattn_status open_set(const struct seq_files *f, const char *path, struct seq_set *s)
+static lattn_status open_set(
+    struct seq_model *m, const struct seq_files *f, const char *path, struct seq_set *s)
 {
+    (void) m;
     lattn_text_params params = {
         .text_column = f->text_column ? f->text_column : "source",
         .pair_column = f->no_labels       ? ""
@@ -33,19 +35,7 @@ static lattn_status open_set(const struct seq_files *f, const char *path, struct
 // One vocabulary for both sides.
 static lattn_status open(struct seq_model *m, const struct seq_files *f, struct seq_data *d)
 {
-    lattn_status st;
-    TRY(open_set(f, f->train, &d->train));
-    TRY(open_set(f, f->validation, &d->validation));
-    TRY(open_set(f, f->test, &d->test));
-    TRY(seq_split_rows(f, d));
-    if (!m->tokenizer) {
-        TRY(seq_tokenizer_of_set(f, &d->train, &m->tokenizer));
-        m->config.vocab_size = lattn_tokenizer_size(m->tokenizer);
-        m->config.n_outputs = m->config.vocab_size;
-    }
-
-done:
-    return st;
+    return seq_open_rows(m, f, d, open_set, false);
 }
 
 static lattn_status next(void *user, lattn_fields *out)
@@ -91,13 +81,7 @@ static lattn_status begin(
     };
     lattn_status st;
     TRY(lattn_pairs_loader_create(&params, &s->loader));
-    s->source = (lattn_source){
-        .user = s,
-        .n_batches = lattn_loader_n_batches(s->loader),
-        .n_samples = seq_set_count(s),
-        .next = next,
-        .seek = seq_seek,
-    };
+    s->source = seq_source(s, seq_set_count(s), next);
 
 done:
     return st;
@@ -109,19 +93,10 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
     lattn_tensor **logits, bool training)
 {
     const struct seq_pass pass = { .lengths = fields[LENGTHS] };
-    lattn_cross_entropy_args args = {
-        .ignore_index = -100,
-        .has_ignore_index = true,
-        .label_smoothing = training ? m->label_smoothing : 0,
-    };
     lattn_tensor *memory = seq_model_hidden(ctx, m, fields[INPUTS], &pass);
     lattn_tensor *y = seq_model_decode(ctx, m, fields[OUTPUTS], memory, &pass);
     y = seq_model_outputs(ctx, m, y);
-    const int64_t rows[] = { lattn_tensor_dim(fields[TARGETS], 0), m->config.n_outputs };
-    y = lattn_reshape(ctx, y, 2, rows);
-    if (logits)
-        *logits = y;
-    return lattn_cross_entropy(ctx, y, fields[TARGETS], &args);
+    return seq_choice_loss(ctx, m, y, fields[TARGETS], -100, training, logits);
 }
 
 // ---- answers --------------------------------------------------------------------------------------

@@ -191,13 +191,7 @@ static lattn_status begin(
     if (f->no_labels)  // what is to come is not in the file
         return LATTN_OK;
     TRY(lattn_series_loader_create(&params, &s->loader));
-    s->source = (lattn_source){
-        .user = s,
-        .n_batches = lattn_loader_n_batches(s->loader),
-        .n_samples = n_windows(s, f->seq_len + m->config.horizon),
-        .next = next,
-        .seek = seq_seek,
-    };
+    s->source = seq_source(s, n_windows(s, f->seq_len + m->config.horizon), next);
 
 done:
     return st;

@@ -39,20 +39,7 @@ static lattn_status open_set(
 
 static lattn_status open(struct seq_model *m, const struct seq_files *f, struct seq_data *d)
 {
-    lattn_status st;
-    TRY(open_set(m, f, f->train, &d->train));
-    if (!m->config.labels.n)
-        TRY(seq_learn_labels(m, d->train.data));
-    TRY(open_set(m, f, f->validation, &d->validation));
-    TRY(open_set(m, f, f->test, &d->test));
-    TRY(seq_split_rows(f, d));
-    if (!m->tokenizer) {
-        TRY(seq_tokenizer_of_set(f, &d->train, &m->tokenizer));
-        m->config.vocab_size = lattn_tokenizer_size(m->tokenizer);
-    }
-
-done:
-    return st;
+    return seq_open_rows(m, f, d, open_set, true);
 }
 
 // In evaluation every place is a sample: those where no word begins have no label and count as nothing.
@@ -95,13 +82,7 @@ static lattn_status begin(
     lattn_status st;
     s->training = training;
     TRY(lattn_tags_loader_create(&params, &s->loader));
-    s->source = (lattn_source){
-        .user = s,
-        .n_batches = lattn_loader_n_batches(s->loader),
-        .n_samples = seq_set_count(s),
-        .next = next,
-        .seek = seq_seek,
-    };
+    s->source = seq_source(s, seq_set_count(s), next);
 
 done:
     return st;
@@ -122,15 +103,8 @@ static lattn_tensor *outputs(
 static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *const *fields,
     lattn_tensor **logits, bool training)
 {
-    lattn_cross_entropy_args args = {
-        .ignore_index = -100,
-        .has_ignore_index = true,
-        .label_smoothing = training ? m->label_smoothing : 0,
-    };
     lattn_tensor *y = outputs(ctx, m, fields[INPUTS], fields[LENGTHS]);
-    if (logits)
-        *logits = y;
-    return lattn_cross_entropy(ctx, y, fields[TARGETS], &args);
+    return seq_choice_loss(ctx, m, y, fields[TARGETS], -100, training, logits);
 }
 
 // ---- tags of a set --------------------------------------------------------------------------------
