@@ -2,6 +2,7 @@
 //
 // config.json of a model folder.
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,10 +239,14 @@ lattn_status seq_config_load(const char *dir, struct seq_config *out)
     json_error_t error;
     *out = (struct seq_config){ 0 };
     snprintf(path, sizeof path, "%s/config.json", dir);
+    if (seq_is_gpt2(dir))
+        return cli_error(
+            LATTN_ERR_FORMAT, "%s is of a GPT-2, which lattn-seq generate alone reads", path);
     json_t *j = json_load_file(path, 0, &error);
+    if (!j && error.line < 0)
+        return cli_error(LATTN_ERR_IO, "cannot open %s: %s", path, strerror(errno));
     if (!j)
-        return cli_error(error.line < 0 ? LATTN_ERR_IO : LATTN_ERR_FORMAT, "%s: %s", path,
-            error.line < 0 ? "it cannot be read" : error.text);
+        return cli_error(LATTN_ERR_FORMAT, "%s: %s", path, error.text);
     struct reader r = { .path = path, .j = j };
     from_json(&r, out);
     if (!r.status && seq_config_wrong(out))

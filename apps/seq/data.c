@@ -2,6 +2,7 @@
 //
 // What kinds of tasks do with files in the same way.
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -87,9 +88,10 @@ static lattn_status read_file(const char *path, char **text, size_t *n)
         *text = more;
         capacity *= 2;
     }
-    bool opened = file != NULL;
+    if (!file)
+        return cli_error(LATTN_ERR_IO, "cannot open %s: %s", path, strerror(errno));
     gzclose(file);
-    if (!opened || got < 0)
+    if (got < 0)
         return cli_error(LATTN_ERR_IO, "%s: it cannot be read", path);
     return *text ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
 }

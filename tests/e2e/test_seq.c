@@ -247,4 +247,8 @@ TEST(seq, a_gpt2_folder_goes_on_with_a_text)
     // From nothing it begins behind the token that ends texts, and beyond its places it goes on.
     EXPECT(strlen(output_of("lattn-seq generate -m %s --max_new_tokens %s", folder, "60")) > 1);
     lattn_decoded_free(&want);
+    char line[700];
+    snprintf(
+        line, sizeof line, "lattn-seq eval -m %s --validation_file %s/config.json", folder, folder);
+    lt_expect_refusal(NULL, line, 3, "which lattn-seq generate alone reads");
 }
