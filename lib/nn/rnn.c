@@ -6,8 +6,9 @@
 // A layer is a product of its whole input with weight_ih, then the recurrence (lattn/ops_sequence.h), once
 // per direction. The two biases of PyTorch are added up front, so that there is one sum over all steps in
 // backward; the GRU's second one is part of its reset and stays apart. With layer_norm both products are
-// normalised before biases, which then are those of the norms, and the LSTM's c before its tanh. Everything is time first inside:
-// with batch_first the input is read, and the output seen, with two dimensions swapped.
+// normalised before the biases, which then are those of the norms, and so is the LSTM's c before its tanh.
+// Everything is time first inside: with batch_first the input is read, and the output seen, with two
+// dimensions swapped.
 
 #include "nn/module.h"
 #include "tensor/tensor.h"
@@ -20,8 +21,8 @@ static const char *const cell_kinds[] = { "rnn_cell", "lstm_cell", "gru_cell" };
 enum which { RNN, LSTM, GRU };
 
 struct weights {
-    lattn_tensor *ih, *hh, *bias_ih, *bias_hh, *hr, *norm_ih, *norm_hh, *norm_c,
-        *norm_c_bias;  // lent by the tree; absent ones NULL
+    // Lent by the tree; absent ones NULL.
+    lattn_tensor *ih, *hh, *bias_ih, *bias_hh, *hr, *norm_ih, *norm_hh, *norm_c, *norm_c_bias;
 };
 
 struct rnn {

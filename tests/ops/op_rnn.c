@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // rnn_layer, lstm_layer, gru_layer: references, cases, tolerances. Inputs x, weight, bias, h0, c0, lengths,
-// projection, norm_hh, norm_c, norm_c_bias. The weights are divided by sqrt(H) on the way, as layers are initialised: with larger ones a
-// recurrence is chaotic, and no two orders of addition agree after a few steps. The result is every state
-// and, behind them, the last h and c, all as one row.
+// projection, norm_hh, norm_c, norm_c_bias. The weights are divided by sqrt(H) on the way, as layers are
+// initialised: with larger ones a recurrence is chaotic, and no two orders of addition agree after a few
+// steps. The result is every state and, behind them, the last h and c, all as one row.
 //
 // An error of a state reaches all later ones, damped by the gates; states are at most about 1. So bounds
 // are absolute; in the 16-bit types each state is rounded when it is stored.
