@@ -109,6 +109,8 @@
 //     LATTN_DISABLE     list of cpu, subgroup, winograd, coopmat,       none
 //                       coopmat2 (kernels that are not used), f16,
 //                       bda, push_descriptors (features that are not)
+//     LATTN_TUNING      off, or a file of measured choices of kernels   tuning.json in the cache folder,
+//                       (tuning.h)                                      if there is one
 //     LATTN_LIMITS      list of floor and name=value: work as if the    those of the device
 //                       device had these limits; for tests
 //     LATTN_CHECK       list of poison (fresh memory is NaN), robust    none
@@ -132,6 +134,7 @@
 #include "lattn/io.h"        // safetensors, checkpoints
 #include "lattn/models.h"    // BERT, networks for images
 #include "lattn/train.h"     // a training loop
+#include "lattn/tuning.h"    // kernels chosen by measuring them
 #include "lattn/autograd.h"  // gradients by hand, ops of the program's own
 
 #endif

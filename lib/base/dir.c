@@ -110,6 +110,15 @@ lattn_status lat_dir_create(const char *path)
     return st ? st : make_one(path);
 }
 
+lattn_status lat_dir_create_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash && slash > path ? lat_strndup(path, (size_t) (slash - path)) : NULL;
+    lattn_status st = dir ? lat_dir_create(dir) : LATTN_OK;
+    lat_free(dir);
+    return st;
+}
+
 lattn_status lat_rename(const char *from, const char *to)
 {
     if (rename(from, to))

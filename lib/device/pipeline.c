@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/array.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/queue.h"
@@ -349,6 +350,15 @@ lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir)
     LAT_TRY(lat_mutex_create(&t->lock));
     LAT_TRY(lat_cond_create(&t->built));
     return lat_pipeline_cache_open(dev, cache_dir, &t->cache);
+}
+
+char *lat_cache_file(const struct lat_device *dev, const char *name)
+{
+    const char *path = dev->pipelines->cache.path, *slash = path ? strrchr(path, '/') : NULL;
+    char *dir = slash ? lat_strndup(path, (size_t) (slash - path)) : NULL;
+    char *file = dir ? lat_path_join(dir, name) : NULL;
+    lat_free(dir);
+    return file;
 }
 
 void lat_pipelines_each(

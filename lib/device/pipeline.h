@@ -35,6 +35,8 @@ lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipe
 
 lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir);  // by device.c
 void lat_pipelines_destroy(struct lat_device *dev);  // saves the cache
+// Path of a file beside the pipeline cache, the caller's; NULL = there is no cache folder.
+char *lat_cache_file(const struct lat_device *dev, const char *name);
 
 // Calls fn for every pipeline made so far, in the order they were asked for.
 void lat_pipelines_each(

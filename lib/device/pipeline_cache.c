@@ -137,11 +137,7 @@ static lattn_status write_file(struct lat_device *dev, const char *path, char *f
 {
     struct header h = header_of(dev, file + sizeof h, bytes);
     memcpy(file, &h, sizeof h);
-    char *slash = strrchr(path, '/');
-    char *dir = slash ? lat_strndup(path, (size_t) (slash - path)) : NULL;
-    lattn_status st = dir ? lat_dir_create(dir) : LATTN_OK;
-    lat_free(dir);
-    LAT_TRY(st);
+    LAT_TRY(lat_dir_create_parent(path));
     return lat_file_replace(path, file, sizeof h + bytes);
 }
 

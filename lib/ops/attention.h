@@ -5,6 +5,7 @@
 #define LAT_ATTENTION_H
 #include "lattn/ops.h"
 #include "ops/internal.h"
+#include "tensor/tune.h"
 
 enum { LAT_ATTENTION_MAX_HEAD_SIZE = 256 };
 
@@ -44,6 +45,10 @@ struct lat_attention_form {
 };
 struct lat_attention_form lat_attention_select(
     const struct lat_attention *a, enum lat_attention_pass pass);
+// Runs a pass by kernel, a struct lat_attention. Where tuning is on, its form is measured first; out is
+// what the pass writes.
+lattn_status lat_attention_tuned(const struct lat_attention *a, enum lat_attention_pass pass,
+    lattn_status (*kernel)(const void *a), lattn_tensor *const out[2]);
 
 // Shapes, dtypes and options, shared with the unfused form. False: kept in ctx.
 bool lat_attention_check(lattn_ctx *ctx, const lattn_tensor *q, const lattn_tensor *k,

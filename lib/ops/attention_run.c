@@ -108,8 +108,9 @@ static double product_flops(const struct lat_attention *a)
     return 2.0 * (double) lat_numel(a->q) * keys;
 }
 
-static lattn_status forward(const struct lat_attention *a)
+static lattn_status run_forward(const void *attention)
 {
+    const struct lat_attention *a = attention;
     struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_FWD);
     struct lat_kernel kernel = {
         .n_read = 6,
@@ -121,8 +122,15 @@ static lattn_status forward(const struct lat_attention *a)
     return kernel.write[0] ? run(a, &form, &kernel, a->q) : a->ctx->error;
 }
 
-static lattn_status backward_q(const struct lat_attention *a)
+static lattn_status forward(const struct lat_attention *a)
 {
+    return lat_attention_tuned(
+        a, LAT_ATTENTION_FWD, run_forward, (lattn_tensor *[]){ a->out, a->lse });
+}
+
+static lattn_status run_backward_q(const void *attention)
+{
+    const struct lat_attention *a = attention;
     struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_BWD_Q);
     struct lat_kernel kernel = {
         .read = { [6] = memory_of(a->out), a->g, a->lse },
@@ -136,8 +144,15 @@ static lattn_status backward_q(const struct lat_attention *a)
     return kernel.read[6] && kernel.write[0] ? run(a, &form, &kernel, a->q) : a->ctx->error;
 }
 
-static lattn_status backward_kv(const struct lat_attention *a)
+static lattn_status backward_q(const struct lat_attention *a)
 {
+    return lat_attention_tuned(
+        a, LAT_ATTENTION_BWD_Q, run_backward_q, (lattn_tensor *[]){ a->dq, a->stats });
+}
+
+static lattn_status run_backward_kv(const void *attention)
+{
+    const struct lat_attention *a = attention;
     struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_BWD_KV);
     struct lat_kernel kernel = {
         .read = { [6] = a->g, a->stats },
@@ -150,6 +165,12 @@ static lattn_status backward_kv(const struct lat_attention *a)
     set_addresses(&kernel, &form, 3, 6);
     bool ready = kernel.write[0] && kernel.write[1];
     return ready ? run(a, &form, &kernel, a->k) : a->ctx->error;
+}
+
+static lattn_status backward_kv(const struct lat_attention *a)
+{
+    return lat_attention_tuned(
+        a, LAT_ATTENTION_BWD_KV, run_backward_kv, (lattn_tensor *[]){ a->dk, a->dv });
 }
 
 // Bits of SHARED_BY: along what the mask is broadcast, or has one element anyway.

@@ -96,11 +96,13 @@ static uint32_t block_of(
     return fit >= 8 ? 8 : fit >= 4 ? 4 : 1;
 }
 
-struct lat_attention_form lat_attention_select(
-    const struct lat_attention *a, enum lat_attention_pass pass)
+// Passes are measured apart from each other.
+static const char *const pass_names[] = { "attention", "attention_bwd_q", "attention_bwd_kv" };
+
+static struct lat_problem problem_of(const struct lat_attention *a, enum lat_attention_pass pass)
 {
     bool keys = pass == LAT_ATTENTION_BWD_KV;
-    struct lat_problem problem = {
+    return (struct lat_problem){
         .caps = lat_caps(a->ctx),
         .dtype = a->q->dtype,
         .size = {
@@ -110,8 +112,31 @@ struct lat_attention_form lat_attention_select(
             [HEAD_SIZE] = a->q->dim[3],
         },
     };
+}
+
+lattn_status lat_attention_tuned(const struct lat_attention *a, enum lat_attention_pass pass,
+    lattn_status (*kernel)(const void *a), lattn_tensor *const out[2])
+{
+    struct lat_problem problem = problem_of(a, pass);
+    const struct lat_tunable tunable = {
+        .op = pass_names[pass],
+        .table = lat_attention_strategies,
+        .n = LAT_ATTENTION_STRATEGIES,
+        .problem = &problem,
+        .run = kernel,
+        .user = a,
+        .out = { out[0], out[1] },
+    };
+    LAT_TRY(lat_tune(a->ctx, &tunable));
+    return kernel(a);
+}
+
+struct lat_attention_form lat_attention_select(
+    const struct lat_attention *a, enum lat_attention_pass pass)
+{
+    struct lat_problem problem = problem_of(a, pass);
     int chosen = lat_strategy_select(
-        a->ctx, "attention", lat_attention_strategies, LAT_ATTENTION_STRATEGIES, &problem);
+        a->ctx, pass_names[pass], lat_attention_strategies, LAT_ATTENTION_STRATEGIES, &problem);
     const struct row_form *row = lat_attention_strategies[chosen].config;
     if (!row)
         return (struct lat_attention_form){

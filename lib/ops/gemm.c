@@ -307,8 +307,9 @@ static lattn_status run_along_k(const struct product *g)
     return reduce(&whole);
 }
 
-static lattn_status run_once(const struct product *g)
+static lattn_status run_selected(const void *product)
 {
+    const struct product *g = product;
     struct lat_problem problem = problem_of(g);
     const struct lat_gemm_form *form = lat_gemm_select(g->ctx, &problem);
     uint32_t n_splits = lat_gemm_splits(form, &problem);
@@ -325,6 +326,22 @@ static lattn_status run_once(const struct product *g)
     first.bias = first.pre = NULL;
     LAT_TRY(dispatch(&first, form, &problem));
     return reduce(&split);
+}
+
+static lattn_status run_once(const struct product *g)
+{
+    struct lat_problem problem = problem_of(g);
+    const struct lat_tunable tunable = {
+        .op = "matmul",
+        .table = lat_gemm_strategies,
+        .n = LAT_GEMM_STRATEGIES,
+        .problem = &problem,
+        .run = run_selected,
+        .user = g,
+        .out = { g->out, g->pre },
+    };
+    LAT_TRY(lat_tune(g->ctx, &tunable));
+    return run_selected(g);
 }
 
 // Every other cut comes before one along k, which needs out to fit in f32.

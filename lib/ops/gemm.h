@@ -4,6 +4,7 @@
 #ifndef LAT_GEMM_H
 #define LAT_GEMM_H
 #include "ops/internal.h"
+#include "tensor/tune.h"
 
 // A kernel with its tile; sizes the shader takes as specialisation constants.
 struct lat_gemm_form {

@@ -46,7 +46,7 @@ lattn_status lattn_op_strategies(lattn_ctx *ctx, const char *op, lattn_dtype dty
     if (!size)
         size = found->typical[0] ? found->typical : rows_of_768;
     memcpy(problem.size, size, sizeof problem.size);
-    int chosen = lat_strategy_peek(ctx, found->strategies, found->n_strategies, &problem);
+    int chosen = lat_strategy_peek(ctx, op, found->strategies, found->n_strategies, &problem);
     for (int i = 0; i < found->n_strategies && i < capacity; i++) {
         const struct lat_strategy *row = &found->strategies[i];
         bool admitted = lat_strategy_admitted(ctx, row, &problem);

@@ -4,6 +4,7 @@
 #ifndef LAT_RNN_H
 #define LAT_RNN_H
 #include "ops/internal.h"
+#include "tensor/tune.h"
 #include "rnn/rnn.abi.h"
 
 // The recurrence of one layer in one direction: T steps, B rows, H units, G gates, P numbers in a state: H

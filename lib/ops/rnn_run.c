@@ -64,10 +64,10 @@ const struct lat_strategy lat_rnn_strategies[LAT_RNN_STRATEGIES] = {
     { LAT_STRATEGY_CPU, "whole", admits_cpu, cost_cpu, NULL },
 };
 
-static const struct lat_strategy *choose(const struct lat_rnn *r)
+static struct lat_problem problem_of(const struct lat_rnn *r)
 {
     int64_t batch = r->states->dim[1], hidden = r->states->dim[2], gates = lat_rnn_gates(r->cell);
-    struct lat_problem p = {
+    return (struct lat_problem){
         .caps = lat_caps(r->ctx),
         .dtype = r->states->dtype,
         .size = {
@@ -79,8 +79,13 @@ static const struct lat_strategy *choose(const struct lat_rnn *r)
             [STEPS_ALONE] = r->projection || r->gain || r->cell_gain,
         },
     };
+}
+
+static const struct lat_strategy *choose(const struct lat_rnn *r, const char *pass)
+{
+    struct lat_problem p = problem_of(r);
     return &lat_rnn_strategies[lat_strategy_select(
-        r->ctx, "rnn", lat_rnn_strategies, LAT_RNN_STRATEGIES, &p)];
+        r->ctx, pass, lat_rnn_strategies, LAT_RNN_STRATEGIES, &p)];
 }
 
 // ---- one dispatch -----------------------------------------------------------------------------------
@@ -307,18 +312,49 @@ static lattn_status backward_whole(const struct lat_rnn *r, bool cpu)
 
 // ---- both -------------------------------------------------------------------------------------------
 
-lattn_status lat_rnn_forward(const struct lat_rnn *r)
+static const char FORWARD[] = "rnn", BACKWARD[] = "rnn_bwd";  // measured apart from each other
+
+static lattn_status run_forward(const void *rnn)
 {
-    const struct lat_strategy *chosen = choose(r);
+    const struct lat_rnn *r = rnn;
+    const struct lat_strategy *chosen = choose(r, FORWARD);
     if (chosen == &lat_rnn_strategies[0])
         return lat_rnn_forward_steps(r);
     return forward_whole(r, chosen->kind == LAT_STRATEGY_CPU);
 }
 
-lattn_status lat_rnn_backward(const struct lat_rnn *r)
+static lattn_status run_backward(const void *rnn)
 {
-    const struct lat_strategy *chosen = choose(r);
+    const struct lat_rnn *r = rnn;
+    const struct lat_strategy *chosen = choose(r, BACKWARD);
     if (chosen == &lat_rnn_strategies[0])
         return lat_rnn_backward_steps(r);
     return backward_whole(r, chosen->kind == LAT_STRATEGY_CPU);
+}
+
+static lattn_status tuned(const struct lat_rnn *r, const char *pass,
+    lattn_status (*run)(const void *rnn), lattn_tensor *const out[3])
+{
+    struct lat_problem problem = problem_of(r);
+    const struct lat_tunable tunable = {
+        .op = pass,
+        .table = lat_rnn_strategies,
+        .n = LAT_RNN_STRATEGIES,
+        .problem = &problem,
+        .run = run,
+        .user = r,
+        .out = { out[0], out[1], out[2] },
+    };
+    LAT_TRY(lat_tune(r->ctx, &tunable));
+    return run(r);
+}
+
+lattn_status lat_rnn_forward(const struct lat_rnn *r)
+{
+    return tuned(r, FORWARD, run_forward, (lattn_tensor *[]){ r->y, r->states, r->cells });
+}
+
+lattn_status lat_rnn_backward(const struct lat_rnn *r)
+{
+    return tuned(r, BACKWARD, run_backward, (lattn_tensor *[]){ r->dx, r->dz, r->carry });
 }

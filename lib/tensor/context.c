@@ -6,7 +6,7 @@
 // status. Only the first one is kept: what follows it is usually its consequence. Device loss
 // replaces whatever is kept and stays, because nothing will work any more.
 
-#include "tensor/tensor.h"
+#include "tensor/tune.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -202,6 +202,7 @@ lattn_status lattn_ctx_create(const lattn_ctx_params *params, lattn_ctx **out)
     if (lat_env_has("LATTN_CHECK", "guard"))
         LAT_GO(lat_guards_create(ctx));
     LAT_GO(make_tensors(ctx));
+    LAT_GO(lat_tuning_open(ctx));
     *out = ctx;
     return LATTN_OK;
 

@@ -23,7 +23,7 @@ struct lat_ext {
     // A capture was aborted (what it recorded never runs) or has ended well.
     void (*capture_done)(lattn_ctx *ctx, struct lat_ext *ext, bool aborted);
 };
-enum lat_ext_slot { LAT_EXT_AUTOGRAD, LAT_EXT_SELECT, LAT_EXT_SLOTS };
+enum lat_ext_slot { LAT_EXT_AUTOGRAD, LAT_EXT_SELECT, LAT_EXT_TUNING, LAT_EXT_SLOTS };
 
 struct lattn_ctx {
     struct lat_device *dev;

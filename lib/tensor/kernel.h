@@ -103,12 +103,16 @@ struct lat_strategy {
 int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strategy *table, int n,
     const struct lat_problem *p);
 // The same without remembering it; -1 when no row is admissible.
-int lat_strategy_peek(
-    lattn_ctx *ctx, const struct lat_strategy *table, int n, const struct lat_problem *p);
+int lat_strategy_peek(lattn_ctx *ctx, const char *op, const struct lat_strategy *table, int n,
+    const struct lat_problem *p);
 bool lat_strategy_admitted(
     lattn_ctx *ctx, const struct lat_strategy *row, const struct lat_problem *p);
 // For tests and benches: kind = -1 lifts it.
 void lat_strategy_force(lattn_ctx *ctx, int kind);
+// Whether neither LATTN_STRATEGY nor lat_strategy_force prefers one.
+bool lat_strategy_is_free(lattn_ctx *ctx);
+// For tune.c: this very row runs wherever its table is asked; NULL lifts it.
+void lat_strategy_try(lattn_ctx *ctx, const struct lat_strategy *row);
 // As LATTN_DISABLE does, for one context. base stays on.
 void lat_strategy_disable(lattn_ctx *ctx, enum lat_strategy_kind kind, bool off);
 // What the last select for op took, for lattn-bench and lattn-info.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Which strategy of an op runs: the admissible row of its table with the least cost.
+// Which strategy of an op runs: of the admissible rows of its table the one that was measured as fastest
+// (tune.c), where there is a measurement, else the one with the least cost.
 //
 // LATTN_DISABLE and LATTN_STRATEGY are read once per context. A strategy that is forced or preferred
 // still has to be admissible; where it is not, the choice is made as without it.
 
-#include "tensor/kernel.h"
+#include "tensor/tune.h"
 #include <string.h>
 #include "base/log.h"
 #include "device/env.h"
@@ -16,8 +17,9 @@ static const char *const names[LAT_STRATEGY_KINDS] = { "base", "cpu", "subgroup"
 struct select {
     struct lat_ext ext;
     bool disabled[LAT_STRATEGY_KINDS];
-    int preferred;  // by LATTN_STRATEGY; -1 = none
-    int forced;     // by lat_strategy_force; -1 = none
+    int preferred;                     // by LATTN_STRATEGY; -1 = none
+    int forced;                        // by lat_strategy_force; -1 = none
+    const struct lat_strategy *tried;  // by lat_strategy_try; NULL = none
     const struct lat_strategy *last;
     uint32_t taken;  // kinds since forced was set, as bits
 };
@@ -97,18 +99,31 @@ bool lat_strategy_admitted(
     return s ? admitted(s, row, p) : row->kind == LAT_STRATEGY_BASE;
 }
 
-int lat_strategy_peek(
-    lattn_ctx *ctx, const struct lat_strategy *table, int n, const struct lat_problem *p)
+// The measured row, if it is still admissible, or -1.
+static int measured(lattn_ctx *ctx, const struct select *s, const char *op,
+    const struct lat_strategy *table, int n, const struct lat_problem *p)
+{
+    const struct lat_tuned *choice = lat_tuned_find(ctx, op, p);
+    int row = choice ? lat_tuned_row(&choice->chosen, table, n) : -1;
+    return row >= 0 && admitted(s, &table[row], p) ? row : -1;
+}
+
+int lat_strategy_peek(lattn_ctx *ctx, const char *op, const struct lat_strategy *table, int n,
+    const struct lat_problem *p)
 {
     struct select *s = state_of(ctx);
+    if (!s)
+        return -1;
+    if (s->tried >= table && s->tried < table + n)
+        return (int) (s->tried - table);
     int row = -1;
-    if (s && s->forced >= 0)
+    if (s->forced >= 0)
         row = cheapest(s, table, n, p, s->forced);
-    if (s && row < 0 && s->preferred >= 0)
+    if (row < 0 && s->preferred >= 0)
         row = cheapest(s, table, n, p, s->preferred);
-    if (s && row < 0)
-        row = cheapest(s, table, n, p, -1);
-    return row;
+    if (row < 0)
+        row = measured(ctx, s, op, table, n, p);
+    return row < 0 ? cheapest(s, table, n, p, -1) : row;
 }
 
 int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strategy *table, int n,
@@ -117,7 +132,7 @@ int lat_strategy_select(lattn_ctx *ctx, const char *op, const struct lat_strateg
     struct select *s = state_of(ctx);
     if (!s)
         return 0;
-    int row = lat_strategy_peek(ctx, table, n, p);
+    int row = lat_strategy_peek(ctx, op, table, n, p);
     if (row < 0) {
         // Every table has a base row that runs everywhere.
         lat_log(LATTN_LOG_ERROR, "%s: no strategy is admissible, taking the first", op);
@@ -135,6 +150,19 @@ void lat_strategy_force(lattn_ctx *ctx, int kind)
         return;
     s->forced = kind;
     s->taken = 0;
+}
+
+bool lat_strategy_is_free(lattn_ctx *ctx)
+{
+    const struct select *s = state_of(ctx);
+    return s && s->forced < 0 && s->preferred < 0;
+}
+
+void lat_strategy_try(lattn_ctx *ctx, const struct lat_strategy *row)
+{
+    struct select *s = state_of(ctx);
+    if (s)
+        s->tried = row;
 }
 
 void lat_strategy_disable(lattn_ctx *ctx, enum lat_strategy_kind kind, bool off)

@@ -404,6 +404,17 @@ GPU_TEST(null, graphs_and_strategies)
     EXPECT_OK(lattn_guard_check(ctx));
 }
 
+GPU_TEST(null, tuning)
+{
+    FINE(lattn_set_tuning(ctx, false));
+    EXPECT(!lattn_is_tuning(ctx));
+    EXPECT(!lattn_is_tuning(NULL));
+    EXPECT_EQ(lattn_tuning_count(NULL), 0);
+    REFUSED(lattn_tuning_get(ctx, 0, NULL));
+    REFUSED(lattn_tuning_load(ctx, NULL, NULL));
+    EXPECT_OK(lattn_tuning_save(ctx, NULL));  // nothing to write
+}
+
 static lattn_status one_fill(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
 {
     outputs[0] = lattn_scale(ctx, user, 2, 0);
