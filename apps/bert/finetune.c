@@ -15,12 +15,15 @@
 
 static const char name[] = "lattn-bert finetune";
 
+// In the order of lattn_relative.
+static const char *const positions[] = { "absolute", "relative_key", "relative_key_query", NULL };
+
 struct options {
     struct trainer_options t;
     const char *model, *config, *train, *validation, *test, *metric;
     const char *text_column, *label_column;
     int64_t hidden_size, intermediate_size, vocab_size, max_position;
-    int n_layers, n_heads, max_seq_length;
+    int n_layers, n_heads, max_seq_length, position;
     float hidden_dropout, attention_dropout, initializer_range, linear_range;
     bool do_train, do_eval, do_predict, strict;
 };
@@ -139,6 +142,7 @@ static lattn_bert_config config_of_options(const struct options *o)
         .num_attention_heads = o->n_heads,
         .intermediate_size = o->intermediate_size ? o->intermediate_size : 4 * o->hidden_size,
         .max_position_embeddings = o->max_position,
+        .relative = (lattn_relative) o->position,
         .has_dropout = true,
         .hidden_dropout_prob = (double) o->hidden_dropout,
         .classifier_dropout = (double) o->hidden_dropout,
@@ -241,14 +245,14 @@ static void write_settings(struct job *j)
     int n = trainer_settings(&o->t, j->settings, sizeof j->settings);
     snprintf(j->settings + n, sizeof j->settings - (size_t) n,
         "length %d, best by %s, model %d x %lld, heads %d, feed-forward %lld, vocabulary %lld, "
-        "positions %lld, types %lld, labels %d, dropout %.9g %.9g %.9g, init %.9g %.9g, epsilon "
+        "positions %lld %s, types %lld, labels %d, dropout %.9g %.9g %.9g, init %.9g %.9g, epsilon "
         "%.9g%s",
         o->max_seq_length, metric_of(o->metric), c->num_hidden_layers, (long long) c->hidden_size,
         c->num_attention_heads, (long long) c->intermediate_size, (long long) c->vocab_size,
-        (long long) c->max_position_embeddings, (long long) c->type_vocab_size, c->num_labels,
-        c->hidden_dropout_prob, c->attention_probs_dropout_prob, c->classifier_dropout,
-        c->initializer_range, c->linear_initializer_range, c->layer_norm_eps,
-        c->gelu_tanh ? ", tanh GELU" : "");
+        (long long) c->max_position_embeddings, positions[c->relative],
+        (long long) c->type_vocab_size, c->num_labels, c->hidden_dropout_prob,
+        c->attention_probs_dropout_prob, c->classifier_dropout, c->initializer_range,
+        c->linear_initializer_range, c->layer_norm_eps, c->gelu_tanh ? ", tanh GELU" : "");
 }
 
 static lattn_status train(struct job *j)
@@ -333,8 +337,8 @@ static int finish(const struct job *j, lattn_status st)
 static int check_model_options(const struct options *o, const struct cli_command *command)
 {
     static const char *const of_new[] = { "hidden_size", "num_hidden_layers", "num_attention_heads",
-        "intermediate_size", "vocab_size", "max_position_embeddings", "hidden_dropout_prob",
-        "attention_probs_dropout_prob", "initializer_range" };
+        "intermediate_size", "vocab_size", "max_position_embeddings", "position_embedding_type",
+        "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range" };
     const char *decides = o->model ? "model_name_or_path" : "config_name";
     if (!o->model && !o->config)
         return 0;
@@ -409,6 +413,8 @@ int bert_finetune(int argc, char **argv)
         CLI_I64("vocab_size", 0, &o->vocab_size, 64, 1000000, "most entries of its vocabulary"),
         CLI_I64(
             "max_position_embeddings", 0, &o->max_position, 4, 1048576, "longest text it can take"),
+        CLI_ENUM("position_embedding_type", 0, &o->position, positions,
+            "how its attention is told about places"),
         CLI_F32("hidden_dropout_prob", 0, &o->hidden_dropout, 0, 0.99, "its dropout"),
         CLI_F32("attention_probs_dropout_prob", 0, &o->attention_dropout, 0, 0.99,
             "its dropout in attention"),

@@ -97,6 +97,19 @@ GPU_TEST(options, of_a_new_model_are_refused_beside_a_given_one)
     expect_refused(dir, "-m ''", "--model_name_or_path");
 }
 
+GPU_TEST(options, attention_may_be_told_of_distances)
+{
+    (void) ctx;
+    const char *dir = lt_corpus(lt_temp_dir());
+    train(dir, "out",
+        "--hidden_size 16 --num_hidden_layers 1 --position_embedding_type relative_key");
+    char *text = lt_read_file(lt_path(dir, "out/config.json"), NULL);
+    EXPECT_CONTAINS(text, "\"position_embedding_type\": \"relative_key\"");
+    lat_free(text);
+    expect_refused(dir, "--position_embedding_type rotary", "relative_key_query");
+    expect_refused(dir, "-m @/out --position_embedding_type absolute", "--position_embedding_type");
+}
+
 // ---- resuming ------------------------------------------------------------------------------------------
 
 static void expect_other_settings(const char *dir, const char *extra)
