@@ -71,6 +71,32 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_grad(lattn_ctx *ctx, lattn_tensor 
     lattn_tensor *const *grad_outputs, int n_outputs, lattn_tensor *const *inputs, int n_inputs,
     bool retain_graph, lattn_tensor **grads);
 
+// ---- memory for time ----------------------------------------------------------------------
+
+enum { LATTN_RECOMPUTE_MAX_INPUTS = 12 };
+
+// A piece of a network. in may have NULLs; user is the copy that lattn_recompute made.
+typedef lattn_tensor *(*lattn_recompute_fn)(lattn_ctx *ctx, void *user, lattn_tensor *const *in);
+
+/**
+ * Runs fn and keeps only its inputs for backward, which runs it again to have its inner results: a deep stack
+ * of such pieces needs the memory of one, for a third more time. As torch.utils.checkpoint.
+ *
+ * Gradients reach in and the leaves that fn uses (parameters). The second run draws the same random numbers,
+ * in the same training mode; what fn changes besides (running statistics of batch norm) changes twice.
+ *
+ * Args     fn          runs now and again inside backward; from the same inputs it must give the same
+ *          user        data of fn, copied; tensors in it are not kept alive: those belong into in
+ *          user_bytes  of user; 0 = none, fn gets NULL
+ *          in          n_inputs tensors, each may be NULL
+ * Edge     without grad mode it is fn(ctx, user, in)
+ * Grad     by lattn_backward; lattn_grad is ERR_STATE
+ * Errors   ERR_ARG for too many inputs; ERR_DTYPE for a result without gradient; what fn keeps
+ * Source   Chen et al. 2016, arXiv:1604.06174
+ */
+LATTN_API lattn_tensor *lattn_recompute(lattn_ctx *ctx, lattn_recompute_fn fn, const void *user,
+    size_t user_bytes, lattn_tensor *const *in, int n_inputs);
+
 // ---- a user's own op ----------------------------------------------------------------------
 
 enum { LATTN_CUSTOM_MAX_TENSORS = 8, LATTN_CUSTOM_MAX_PUSH = 128 };

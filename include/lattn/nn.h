@@ -770,6 +770,15 @@ LATTN_API lattn_tensor *lattn_decoder_forward(lattn_ctx *ctx, lattn_module *m, l
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_encoder_create(
     lattn_ctx *ctx, const lattn_encoder_params *params, lattn_module **out);
+/**
+ * Whether the stacks of encoder and decoder layers in a module (a whole model, say) keep only the input of each
+ * layer for backward, and run the layer again there (lattn_recompute): the same bits and less memory, for about
+ * a third more time. Off at first.
+ *
+ * Edge     nothing in a module without such stacks; a forward pass with a cache, or one that is asked for
+ *          weights, keeps everything
+ */
+LATTN_API void lattn_module_set_recompute(lattn_module *m, bool on);
 /** x [B, T, C] -> [B, T, C], through the layers one after the other. */
 LATTN_API lattn_tensor *lattn_encoder_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, const lattn_attention_inputs *inputs);

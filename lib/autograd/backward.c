@@ -358,7 +358,7 @@ static lattn_status step_back(struct walk *k, struct lat_node *node)
     fill_call(k, node, &c);
     LAT_TRY(complete_grad_out(&c, node));
     LAT_TRY(pass_on(k, node, &c, &left));
-    if (left && node->op->backward)
+    if ((left || node->op->has_leaves) && node->op->backward)
         LAT_TRY(compute(k, node, &c, left));
     if (!k->w->retain_graph)
         lat_node_drop_kept(node);
@@ -408,36 +408,62 @@ static lattn_status walk_nodes(struct walk *k)
     return LATTN_OK;
 }
 
-lattn_status lat_walk_run(const struct lat_walk *w)
+static void end_walk(struct walk *k, lattn_status st)
 {
-    lattn_ctx *ctx = w->ctx;
-    struct walk k = { .w = w, .ctx = ctx, .a = lat_autograd_of(ctx) };
-    if (!k.a)
-        return ctx->error;
-    if (k.a->walking)
-        return lat_err(LATTN_ERR_STATE, "backward was called from inside a backward");
-    LAT_TRY(collect(&k));
-
-    char path[sizeof ctx->path];
-    memcpy(path, ctx->path, sizeof path);
-    ctx->no_grad_depth++;
-    k.a->walking = true;
-    // Given gradients belong to the caller: one more user, so that nothing is added to them.
-    for (int i = 0; i < w->n_outputs; i++)
-        w->grad_outputs[i]->storage->grad_users++;
-    lattn_status st = walk_nodes(&k);
-    if (st)
-        lat_fail_status(ctx, st);  // while the path is still that of the op
+    const struct lat_walk *w = k->w;
     for (int i = 0; i < w->n_outputs; i++)
         w->grad_outputs[i]->storage->grad_users--;
-    for (size_t i = 0; i < k.a->nodes.n; i++)
-        drop_grads(k.a->nodes.items[i]);
+    for (size_t i = 0; i < k->a->nodes.n; i++)
+        drop_grads(k->a->nodes.items[i]);
     for (int i = 0; i < w->n_targets; i++) {
         lattn_tensor *g = slot_take(&w->target_grads[i]);
         w->target_grads[i] = st ? NULL : g;
     }
-    k.a->walking = false;
+}
+
+static lattn_status run(struct walk *k)
+{
+    const struct lat_walk *w = k->w;
+    lattn_ctx *ctx = k->ctx;
+    LAT_TRY(collect(k));
+    char path[sizeof ctx->path];
+    memcpy(path, ctx->path, sizeof path);
+    ctx->no_grad_depth++;
+    // Given gradients belong to the caller: one more user, so that nothing is added to them.
+    for (int i = 0; i < w->n_outputs; i++)
+        w->grad_outputs[i]->storage->grad_users++;
+    lattn_status st = walk_nodes(k);
+    if (st)
+        lat_fail_status(ctx, st);  // while the path is still that of the op
+    end_walk(k, st);
     ctx->no_grad_depth--;
     lat_path_set(ctx, path);
+    return st;
+}
+
+// A nested walk has a work space of its own: the outer one is in the middle of its list.
+lattn_status lat_walk_run(const struct lat_walk *w)
+{
+    struct lat_autograd *a = lat_autograd_of(w->ctx);
+    struct walk k = { .w = w, .ctx = w->ctx, .a = a };
+    if (!a)
+        return w->ctx->error;
+    if (a->walking && !w->nested)
+        return lat_err(LATTN_ERR_STATE, "backward was called from inside a backward");
+    struct lat_nodes nodes = a->nodes, stack = a->stack;
+    bool walking = a->walking, has_targets = a->has_targets;
+    if (walking)
+        a->nodes = a->stack = (struct lat_nodes){ 0 };
+    a->walking = true;
+    a->has_targets = w->targets != NULL;
+    lattn_status st = run(&k);
+    if (walking) {
+        lat_free(a->nodes.items);
+        lat_free(a->stack.items);
+        a->nodes = nodes;
+        a->stack = stack;
+    }
+    a->walking = walking;
+    a->has_targets = has_targets;
     return st;
 }

@@ -37,6 +37,7 @@ struct lat_op {
     uint32_t no_grad_in;  // bit i: in[i] never has a gradient (indices, masks)
     uint32_t strided_grad_out;  // bit i: backward takes grad_out[i] with any strides
     uint32_t can_accumulate;    // bit i: backward can add to grad_in[i] itself
+    bool has_leaves;            // backward runs even where no in[i] wants a gradient
     bool is_view;               // out[0] shares in[0]'s memory: infer makes it, forward is NULL
 
     // infer checks inputs and allocates outputs; forward records dispatches for out; backward

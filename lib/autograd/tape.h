@@ -48,22 +48,24 @@ struct lat_node {
     size_t bytes;
 };
 
+struct lat_nodes {
+    struct lat_node **items;
+    size_t n, capacity;
+};
+
 struct lat_autograd {
     struct lat_ext ext;
     uint64_t next_serial, next_pass;
     struct lat_node *live;
     struct lat_node *doomed;  // without references, to be taken apart
     bool draining, walking;
+    bool has_targets;  // of the walk that is going on: gradients go to tensors, not to leaves
 
     // Node memory by size, of so many units (tape.c).
     struct lat_arena memory;
     struct lat_node *free_nodes[32];
 
-    // backward.c: work space, kept from one backward to the next
-    struct {
-        struct lat_node **items;
-        size_t n, capacity;
-    } nodes, stack;
+    struct lat_nodes nodes, stack;  // backward.c: work space, kept from one backward to the next
 
     // Leaves whose gradient was first written inside the step being captured: if it is aborted,
     // they have none.
@@ -97,6 +99,7 @@ struct lat_walk {
     lattn_tensor **target_grads;   // zeroed by the caller
     int n_targets;
     bool retain_graph;
+    bool nested;  // inside the backward of a node
 };
 lattn_status lat_walk_run(const struct lat_walk *w);
 

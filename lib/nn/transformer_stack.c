@@ -13,6 +13,7 @@ static const char encoder_kind[] = "encoder", decoder_kind[] = "decoder";
 
 struct stack {
     int n_layers;
+    bool recompute;
     lattn_module *norm;  // NULL = none
 };
 
@@ -77,6 +78,83 @@ static const lattn_attention_inputs *of_layer(
     return layer;
 }
 
+// ---- a layer whose inner results are not kept -------------------------------------------------------
+
+// What it takes besides tensors, which lattn_recompute keeps for it.
+struct layer_call {
+    lattn_module *layer;
+    lattn_attention_inputs self, cross;
+    bool has_self, has_cross;
+};
+enum { X, MEMORY, SELF, CROSS = SELF + 3, N_TENSORS = CROSS + 3 };
+
+static void take_tensors(lattn_tensor **to, const lattn_attention_inputs *from)
+{
+    if (!from)
+        return;
+    to[0] = from->key_lengths;
+    to[1] = from->mask;
+    to[2] = from->rotary;
+}
+
+static const lattn_attention_inputs *give_tensors(
+    lattn_attention_inputs *to, bool there, lattn_tensor *const *from)
+{
+    to->key_lengths = from[0];
+    to->mask = from[1];
+    to->rotary = from[2];
+    return there ? to : NULL;
+}
+
+static lattn_tensor *layer_forward(lattn_ctx *ctx, lattn_module *layer, lattn_tensor *x,
+    lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
+{
+    return memory ? lattn_decoder_layer_forward(ctx, layer, x, memory, self, cross)
+                  : lattn_encoder_layer_forward(ctx, layer, x, self);
+}
+
+static lattn_tensor *run_call(lattn_ctx *ctx, void *user, lattn_tensor *const *in)
+{
+    struct layer_call *call = user;
+    const lattn_attention_inputs *self = give_tensors(&call->self, call->has_self, in + SELF);
+    const lattn_attention_inputs *cross = give_tensors(&call->cross, call->has_cross, in + CROSS);
+    return layer_forward(ctx, call->layer, in[X], in[MEMORY], self, cross);
+}
+
+static lattn_tensor *recomputed(lattn_ctx *ctx, lattn_module *layer, lattn_tensor *x,
+    lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
+{
+    struct layer_call call = { .layer = layer, .has_self = self, .has_cross = cross };
+    lattn_tensor *in[N_TENSORS] = { [X] = x, [MEMORY] = memory };
+    take_tensors(in + SELF, self);
+    take_tensors(in + CROSS, cross);
+    if (self)
+        call.self = *self;
+    if (cross)
+        call.cross = *cross;
+    return lattn_recompute(ctx, run_call, &call, sizeof call, in, N_TENSORS);
+}
+
+void lattn_module_set_recompute(lattn_module *m, bool on)
+{
+    if (!m)
+        return;
+    if (m->kind == encoder_kind || m->kind == decoder_kind)
+        ((struct stack *) m->data)->recompute = on;
+    for (size_t i = 0; i < m->children.n; i++)
+        lattn_module_set_recompute(m->children.items[i], on);
+}
+
+// ---- forward ------------------------------------------------------------------------------------------
+
+// Caches and weights that are asked for are results beside the result: such layers run once.
+static bool may_recompute(
+    const struct stack *s, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
+{
+    return s->recompute && !(self && (self->cache || self->weights)) &&
+           !(cross && (cross->cache || cross->weights));
+}
+
 // memory is NULL in encoders. A cache may be in self, and the same one in cross.
 static lattn_tensor *run(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *memory,
     const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
@@ -91,8 +169,8 @@ static lattn_tensor *run(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn
         lat_kv_cache_layer(cache, i);
         lattn_attention_inputs a, b;
         const lattn_attention_inputs *own = of_layer(self, i, &a), *other = of_layer(cross, i, &b);
-        x = memory ? lattn_decoder_layer_forward(ctx, layer, x, memory, own, other)
-                   : lattn_encoder_layer_forward(ctx, layer, x, own);
+        x = (may_recompute(s, own, other) ? recomputed : layer_forward)(
+            ctx, layer, x, memory, own, other);
         lat_path_pop(ctx, inner);
     }
     if (s->norm)

@@ -404,6 +404,12 @@ GPU_TEST(null, graphs_and_strategies)
     EXPECT_OK(lattn_guard_check(ctx));
 }
 
+GPU_TEST(null, recompute)
+{
+    KEPT(lattn_recompute(ctx, NULL, NULL, 0, NULL, 0));
+    FINE(lattn_module_set_recompute(NULL, true));
+}
+
 GPU_TEST(null, tuning)
 {
     FINE(lattn_set_tuning(ctx, false));
