@@ -77,6 +77,8 @@ struct lat_list {
 // Forgets the commands and drops the references; keeps the host memory.
 void lat_list_clear(struct lat_list *list);
 void lat_list_free(struct lat_list *list);
+// reorder.c: independent commands next to each other, with less barriers between them. Before placing.
+lattn_status lat_reorder(struct lat_list *list);
 // Text for traces and errors: "copy", or the label of a dispatch.
 const char *lat_command_name(const struct lat_command *c);
 

@@ -300,6 +300,7 @@ static lattn_status fill_replay(struct lat_replay *r, const struct lat_replay_pa
     r->n_inputs = params->n_inputs;
     LAT_TRY(take_slots(params->outputs, params->n_outputs, &r->outputs, &r->readback_bytes));
     r->n_outputs = params->n_outputs;
+    LAT_TRY(lat_reorder(&r->list));
     LAT_TRY(lat_place_list(s, &r->list, &r->arena));
     for (uint32_t i = 0; i < r->n_inputs; i++)
         if (!r->inputs[i].range.block->slice.buffer)
