@@ -36,6 +36,7 @@ lattn_status trainer_adamw(
         .has_betas = true,
         .eps = o->epsilon,
     };
+    lattn_module_set_recompute(module, o->recompute);
     return lattn_adamw_create(ctx, module, &params, out);
 }
 

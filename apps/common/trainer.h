@@ -14,7 +14,7 @@ struct trainer_options {
     float label_smoothing;
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
     int scheduler, save_total_limit;
-    bool overwrite, eager, json, quiet;
+    bool overwrite, recompute, eager, json, quiet;
 };
 extern const char *const trainer_schedulers[];
 
@@ -48,6 +48,8 @@ extern const char *const trainer_schedulers[];
     CLI_F32("adam_epsilon", 0, &(o)->epsilon, 1e-30, 1, "AdamW"),                                  \
     CLI_F32("max_grad_norm", 0, &(o)->max_grad_norm, 0, 1e30,                                      \
         "clip the gradients' norm; 0 = no clipping"),                                              \
+    CLI_FLAG("gradient_checkpointing", 0, &(o)->recompute,                                         \
+        "transformer layers run again in backward: less memory, a third more time"),               \
     CLI_F32("label_smoothing_factor", 0, &(o)->label_smoothing, 0, 0.99,                           \
         "of the training loss; evaluation has none"),                                              \
     CLI_I64("seed", 's', &(o)->seed, 0, 9007199254740992.0, "of weights, order and dropout")
@@ -72,6 +74,7 @@ extern const char *const trainer_schedulers[];
 // After parsing: fills what is 0 and means something else. 0, or an exit code after a sentence.
 int trainer_check(const char *command, struct trainer_options *o);
 
+// The module as the options want it trained, and its optimiser.
 lattn_status trainer_adamw(
     lattn_ctx *ctx, lattn_module *module, const struct trainer_options *o, lattn_optim **out);
 

@@ -68,7 +68,7 @@ GPU_TEST(finetune, the_same_seed_gives_the_same_bits)
     (void) ctx;
     const char *dir = lt_corpus(lt_temp_dir());
     finetune(dir, "one", "");
-    finetune(dir, "two", "");
+    finetune(dir, "two", "--gradient_checkpointing");  // which changes no bit either
     EXPECT(lt_same_file(lt_path(dir, "one/checkpoint-24/model.safetensors"),
         lt_path(dir, "two/checkpoint-24/model.safetensors")));
     EXPECT(lt_same_file(lt_path(dir, "one/checkpoint-24/optimizer.safetensors"),
