@@ -160,6 +160,27 @@ LATTN_API lattn_tensor *lattn_module_buffer(lattn_module *m, const char *name);
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_set_requires_grad(lattn_module *m, bool on);
 
+// ---- precision ----------------------------------------------------------------------------
+
+/**
+ * Converts what m computes with: every parameter becomes a tensor of dtype, the rounded copy of f32 values
+ * that are kept behind it. Optimisers made afterwards change those and round anew; lattn_module_save writes
+ * and lattn_module_load reads them, so files and checkpoints lose nothing. The forward functions then take
+ * inputs of dtype (lattn_cast). Buffers stay as they are; f32 ends it, with the values as they are by then.
+ *
+ * Dtypes   f32, f16, bf16
+ * Edge     values written to a parameter itself (lattn_tensor_write, lattn_fill_) last until the next
+ *          update: write to lattn_module_master before converting, or convert back and forth
+ * Errors   ERR_ARG for another dtype; ERR_DTYPE if the device lacks it, or a parameter was made in 16 bits;
+ *          ERR_STATE when an optimiser trains a parameter; ERR_GPU_MEMORY
+ * Source   Micikevicius et al. 2017, arXiv:1710.03740, section 3.1
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_module_to_dtype(lattn_module *m, lattn_dtype dtype);
+/** Dtype of the first parameter of m, which after lattn_module_to_dtype all have; f32 if there is none. */
+LATTN_API lattn_dtype lattn_module_dtype(const lattn_module *m);
+/** The f32 values behind the parameter with that path, or the parameter itself. NULL if there is none. Lent. */
+LATTN_API lattn_tensor *lattn_module_master(lattn_module *m, const char *name);
+
 // ---- choosing parameters by name ----------------------------------------------------------
 
 /**

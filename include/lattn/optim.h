@@ -4,8 +4,15 @@
 //
 // Creating an optimiser moves the parameters into flat arenas, with their gradients and its own
 // state beside them, so that one step is a handful of dispatches however many tensors there are.
-// All numbers that change from step to step (rate, step number, clipping) are read from a small
-// buffer, so a step can be captured once and replayed.
+// All numbers that change from step to step (rate, step number, clipping, loss scale) are read from small
+// buffers, so a step can be captured once and replayed.
+//
+// Mixed precision: a module in 16 bits (lattn_module_to_dtype) is trained through the f32 values behind its
+// parameters, which together with the moments stay f32; its gradients have 16 bits. With f16 the loss is
+// scaled up, so that small gradients are not lost, and an update whose gradients overflow is skipped.
+//
+//     lattn_module_to_dtype(module, LATTN_DTYPE_F16);     then lattn_adamw_create or lattn_sgd_create
+//     lattn_optim_backward(optim, loss, 1);               instead of lattn_backward
 #ifndef LATTN_OPTIM_H
 #define LATTN_OPTIM_H
 #include "lattn/io.h"
@@ -17,11 +24,20 @@ extern "C" {
 
 typedef struct lattn_optim lattn_optim;
 
+// How the loss of f16 parameters is scaled, as by PyTorch's GradScaler. 0 = what stands in brackets.
+typedef struct lattn_loss_scale {
+    float init_scale;      // at first [65536]
+    float growth_factor;   // it is multiplied by this after growth_interval good updates [2]
+    float backoff_factor;  // and by this after an update with a gradient that is not finite [0.5]
+    int growth_interval;   // good updates in a row [2000]
+} lattn_loss_scale;
+
 // What every optimiser has. Rates may be changed later with lattn_optim_set_lr.
 typedef struct lattn_optim_params {
     float lr;
-    float weight_decay;   // not applied to parameters marked no_decay
-    float max_grad_norm;  // clip the global L2 norm of all gradients; 0 = do not clip
+    float weight_decay;           // not applied to parameters marked no_decay
+    float max_grad_norm;          // clip the global L2 norm of all gradients; 0 = do not clip
+    lattn_loss_scale loss_scale;  // of f16 parameters; others have none
 } lattn_optim_params;
 
 typedef struct lattn_adamw_params {
@@ -37,13 +53,14 @@ typedef struct lattn_adamw_params {
  *     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
  *     p = p - lr wd p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
  *
- * A step whose gradients are not all finite changes nothing; lattn_optim_report tells.
+ * A step whose gradients are not all finite changes nothing, t included; lattn_optim_report tells.
  *
- * Args     module  its trainable parameters; must outlive the optimiser
+ * Args     module  its trainable parameters, all of one dtype; must outlive the optimiser
  * Owner    the caller; lattn_optim_destroy, before the module. A parameter has one optimiser at a time:
  *          its weights and gradient move into the arenas of this one
- * Errors   ERR_ARG (a rate, beta or eps out of range, betas without has_betas; nothing to train),
- *          ERR_DTYPE (parameters that are not f32), ERR_STATE (another optimiser trains one of them),
+ * Errors   ERR_ARG (a rate, beta, eps or number of the loss scale out of range, betas without has_betas;
+ *          nothing to train), ERR_DTYPE (parameters that were made in 16 bits, not converted; several
+ *          dtypes), ERR_STATE (another optimiser trains one of them),
  *          ERR_GPU_MEMORY
  * Source   Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2
  */
@@ -89,6 +106,19 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_sgd_create(
 LATTN_API void lattn_optim_destroy(lattn_optim **optim);
 
 /**
+ * lattn_backward of loss / n_batches times the loss scale, which the update takes out again. Only gradients
+ * made this way, or all by lattn_backward of a module in f32 or bf16, are what lattn_optim_step expects.
+ *
+ * Shapes   loss of one element
+ * Dtypes   loss f32, as all losses of lattn/ops.h are
+ * Args     n_batches  that share an update: their gradients add up to those of the mean
+ * Errors   as lattn_backward; ERR_ARG for n_batches below 1; ERR_SHAPE for another loss
+ * Source   Micikevicius et al. 2017, arXiv:1710.03740, section 3.2
+ */
+LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_backward(
+    lattn_optim *optim, lattn_tensor *loss, int n_batches);
+
+/**
  * Records one update: gradient norm, clipping, the update itself. Parameters without a gradient
  * count as having a zero one. Inside a captured step the numbers come from the buffer of
  * lattn_optim_hyper at run time.
@@ -109,7 +139,10 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_set_lr(lattn_optim *optim, f
 /** Rate of the next step. */
 LATTN_API float lattn_optim_lr(const lattn_optim *optim);
 
-/** Updates done so far (replayed ones too, if announced by lattn_optim_advance). */
+/**
+ * Updates so far (replayed ones too, if announced by lattn_optim_advance), with those that the device
+ * skipped: the host is not told at once. lattn_optim_report has their number.
+ */
 LATTN_API int64_t lattn_optim_steps(const lattn_optim *optim);
 
 // ---- in a captured step -------------------------------------------------------------------
@@ -133,10 +166,13 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_advance(
     lattn_optim *optim, float lr, void *data, size_t bytes);
 
 /**
- * Tensor of the last step's report, f32 [4]: gradient norm before clipping, clip factor, 1 if
- * all gradients were finite, 0. Use it as an output of a graph, or read it.
+ * Tensor of the last step's report, f32 [LATTN_OPTIM_REPORT_FLOATS]: gradient norm before clipping and
+ * without the loss scale, clip factor, 1 if all gradients were finite and 0 if the update was skipped, loss
+ * scale of the next step (1 of parameters that are not f16), updates skipped so far, of these the last ones
+ * without a good one between; the rest is of no use outside. Use it as an output of a graph, or read it.
  */
 LATTN_API lattn_tensor *lattn_optim_report(lattn_optim *optim);
+enum { LATTN_OPTIM_REPORT_FLOATS = 12 };
 
 /**
  * Looks for the first parameter whose gradient has NaN or infinity.
@@ -151,7 +187,7 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_optim_first_not_finite(
 // ---- state --------------------------------------------------------------------------------
 
 /**
- * Writes moments and step number, by parameter name, to one safetensors file.
+ * Writes moments, step number and loss scale, by parameter name, to one safetensors file.
  *
  * Errors   as lattn_safetensors_save
  */

@@ -65,7 +65,7 @@ typedef struct lattn_metrics {
 typedef struct lattn_task {
     void *user;
     lattn_module *module;
-    // Loss of one batch (mean), a tensor of one element.
+    // Loss of one batch (mean), a tensor of one f32 element.
     lattn_tensor *(*loss)(lattn_ctx *ctx, void *user, lattn_tensor *const *fields);
     // For evaluation: loss as above and logits [n, n_classes] through *logits.
     lattn_tensor *(*evaluate)(
@@ -139,6 +139,8 @@ typedef struct lattn_train_result {
  * Trains. The output folder gets the best model so far (task.save), checkpoint-<step> folders,
  * metrics.jsonl, a TensorBoard event file and curves.svg.
  *
+ * Dtypes   a module in f16 or bf16 (lattn_module_to_dtype, before the optimiser) is trained and evaluated as it
+ *          is; task.save and task.load see to its f32 values (lattn_module_save, lattn_module_load)
  * Owner    everything in params is lent for the call
  * Waits    all the time
  * Edge     a save that fails on the way (the disk is full) is a warning in the log, and training goes on
@@ -147,7 +149,8 @@ typedef struct lattn_train_result {
  * Errors   ERR_IO (output folder not writable, or in use by another process; the last save failed),
  *          ERR_ARG (numbers of the schedule out of range; the output folder is not empty and neither resumed nor to be overwritten; it has
  *          checkpoints behind the one to resume from), ERR_INTERRUPTED after a checkpoint,
- *          ERR_NOT_FINITE naming step, loss and parameter, ERR_FORMAT (a checkpoint of other settings
+ *          ERR_NOT_FINITE naming step, loss and parameter; of a module in f16 when the loss scale has fallen
+ *          below 1, after a checkpoint; ERR_FORMAT (a checkpoint of other settings
  *          or data), ERR_DEVICE_LOST, ERR_GPU_MEMORY. What was saved before stays.
  */
 LATTN_API LATTN_MUST_CHECK lattn_status lattn_train(

@@ -190,7 +190,8 @@ lattn_tensor *lattn_cnn_forward(lattn_ctx *ctx, lattn_cnn *cnn, lattn_tensor *x)
         return lat_fail(ctx, LATTN_ERR_SHAPE,
             "cnn: images are %s, the network takes [N, %lld, %lld, %lld]", LAT_SHAPE(x),
             (long long) c->channels, (long long) c->height, (long long) c->width);
-    return lattn_module_forward(ctx, cnn->root, x);
+    // Pictures come in f32 whatever the network computes with.
+    return lattn_module_forward(ctx, cnn->root, lattn_cast(ctx, x, lattn_module_dtype(cnn->root)));
 }
 
 // ---- files ----------------------------------------------------------------------------------------

@@ -139,6 +139,7 @@ lattn_status lattn_gpt2_cache(
         .n_kv_heads = c->n_head,
         .head_dim = c->n_embd / c->n_head,
         .capacity = capacity,
+        .dtype = lattn_module_dtype(gpt2->root),
     };
     return lattn_kv_cache_create(gpt2->root->ctx, &params, out);
 }

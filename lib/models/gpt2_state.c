@@ -105,8 +105,11 @@ static void move_part(
 static lattn_status load_one(
     lattn_safetensors *file, int64_t index, lattn_tensor *t, const struct place *p)
 {
-    if (!p->transposed && p->n_parts == 1)
-        return lattn_safetensors_read_tensor(file, (size_t) index, t);
+    lattn_tensor *values = lat_tensor_master(t);
+    if (!p->transposed && p->n_parts == 1) {
+        LAT_TRY(lattn_safetensors_read_tensor(file, (size_t) index, values));
+        return lat_tensor_round(t);
+    }
     size_t n = (size_t) lat_numel(t);
     float *theirs = lat_alloc(n * (size_t) p->n_parts * sizeof *theirs);
     float *ours = lat_alloc(n * sizeof *ours);
@@ -116,8 +119,10 @@ static lattn_status load_one(
             n * (size_t) p->n_parts * sizeof *theirs);
     if (!st) {
         move_part(theirs, ours, t, p, true);
-        st = lattn_tensor_write_f32(t, ours, (int64_t) n);
+        st = lattn_tensor_write_f32(values, ours, (int64_t) n);
     }
+    if (!st)
+        st = lat_tensor_round(t);
     lat_free(theirs);
     lat_free(ours);
     return st;
@@ -206,7 +211,8 @@ static lattn_status store(lattn_tensor *t, const struct place *p, struct stored 
         s->dims[1] = p->transposed ? t->dim[0] : t->rank == 2 ? t->dim[1] : 0;
         s->dims[t->rank - 1] *= p->n_parts;
     }
-    lattn_status st = ours && s->data ? lattn_tensor_read_f32(t, ours, n) : LATTN_ERR_HOST_MEMORY;
+    lattn_status st = ours && s->data ? lattn_tensor_read_f32(lat_tensor_master(t), ours, n)
+                                      : LATTN_ERR_HOST_MEMORY;
     if (!st && (p->transposed || p->n_parts > 1))
         move_part(s->data, ours, t, p, false);
     else if (!st)

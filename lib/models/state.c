@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // State dicts: the parameters and buffers of a module tree by name, to and from safetensors. A load first
-// finds and checks every tensor, and only then changes the first parameter.
+// finds and checks every tensor, and only then changes the first parameter. Of parameters in 16 bits the file
+// has the f32 values behind them.
 
 #include <stdio.h>
 #include <string.h>
@@ -65,10 +66,12 @@ static lattn_status read_parameter(
     lattn_safetensors *file, int64_t i, lattn_tensor *t, const lattn_load_params *params)
 {
     lattn_safetensors_entry entry;
+    lattn_tensor *values = lat_tensor_master(t);
     LAT_TRY(lattn_safetensors_get(file, (size_t) i, &entry));
-    if (same_shape(&entry, t))
-        return lattn_safetensors_read_tensor(file, (size_t) i, t);
-    return params->adapt(params->user, file, (size_t) i, t);
+    lattn_status st = same_shape(&entry, t)
+                          ? lattn_safetensors_read_tensor(file, (size_t) i, values)
+                          : params->adapt(params->user, file, (size_t) i, values);
+    return st ? st : lat_tensor_round(t);
 }
 
 // Adds name to a list of names that is cut when full.
@@ -178,7 +181,7 @@ lattn_status lattn_module_save(lattn_module *m, const char *path)
     items = lat_calloc((size_t) l.n, sizeof *items);
     LAT_GO(items ? LATTN_OK : LATTN_ERR_HOST_MEMORY);
     for (int p = 0; p < l.n; p++)
-        items[p] = (lattn_named_tensor){ l.items[p].name, l.items[p].tensor };
+        items[p] = (lattn_named_tensor){ l.items[p].name, lat_tensor_master(l.items[p].tensor) };
     LAT_GO(lattn_safetensors_save(path, items, (size_t) l.n));
 
 done:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The global norm of gradients that lie in a few flat arenas, and the clip factor from it.
+// The global norm of gradients that lie in a few flat arenas, and what follows from it for the update:
+// clip factor, whether it is skipped, the next loss scale.
 //
 // First pass: each invocation adds up the squares of a fixed run of elements, one dispatch per
 // arena, all into one list. Second pass: one workgroup adds up the list and writes the report (a very
@@ -71,8 +72,8 @@ static lattn_status finish(
         .u = LAT_NO_DTYPE,
         .read = { partial, n->hyper },
         .n_read = 2,
-        .write = { n->report },
-        .n_write = 1,
+        .write = { n->report, n->carry },
+        .n_write = 2,
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
@@ -112,6 +113,7 @@ lattn_status lat_grad_norm_run(lattn_ctx *ctx, const struct lat_grad_norm *n)
     }
     LAT_TRY(finish(n, partial, n_partials));
     lat_tensor_touch(n->report);
+    lat_tensor_touch(n->carry);
     return LATTN_OK;
 }
 

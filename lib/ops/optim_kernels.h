@@ -3,9 +3,9 @@
 // Update rules as kernels over flat arenas: global gradient norm, AdamW, SGD. They work in place,
 // have no gradient and never wait; lib/optim owns the arenas and calls them.
 //
-// Nothing that changes between steps is an argument: rates, bias corrections and scales are read
-// from hyper, which the host writes before a step, and what the device found out (norm, clipping,
-// finite or not) from report, which grad_norm writes. So a captured step can be replayed as it is.
+// Nothing that changes between steps is an argument: rates are read from hyper, which the host writes
+// before a step, and what the device found out (norm, clipping, finite or not, loss scale, bias
+// corrections) from report, which grad_norm writes. So a captured step can be replayed as it is.
 #ifndef LAT_OPTIM_KERNELS_H
 #define LAT_OPTIM_KERNELS_H
 #include "autograd/op.h"
@@ -14,16 +14,18 @@
 // hyper: f32 [LAT_HYPER_COUNT], indices in shaders/optim/optim_layout.h.
 // groups: f32 [n_groups, LAT_GROUP_COUNT].
 // report: f32 [LAT_REPORT_COUNT].
+// carry: f32 [LAT_CARRY_COUNT].
 
 struct lat_grad_norm {
     lattn_tensor *const *grads;  // arenas, each contiguous, of any float dtype
     int n_grads;                 // 0 reports norm 0, clip factor 1, finite
     lattn_tensor *hyper;
     lattn_tensor *report;  // out
+    lattn_tensor *carry;   // in place
 };
 
-// report = (norm of all gradients times the gradient scale, min(1, max_norm / (norm + 1e-6)),
-// 1 if finite, 0). The same order of additions in every run.
+// report = (norm of all gradients without the loss scale, min(1, max_norm / (norm + 1e-6)), 1 if finite,
+// ...); carry counts the update or the skip. The same order of additions in every run.
 lattn_status lat_grad_norm_run(lattn_ctx *ctx, const struct lat_grad_norm *n);
 
 // One arena. All contiguous with the same number of elements, which need not be whole chunks.
@@ -39,7 +41,7 @@ struct lat_update {
     lattn_tensor *report;  // written by lat_grad_norm_run before
 };
 
-// g = grad * gradient scale * clip factor; nothing is changed when report says not finite.
+// g = grad / loss scale * clip factor; nothing is changed when report says not finite.
 //     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
 //     p = p (1 - lr wd) - lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps)
 // Source: Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2.

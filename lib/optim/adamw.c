@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// AdamW: what the host computes per step, in double, so that beta^t stays exact for long runs.
-// The update itself is shaders/optim/adamw.comp.
+// AdamW: its numbers, and the differences from 1 in double. Bias corrections are the device's
+// (shaders/optim/grad_norm_finish.comp), the update itself is shaders/optim/adamw.comp.
 // Source: Loshchilov & Hutter 2017, arXiv:1711.05101, algorithm 2.
 
 #include <math.h>
 #include "base/alloc.h"
 #include "optim/optim.h"
 
-static void fill(const lattn_optim *o, int64_t t, float hyper[LAT_HYPER_COUNT])
+static void fill(const lattn_optim *o, float hyper[LAT_HYPER_COUNT])
 {
     hyper[LAT_HYPER_BETA1] = o->beta1;
     hyper[LAT_HYPER_SHARE1] = (float) (1 - (double) o->beta1);
     hyper[LAT_HYPER_BETA2] = o->beta2;
     hyper[LAT_HYPER_SHARE2] = (float) (1 - (double) o->beta2);
     hyper[LAT_HYPER_EPS] = o->eps;
-    hyper[LAT_HYPER_BIAS1] = (float) (1 - pow((double) o->beta1, (double) t));
-    hyper[LAT_HYPER_SQRT_BIAS2] = (float) sqrt(1 - pow((double) o->beta2, (double) t));
 }
 
 static const struct lat_rule rule = {

@@ -13,8 +13,8 @@ enum { LAT_MAX_MOMENTS = 2 };
 struct lat_rule {
     const char *name;
     const char *moment_names[LAT_MAX_MOMENTS];  // in the state file: "exp_avg"; NULL = none
-    // Fills the rule's own members of hyper for update number t, counted from 1.
-    void (*fill)(const lattn_optim *o, int64_t t, float hyper[LAT_HYPER_COUNT]);
+    // Fills the rule's own members of hyper.
+    void (*fill)(const lattn_optim *o, float hyper[LAT_HYPER_COUNT]);
     lattn_status (*run)(lattn_ctx *ctx, const struct lat_update *u);
 };
 
@@ -22,7 +22,7 @@ struct lattn_optim {
     lattn_ctx *ctx;
     const struct lat_rule *rule;
     lattn_module *module;
-    lattn_optim_params common;
+    lattn_optim_params common;            // of the loss scale, what is meant by 0 is filled in
     float beta1, beta2, eps;              // AdamW
     float momentum, dampening, nesterov;  // SGD
     lattn_momentum form;
@@ -31,15 +31,19 @@ struct lattn_optim {
 
     lattn_parameter *params;  // trainable ones
     int n_params, n_moved;    // n_moved of them are in the arenas: all, once it is made
-    struct lat_flat *weights, *grads, *moments[LAT_MAX_MOMENTS];
+    // weights: the f32 values; copies: what the modules compute with where that is 16 bits wide, else NULL.
+    struct lat_flat *weights, *copies, *grads, *moments[LAT_MAX_MOMENTS];
     lattn_tensor *chunk_group[LAT_FLAT_MAX_BUFFERS];
-    lattn_tensor *groups, *hyper, *report;
+    lattn_tensor *groups, *hyper, *report, *carry;
 };
 
 // Collects the trainable parameters, moves them into arenas and makes everything else. o has its
 // settings already; on failure it is destroyed.
 lattn_status lat_optim_open(lattn_ctx *ctx, lattn_module *module, const struct lat_rule *rule,
     lattn_optim *o, lattn_optim **out);
+
+// Whether the loss has a scale that rises and falls: gradients are f16.
+bool lat_optim_scales(const lattn_optim *o);
 
 // Parameters that no backward has reached since zero_grad get a gradient of zeros, so that the
 // arenas can be used as a whole.

@@ -7,15 +7,15 @@
 #include "base/alloc.h"
 #include "optim/optim.h"
 
-static void fill(const lattn_optim *o, int64_t t, float hyper[LAT_HYPER_COUNT])
+static void fill(const lattn_optim *o, float hyper[LAT_HYPER_COUNT])
 {
     hyper[LAT_HYPER_MOMENTUM] = o->momentum;
     hyper[LAT_HYPER_NESTEROV] = o->nesterov;
     hyper[LAT_HYPER_RATE_INSIDE] = o->form == LATTN_MOMENTUM_RATE_INSIDE;
-    if (o->form == LATTN_MOMENTUM_AVERAGE)
-        hyper[LAT_HYPER_SHARE1] = 1.0f - o->momentum;
-    else  // PyTorch's first velocity is the gradient, whatever the dampening
-        hyper[LAT_HYPER_SHARE1] = t == 1 ? 1.0f : 1.0f - o->dampening;
+    bool average = o->form == LATTN_MOMENTUM_AVERAGE;
+    hyper[LAT_HYPER_SHARE1] = 1.0f - (average ? o->momentum : o->dampening);
+    // PyTorch's first velocity is the gradient, whatever the dampening.
+    hyper[LAT_HYPER_FIRST_SHARE] = average ? hyper[LAT_HYPER_SHARE1] : 1.0f;
 }
 
 static const struct lat_rule plain = {

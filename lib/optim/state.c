@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Optimiser state on disk: "<parameter>.<moment>" for every moment, and "step". By name and not by
-// place, so that a state outlives a change of layout.
+// Optimiser state on disk: "<parameter>.<moment>" for every moment, "step", and "carry", which has the loss
+// scale and the updates done. By name and not by place, so that a state outlives a change of layout.
 
 #include <string.h>
 #include "base/alloc.h"
@@ -35,14 +35,16 @@ static lattn_status add_item(struct items *s, lattn_optim *o, int param, int mom
 
 static lattn_status list_items(lattn_optim *o, struct items *s)
 {
-    s->list = lat_calloc((size_t) o->n_params * LAT_MAX_MOMENTS + 1, sizeof *s->list);
+    s->list = lat_calloc((size_t) o->n_params * LAT_MAX_MOMENTS + 2, sizeof *s->list);
     if (!s->list)
         return LATTN_ERR_HOST_MEMORY;
     for (int m = 0; m < LAT_MAX_MOMENTS; m++) {
         for (int i = 0; i < o->n_params && o->moments[m]; i++)
             LAT_TRY(add_item(s, o, i, m));
     }
-    return LATTN_OK;
+    lattn_named_tensor *item = &s->list[s->n++];
+    *item = (lattn_named_tensor){ lat_strdup("carry"), lat_tensor_ref(o->carry) };
+    return item->name ? LATTN_OK : LATTN_ERR_HOST_MEMORY;
 }
 
 // The step number travels as two i32, high and low: safetensors of ours have no 64-bit dtype.

@@ -37,6 +37,7 @@ void lat_tensor_unref(lattn_tensor *t)
     lattn_ctx *ctx = t->ctx;
     lat_storage_unref(ctx, t->storage);
     lat_tensor_unref(t->grad);
+    lat_tensor_unref(t->master);
     if (t->node)
         ctx->ext[LAT_EXT_AUTOGRAD]->release_node(ctx, t->node);
     t->next = ctx->pool.free_tensors;
@@ -174,6 +175,19 @@ lattn_status lat_tensor_rebase(lattn_tensor *t, struct lat_block *block, uint64_
     s->block = block;
     s->offset = byte_offset;
     return LATTN_OK;
+}
+
+lattn_tensor *lat_tensor_master(lattn_tensor *t)
+{
+    return t->master ? t->master : t;
+}
+
+lattn_status lat_tensor_round(lattn_tensor *t)
+{
+    if (!t->master)
+        return LATTN_OK;
+    lat_tensor_touch(t);
+    return lat_prim_copy(t, t->master);
 }
 
 // ---- where it lies ----------------------------------------------------------------------------

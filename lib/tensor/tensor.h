@@ -29,10 +29,11 @@ struct lattn_tensor {
     int refs;
 
     // autograd's members; the tensor layer only releases them
-    bool requires_grad;     // a leaf that wants a gradient, or a result that leads to one
-    lattn_tensor *grad;     // leaf: accumulated gradient memory (kept once made)
-    bool grad_ready;        // leaf: grad holds a value; else the next backward writes it
-    bool optimised;         // leaf: an optimiser's arenas hold it and its gradient
+    bool requires_grad;    // a leaf that wants a gradient, or a result that leads to one
+    lattn_tensor *grad;    // leaf: accumulated gradient memory (kept once made)
+    bool grad_ready;       // leaf: grad holds a value; else the next backward writes it
+    bool optimised;        // leaf: an optimiser's arenas hold it and its gradient
+    lattn_tensor *master;  // leaf: f32 values of which this one's are the rounded copy; NULL = none
     struct lat_node *node;  // what made this tensor; NULL for leaves
     int node_output;
 
@@ -49,6 +50,9 @@ lattn_tensor *lat_tensor_view(
     lattn_tensor *t, int rank, const int64_t *dims, const int64_t *strides, int64_t offset);
 // Points t at other memory of the same size (parameters moving into an arena): block is retained.
 lattn_status lat_tensor_rebase(lattn_tensor *t, struct lat_block *block, uint64_t byte_offset);
+// The values that count, where t is a rounded copy, and t itself else; and t brought up to date with them.
+lattn_tensor *lat_tensor_master(lattn_tensor *t);
+lattn_status lat_tensor_round(lattn_tensor *t);
 lattn_tensor *lat_tensor_ref(lattn_tensor *t);  // one more reference; NULL stays NULL
 void lat_tensor_unref(lattn_tensor *t);         // accepts NULL
 // In place changes go through here: bumps the version.

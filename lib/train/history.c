@@ -47,6 +47,10 @@ json_t *lat_entry_json(const struct lat_entry *e)
         set_real(j, "learning_rate", e->lr);
         set_real(j, "grad_norm", e->grad_norm);
         set_real(j, "samples_per_second", e->samples_per_second);
+        if (isfinite(e->loss_scale)) {
+            set_real(j, "loss_scale", e->loss_scale);
+            json_object_set_new(j, "skipped_steps", json_integer(e->n_skipped));
+        }
     }
     return j;
 }
@@ -67,6 +71,8 @@ lattn_status lat_entry_parse(const char *what, const json_t *j, struct lat_entry
     out->lr = real_or_nan(j, "learning_rate");
     out->grad_norm = real_or_nan(j, "grad_norm");
     out->samples_per_second = real_or_nan(j, "samples_per_second");
+    out->loss_scale = real_or_nan(j, "loss_scale");
+    out->n_skipped = json_integer_value(json_object_get(j, "skipped_steps"));
     out->accuracy = real_or_nan(j, "eval_accuracy");
     out->macro_f1 = real_or_nan(j, "eval_f1");
     out->bits = real_or_nan(j, "eval_bits_per_character");

@@ -14,6 +14,8 @@ struct lat_entry {
     bool is_eval;
     double loss;  // training: mean over the interval; evaluation: mean over the set
     double lr, grad_norm, samples_per_second;  // training
+    double loss_scale;                         // training in f16, else NaN
+    int64_t n_skipped;                         // updates so far, for it
     double accuracy, macro_f1;                 // evaluation with classes, else NaN
     double bits;                               // evaluation of a language model, else NaN
 };
@@ -27,7 +29,7 @@ lattn_status lat_history_add(struct lat_history *h, const struct lat_entry *entr
 void lat_history_free(struct lat_history *h);
 
 // One entry as a line of metrics.jsonl and of the log in trainer_state.json, with the names of
-// transformers: step, epoch, loss, learning_rate, grad_norm | eval_loss, eval_accuracy, eval_f1 |
+// transformers: step, epoch, loss, learning_rate, grad_norm, loss_scale, skipped_steps | eval_loss, eval_accuracy, eval_f1 |
 // eval_loss, eval_perplexity, eval_bits_per_character.
 json_t *lat_entry_json(const struct lat_entry *entry);
 lattn_status lat_entry_parse(const char *what, const json_t *j, struct lat_entry *out);

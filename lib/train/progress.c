@@ -42,8 +42,17 @@ static void duration_text(char *text, size_t bytes, double seconds)
         snprintf(text, bytes, "%ld:%02ld", s / 60, s % 60);
 }
 
-void lat_progress_step(
-    struct lat_progress *p, int64_t done, double epoch, double loss, double samples_per_second)
+// "  scale 32768, 2 skipped"
+static const char *scale_text(char *text, size_t bytes, const struct lat_figures *f)
+{
+    *text = 0;
+    int n = f->loss_scale > 0 ? snprintf(text, bytes, "  scale %g", f->loss_scale) : 0;
+    if (n && f->n_skipped)
+        snprintf(text + n, bytes - (size_t) n, ", %lld skipped", (long long) f->n_skipped);
+    return text;
+}
+
+void lat_progress_step(struct lat_progress *p, int64_t done, const struct lat_figures *f)
 {
     uint64_t now = lat_now_ns();
     bool last = done >= p->total;
@@ -54,15 +63,16 @@ void lat_progress_step(
     double share = p->total > 0 ? (double) done / (double) p->total : 1;
     int64_t here = done - p->done_first;
     double elapsed = (double) (now - p->start_ns) * 1e-9;
-    char left[32] = "?", loss_text[32] = "...";
-    if (!isnan(loss))
-        snprintf(loss_text, sizeof loss_text, "%.4f", loss);
+    char left[32] = "?", loss_text[32] = "...", scale[64];
+    if (!isnan(f->loss))
+        snprintf(loss_text, sizeof loss_text, "%.4f", f->loss);
     if (here > 0)
         duration_text(left, sizeof left, elapsed / (double) here * (double) (p->total - done));
     char line[256];
     int n = snprintf(line, sizeof line,
-        "%3.0f%%  update %lld/%lld  epoch %.2f  loss %s  %.0f samples/s  %s left", 100 * share,
-        (long long) done, (long long) p->total, epoch, loss_text, samples_per_second, left);
+        "%3.0f%%  update %lld/%lld  epoch %.2f  loss %s%s  %.0f samples/s  %s left", 100 * share,
+        (long long) done, (long long) p->total, f->epoch, loss_text,
+        scale_text(scale, sizeof scale, f), f->samples_per_second, left);
     if (p->terminal) {
         char bar[BAR + 1];
         memset(bar, '.', BAR);

@@ -15,9 +15,13 @@ struct lat_progress {
 };
 
 void lat_progress_begin(struct lat_progress *p, bool quiet, int64_t total, int64_t done);
+struct lat_figures {
+    double epoch, loss, samples_per_second;
+    double loss_scale;  // 0 = there is none
+    int64_t n_skipped;  // updates, for it
+};
 // Cheap: draws ten times a second on a terminal, else every 15 s.
-void lat_progress_step(
-    struct lat_progress *p, int64_t done, double epoch, double loss, double samples_per_second);
+void lat_progress_step(struct lat_progress *p, int64_t done, const struct lat_figures *f);
 // Takes the bar away before something else is printed; the next step draws it again.
 void lat_progress_clear(struct lat_progress *p);
 // A line of its own above the bar.

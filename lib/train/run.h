@@ -34,6 +34,9 @@ struct lat_run {
     // Not saved.
     struct lat_pending pending;  // the newest run, not read yet
     double grad_norm, samples_per_second, train_loss;
+    // With gradients in f16, as of the newest update that was read.
+    double loss_scale;
+    int64_t n_skipped, n_skipped_now;
     uint64_t busy_ns;  // spent on training steps in this call
     int64_t samples;   // trained in this call
     int64_t n_cut;     // of these, shortened to fit

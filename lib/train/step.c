@@ -10,7 +10,7 @@
 #include "optim/optim.h"
 #include "train/step.h"
 
-enum { MAX_STEPS = 48, REPORT_FLOATS = 4, MAX_OUTPUTS = 2 };
+enum { MAX_STEPS = 48, MAX_OUTPUTS = 2 };
 enum { OUT_LOSS, OUT_EXTRA };  // extra: the report of an update, or the logits of an evaluation
 
 struct lat_step {
@@ -78,9 +78,7 @@ static lattn_status record_training(lattn_ctx *ctx, struct lat_step *step, lattn
     else
         lat_optim_keep_grads(s->optim);
     lattn_tensor *loss = s->task.loss(ctx, s->task.user, step->field);
-    lattn_tensor *share =
-        step->divisor > 1 ? lattn_scale(ctx, loss, 1.0f / (float) step->divisor, 0) : loss;
-    LAT_TRY(lattn_backward(ctx, share, NULL));
+    LAT_TRY(lattn_optim_backward(s->optim, loss, step->divisor));
     outputs[OUT_LOSS] = loss;
     if (!(step->kind & LAT_STEP_UPDATE))
         return lat_optim_settle(s->optim);
@@ -94,6 +92,8 @@ static lattn_status record_evaluation(lattn_ctx *ctx, struct lat_step *step, lat
     lattn_no_grad_begin(ctx);
     outputs[OUT_LOSS] = s->task.evaluate(
         ctx, s->task.user, step->field, s->task.n_classes ? &outputs[OUT_EXTRA] : NULL);
+    if (s->task.n_classes)  // of a module in 16 bits
+        outputs[OUT_EXTRA] = lattn_cast(ctx, outputs[OUT_EXTRA], LATTN_DTYPE_F32);
     lattn_no_grad_end(ctx);
     return outputs[OUT_LOSS] ? LATTN_OK : lattn_ctx_status(ctx);
 }
@@ -264,8 +264,10 @@ static lattn_status read_output(const struct lat_pending *p, int output, void *d
 lattn_status lat_steps_read(
     struct lat_steps *s, const struct lat_pending *p, struct lat_step_result *out, float *logits)
 {
-    float report[REPORT_FLOATS] = { 0, 1, 1, 0 };
+    float report[LATTN_OPTIM_REPORT_FLOATS] = { [LAT_REPORT_FINITE] = 1 };
     float loss = 0;
+    _Static_assert(
+        (int) LATTN_OPTIM_REPORT_FLOATS == LAT_REPORT_COUNT, "the public size is this one");
     LAT_TRY(read_output(p, OUT_LOSS, &loss, sizeof loss));
     if (p->updated)
         LAT_TRY(read_output(p, OUT_EXTRA, report, sizeof report));
@@ -275,8 +277,11 @@ lattn_status lat_steps_read(
     }
     *out = (struct lat_step_result){
         .loss = loss,
-        .grad_norm = report[0],
-        .finite = isfinite(loss) && report[2] != 0,
+        .grad_norm = report[LAT_REPORT_NORM],
+        .finite = report[LAT_REPORT_FINITE] != 0,
+        .loss_scale = report[LAT_REPORT_SCALE],
+        .n_skipped = (int64_t) report[LAT_REPORT_SKIPPED],
+        .n_skipped_now = (int64_t) report[LAT_REPORT_ROW],
     };
     return LATTN_OK;
 }

@@ -37,8 +37,11 @@ lattn_status lat_steps_run(struct lat_steps *s, unsigned kind, const lattn_field
 
 struct lat_step_result {
     float loss;
+    // Of a run that updated:
     float grad_norm;
-    bool finite;  // loss and all gradients
+    bool finite;                       // all gradients; else the update was skipped
+    float loss_scale;                  // of the next update
+    int64_t n_skipped, n_skipped_now;  // updates so far; of these, the last ones in a row
 };
 // Waits for that run only. logits (may be NULL) has room for n_samples * n_classes.
 lattn_status lat_steps_read(

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/thread.h"
+#include "optim/optim.h"
 #include "train/evaluate.h"
 #include "train/run.h"
 
@@ -132,6 +133,13 @@ static lattn_status not_finite(
         (double) lattn_optim_lr(r->params->optim), name ? name : "none, the loss alone");
 }
 
+// Whether what is not finite is the loss scale's affair: gradients that overflowed under it, or the loss of
+// a batch whose gradients are not judged before the update that they belong to.
+static bool is_overflow(const struct lat_run *r, const struct lat_step_result *result, bool updated)
+{
+    return lat_optim_scales(r->params->optim) && (!updated || !result->finite);
+}
+
 // Reads the newest run; later runs may still be going.
 static lattn_status collect(struct lat_run *r, struct lat_pending *pending)
 {
@@ -139,15 +147,40 @@ static lattn_status collect(struct lat_run *r, struct lat_pending *pending)
     if (!pending->step)
         return LATTN_OK;
     LAT_TRY(lat_steps_read(r->steps, pending, &result, NULL));
-    bool updated = pending->updated;
+    bool updated = pending->updated, finite = isfinite(result.loss) && result.finite;
     pending->step = NULL;
-    if (!result.finite)
+    if (!finite && !is_overflow(r, &result, updated))
         return not_finite(r, pending->update, &result);
-    r->loss_sum += (double) result.loss;
-    r->loss_count++;
-    if (updated)
+    if (isfinite(result.loss)) {
+        r->loss_sum += (double) result.loss;
+        r->loss_count++;
+    }
+    if (!updated)
+        return LATTN_OK;
+    if (result.finite)
         r->grad_norm = (double) result.grad_norm;
+    r->loss_scale = (double) result.loss_scale;
+    r->n_skipped = result.n_skipped;
+    r->n_skipped_now = result.n_skipped_now;
     return LATTN_OK;
+}
+
+// A scale below 1 shrinks gradients instead of saving them: what overflows is the model itself. Weights and
+// moments are as before the first of these updates, so they are worth a checkpoint.
+static bool has_collapsed(const struct lat_run *r)
+{
+    return lat_optim_scales(r->params->optim) && r->loss_scale < 1;
+}
+
+static lattn_status collapsed(struct lat_run *r)
+{
+    LAT_TRY(collect(r, &r->pending));
+    LAT_TRY(lat_run_save(r));
+    return lat_err(LATTN_ERR_NOT_FINITE,
+        "update %lld: the loss scale has fallen to %g, after %lld updates in a row whose gradients "
+        "are not finite in f16; they changed nothing, and checkpoint-%lld has the weights from "
+        "before them. bf16, or f32 from there on, has the range that f16 lacks",
+        (long long) r->step, r->loss_scale, (long long) r->n_skipped_now, (long long) r->step);
 }
 
 static double epoch_of(const struct lat_run *r)
@@ -183,6 +216,7 @@ static lattn_status add_event(struct lat_run *r, const char *tag, double value)
 
 static lattn_status log_training(struct lat_run *r)
 {
+    bool scales = lat_optim_scales(r->params->optim);
     r->train_loss = r->loss_sum / (double) LAT_MAX(r->loss_count, 1);
     struct lat_entry entry = {
         .step = r->step,
@@ -191,6 +225,8 @@ static lattn_status log_training(struct lat_run *r)
         .lr = (double) lattn_optim_lr(r->params->optim),
         .grad_norm = r->grad_norm,
         .samples_per_second = r->samples_per_second,
+        .loss_scale = scales ? r->loss_scale : NAN,
+        .n_skipped = r->n_skipped,
     };
     r->logged_step = r->step;
     r->loss_sum = 0;
@@ -198,7 +234,11 @@ static lattn_status log_training(struct lat_run *r)
     LAT_TRY(add_entry(r, &entry));
     LAT_TRY(add_event(r, "train/loss", entry.loss));
     LAT_TRY(add_event(r, "train/learning_rate", entry.lr));
-    return add_event(r, "train/grad_norm", entry.grad_norm);
+    LAT_TRY(add_event(r, "train/grad_norm", entry.grad_norm));
+    if (!scales)
+        return LATTN_OK;
+    LAT_TRY(add_event(r, "train/loss_scale", entry.loss_scale));
+    return add_event(r, "train/skipped_steps", (double) entry.n_skipped);
 }
 
 // ---- evaluation -----------------------------------------------------------------------------------
@@ -313,6 +353,8 @@ static lattn_status after_update(struct lat_run *r, int64_t *saved_step)
     const lattn_train_params *p = r->params;
     bool last = r->step >= r->schedule.n_steps;
     bool stop = p->stop && *p->stop;
+    if (has_collapsed(r))
+        return collapsed(r);
     int64_t logging = p->logging_steps > 0 ? p->logging_steps : 10;
     if (last || stop || due(r->step, logging, logging)) {
         LAT_TRY(collect(r, &r->pending));
@@ -396,7 +438,14 @@ static lattn_status loop(struct lat_run *r)
             continue;
         LAT_TRY(after_update(r, &saved_step));
         double loss = r->loss_count ? r->loss_sum / (double) r->loss_count : r->train_loss;
-        lat_progress_step(&r->progress, r->step, epoch_of(r), loss, r->samples_per_second);
+        const struct lat_figures figures = {
+            .epoch = epoch_of(r),
+            .loss = loss,
+            .samples_per_second = r->samples_per_second,
+            .loss_scale = lat_optim_scales(r->params->optim) ? r->loss_scale : 0,
+            .n_skipped = r->n_skipped,
+        };
+        lat_progress_step(&r->progress, r->step, &figures);
         if (saved_step == r->step && r->params->stop && *r->params->stop &&
             r->step < r->schedule.n_steps)
             return lat_err(LATTN_ERR_INTERRUPTED,
@@ -424,7 +473,9 @@ lattn_status lattn_train(
     LAT_CHECK_ARG(params);
     LAT_CHECK_ARG(params->optim);
     LAT_CHECK_ARG(params->output_dir);
-    struct lat_run r = { .ctx = ctx, .params = params, .best_step = -1, .train_loss = NAN };
+    struct lat_run r = {
+        .ctx = ctx, .params = params, .best_step = -1, .train_loss = NAN, .loss_scale = NAN
+    };
     uint64_t start = lat_now_ns();
     bool resumed = false;
     lattn_status st;

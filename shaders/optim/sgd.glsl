@@ -11,7 +11,7 @@ void rule(vec4 g, float lr, float decay, inout vec4 w, inout vec4 m, inout vec4 
     }
     // The rate counts where the gradient enters the velocity, or where the velocity reaches the weight.
     bool inside = hyper[LAT_HYPER_RATE_INSIDE] != 0.0;
-    g *= hyper[LAT_HYPER_SHARE1] * (inside ? lr : 1.0);
+    g *= report[LAT_REPORT_SHARE1] * (inside ? lr : 1.0);
     m = hyper[LAT_HYPER_MOMENTUM] * m + g;
     g = hyper[LAT_HYPER_NESTEROV] != 0.0 ? g + hyper[LAT_HYPER_MOMENTUM] * m : m;
     w -= (inside ? 1.0 : lr) * g;

@@ -5,7 +5,7 @@
 //
 //     void rule(vec4 g, float lr, float decay, inout vec4 w, inout vec4 m, inout vec4 v)
 //
-// with g the gradient after scaling and clipping. When grad_norm found NaN or infinity nothing is
+// with g the gradient without the loss scale, clipped. When grad_norm found NaN or infinity nothing is
 // written: weights, moments and copy stay as they are.
 
 layout(local_size_x = 64, local_size_x_id = 0) in;
@@ -73,7 +73,7 @@ void main()
     uint chunk = lat_group();
     if (chunk >= p.n_chunks || report[LAT_REPORT_FINITE] == 0.0)
         return;
-    float scale = hyper[LAT_HYPER_GRAD_SCALE] * report[LAT_REPORT_CLIP];
+    float scale = report[LAT_REPORT_FACTOR];
     uint group = chunk_group[p.chunk0 + chunk] * LAT_GROUP_COUNT;
     float lr = hyper[LAT_HYPER_LR] * groups[group + LAT_GROUP_LR_RATIO];
     float decay = groups[group + LAT_GROUP_WEIGHT_DECAY];

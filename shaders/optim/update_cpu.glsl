@@ -33,7 +33,7 @@ void main()
     uint chunk = min(lat_group(), p.n_chunks - 1u);
     if (!live || report[LAT_REPORT_FINITE] == 0.0)
         return;
-    float scale = hyper[LAT_HYPER_GRAD_SCALE] * report[LAT_REPORT_CLIP];
+    float scale = report[LAT_REPORT_FACTOR];
     uint group = chunk_group[p.chunk0 + chunk] * LAT_GROUP_COUNT;
     float lr = hyper[LAT_HYPER_LR] * groups[group + LAT_GROUP_LR_RATIO];
     float decay = groups[group + LAT_GROUP_WEIGHT_DECAY];

@@ -53,6 +53,10 @@ GPU_TEST(null, modules)
     EXPECT_STR(path, "");
     NOTHING(lattn_module_path(m, NULL, 0));
     REFUSED(lattn_module_set_requires_grad(NULL, true));
+    REFUSED(lattn_module_to_dtype(NULL, LATTN_DTYPE_F16));
+    NOTHING(lattn_module_dtype(NULL));
+    NOTHING(lattn_module_master(NULL, "weight"));
+    NOTHING(lattn_module_master(m, NULL));
     REFUSED(lattn_module_freeze(NULL, "*"));
     REFUSED(lattn_module_freeze(m, NULL));
     REFUSED(lattn_module_scale_lr(NULL, "*", 1));
@@ -324,6 +328,7 @@ GPU_TEST(null, optimisers)
     REFUSED(lattn_sgd_create(ctx, m, NULL, &o));
     REFUSED(lattn_sgd_create(ctx, m, &sgd, NULL));
     REFUSED(lattn_optim_step(NULL));
+    REFUSED(lattn_optim_backward(NULL, NULL, 1));
     FINE(lattn_optim_zero_grad(NULL));
     REFUSED(lattn_optim_set_lr(NULL, 1));
     NOTHING(lattn_optim_lr(NULL) != 0);

@@ -149,12 +149,12 @@ GPU_TEST(bert, twenty_eager_steps_follow_pytorch)
     REQUIRE(open_job(ctx, &j));
     for (int i = 0; i < N_STEPS; i++) {
         lattn_tensor *outputs[2];
-        float loss = 0, report[4];
+        float loss = 0, report[LATTN_OPTIM_REPORT_FLOATS];
         write_batch(&j, &g, i % N_BATCHES);
         EXPECT_OK(lattn_step_begin(ctx));
         EXPECT_OK(step(ctx, &j, outputs));
         EXPECT_OK(lattn_tensor_read_f32(outputs[0], &loss, 1));
-        EXPECT_OK(lattn_tensor_read_f32(outputs[1], report, 4));
+        EXPECT_OK(lattn_tensor_read_f32(outputs[1], report, LATTN_OPTIM_REPORT_FLOATS));
         EXPECT_OK(lattn_step_end(ctx));
         expect_step(&g, i, loss, report);
     }
@@ -195,7 +195,7 @@ GPU_TEST(bert, twenty_replayed_steps_follow_pytorch)
     REQUIRE(open_job(ctx, &j));
     lattn_graph *graph = capture(ctx, &j);
     for (int i = 0; i < N_STEPS && graph; i++) {
-        float loss = 0, report[4];
+        float loss = 0, report[LATTN_OPTIM_REPORT_FLOATS];
         replay(&j, graph, &g, i % N_BATCHES);
         EXPECT_OK(lattn_graph_read(graph, 0, 0, &loss, sizeof loss));
         EXPECT_OK(lattn_graph_read(graph, 1, 0, report, sizeof report));

@@ -26,7 +26,8 @@ struct arena {
     const struct ot_case *c;
     lattn_dtype dtype;
     int64_t n;
-    lattn_tensor *grad, *param, *m, *v, *copy, *chunk_group, *groups, *hyper, *report;
+    lattn_tensor *grad, *param, *m, *v, *copy, *chunk_group, *groups, *hyper, *report, *carry;
+    int64_t done;  // updates that were finite
     double *want_param, *want_m, *want_v, *g;
 };
 
@@ -76,7 +77,10 @@ static bool make_arena(struct arena *a)
     a->groups =
         ot_tensor(a->ctx, LATTN_DTYPE_F32, 2, (int64_t[]){ N_GROUPS, LAT_GROUP_COUNT }, groups);
     a->report = lattn_zeros(a->ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ LAT_REPORT_COUNT });
-    return a->param && a->m && a->v && a->chunk_group && a->groups && a->report &&
+    // The loss scale stays as it is: its rise and fall is tests/optim/test_scaling.c.
+    const double carry[LAT_CARRY_COUNT] = { [LAT_CARRY_SCALE] = 1 / a->c->f[GRAD_SCALE] };
+    a->carry = ot_tensor(a->ctx, LATTN_DTYPE_F32, 1, (int64_t[]){ LAT_CARRY_COUNT }, carry);
+    return a->param && a->m && a->v && a->chunk_group && a->groups && a->report && a->carry &&
            (a->copy || a->dtype == LATTN_DTYPE_F32);
 }
 
@@ -105,15 +109,13 @@ static bool next_gradient(struct arena *a, int64_t t, bool adam)
         a->g[a->n / 2] = NAN;
     double hyper[LAT_HYPER_COUNT] = {
         [LAT_HYPER_LR] = f[LR],
-        [LAT_HYPER_GRAD_SCALE] = f[GRAD_SCALE],
         [LAT_HYPER_MAX_NORM] = f[MAX_NORM],
         [LAT_HYPER_BETA1] = f[BETA1],
-        [LAT_HYPER_SHARE1] = adam ? 1 - f[BETA1] : share_of(a->c, t),
+        [LAT_HYPER_SHARE1] = adam ? 1 - f[BETA1] : share_of(a->c, 2),
+        [LAT_HYPER_FIRST_SHARE] = share_of(a->c, 1),
         [LAT_HYPER_BETA2] = f[BETA2],
         [LAT_HYPER_SHARE2] = 1 - f[BETA2],
         [LAT_HYPER_EPS] = f[EPS],
-        [LAT_HYPER_BIAS1] = 1 - pow(f[BETA1], (double) t),
-        [LAT_HYPER_SQRT_BIAS2] = sqrt(1 - pow(f[BETA2], (double) t)),
         [LAT_HYPER_MOMENTUM] = f[MOMENTUM],
         [LAT_HYPER_NESTEROV] = (double) a->c->i[2],
         [LAT_HYPER_RATE_INSIDE] = a->c->i[3] == LATTN_MOMENTUM_RATE_INSIDE,
@@ -137,9 +139,11 @@ static double norm_of(const struct arena *a, double *clip)
 static void check_report(struct arena *a)
 {
     double got[LAT_REPORT_COUNT], clip, norm = norm_of(a, &clip);
-    const double want[LAT_REPORT_COUNT] = { norm, clip, !isnan(norm), 0 };
+    enum { N_CHECKED = LAT_REPORT_FACTOR + 1 };  // the rest shows in the weights
+    const double want[N_CHECKED] = { norm, clip, !isnan(norm), 1 / a->c->f[GRAD_SCALE], isnan(norm),
+        isnan(norm), clip * a->c->f[GRAD_SCALE] };
     if (ot_read(a->report, got, LAT_REPORT_COUNT))
-        ot_expect("report", got, want, LAT_REPORT_COUNT, 1e-6, 1e-7);
+        ot_expect("report", got, want, N_CHECKED, 1e-6, 1e-7);
 }
 
 static lattn_status find_norm(struct arena *a)
@@ -151,7 +155,7 @@ static lattn_status find_norm(struct arena *a)
         halves[0] = lat_view_slice(a->grad, 0, 0, half, 1);
         halves[1] = lat_view_slice(a->grad, 0, half, a->n - half, 1);
     }
-    struct lat_grad_norm n = { halves, half > 0 ? 2 : 1, a->hyper, a->report };
+    struct lat_grad_norm n = { halves, half > 0 ? 2 : 1, a->hyper, a->report, a->carry };
     return lat_grad_norm_run(a->ctx, &n);
 }
 
@@ -238,10 +242,11 @@ static void run_updates(lattn_ctx *ctx, const struct ot_case *c, lattn_dtype dty
         double clip, norm = norm_of(&a, &clip);
         if (!ok || isnan(norm))
             continue;  // an update with NaN changes nothing
+        a.done++;
         if (adam)
-            want_adamw(&a, t, clip * (float) c->f[GRAD_SCALE]);
+            want_adamw(&a, a.done, clip * (float) c->f[GRAD_SCALE]);
         else
-            want_sgd(&a, t, clip * (float) c->f[GRAD_SCALE]);
+            want_sgd(&a, a.done, clip * (float) c->f[GRAD_SCALE]);
     }
     if (!ok)
         ot_report("%s", lattn_error(ctx));
@@ -279,7 +284,7 @@ static void run_grad_norm(
 // ---- for time ------------------------------------------------------------------------------------
 
 // One update in place, for time alone: run() is what checks. The inputs of the timed cases.
-enum { GRAD, PARAM, FIRST, SECOND, CHUNK_GROUP, GROUPS, HYPER, REPORT, N_INPUTS };
+enum { GRAD, PARAM, FIRST, SECOND, CHUNK_GROUP, GROUPS, HYPER, REPORT, CARRY, N_INPUTS };
 
 static struct lat_update update_of(lattn_tensor *const *in)
 {
@@ -314,7 +319,7 @@ static lattn_tensor *build_grad_norm(
     lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
 {
     (void) c;
-    struct lat_grad_norm n = { &in[GRAD], 1, in[HYPER], in[REPORT] };
+    struct lat_grad_norm n = { &in[GRAD], 1, in[HYPER], in[REPORT], in[CARRY] };
     return lat_grad_norm_run(ctx, &n) ? NULL : n.report;
 }
 
@@ -355,7 +360,8 @@ static double norm_flops(const struct ot_case *c)
 #define F32(n) { OT_DIMS(n), .fill = OT_POSITIVE, .f32 = true }
 #define ARENA { { OT_DIMS(MILLIONS) }, F32(MILLIONS), F32(MILLIONS), F32(MILLIONS), \
     { OT_DIMS((MILLIONS + LAT_OPTIM_CHUNK - 1) / LAT_OPTIM_CHUNK), .fill = OT_INDEX, .limit = 1 }, \
-    F32(LAT_GROUP_COUNT), F32(LAT_HYPER_COUNT), F32(LAT_REPORT_COUNT) }
+    F32(LAT_GROUP_COUNT), F32(LAT_HYPER_COUNT), F32(LAT_REPORT_COUNT), \
+    F32(LAT_CARRY_COUNT) }
 #define ADAM { [LR] = 1e-2, [DECAY] = 0.1, [GRAD_SCALE] = 1, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-8 }
 #define CLIPPED { [LR] = 1e-2, [DECAY] = 0.1, [MAX_NORM] = 0.5, [GRAD_SCALE] = 0.125, [BETA1] = 0.9, [BETA2] = 0.999, [EPS] = 1e-6 }
 static const struct ot_case adamw_cases[] = {

@@ -182,7 +182,7 @@ GPU_TEST(optim, the_first_gradient_that_is_not_finite_is_named)
     lattn_module *m = layer(ctx);
     lattn_optim *o = adamw(ctx, m, 0.1f);
     const char *name = "unset";
-    float before[N], after[N], report[4];
+    float before[N], after[N], report[LATTN_OPTIM_REPORT_FLOATS];
     train(ctx, m, o, 1);
     EXPECT_OK(lattn_optim_first_not_finite(o, &name));
     EXPECT(!name);
@@ -193,7 +193,7 @@ GPU_TEST(optim, the_first_gradient_that_is_not_finite_is_named)
     // Such a step changes nothing, and the report says so.
     read_weight(m, after);
     EXPECT(memcmp(before, after, sizeof before) == 0);
-    EXPECT_OK(lattn_tensor_read_f32(lattn_optim_report(o), report, 4));
+    EXPECT_OK(lattn_tensor_read_f32(lattn_optim_report(o), report, LATTN_OPTIM_REPORT_FLOATS));
     EXPECT_NEAR(report[2], 0, 0);
     lattn_optim_destroy(&o);
     lattn_module_destroy(&m);

@@ -12,6 +12,13 @@ enum { N_FEATURES = 4, N_CLASSES = 3, BATCH = 6, N_BATCHES = 4, N_STEPS = 4, N_W
 
 // ---- the task: a linear classifier ------------------------------------------------------------------
 
+// What the next runs compute with, and the loss scale they begin with.
+static struct {
+    lattn_dtype dtype;
+    float init_scale;
+    float first;  // what the first number of each batch is, instead; 0 = as it is
+} precision;
+
 struct task {
     lattn_ctx *ctx;
     lattn_module *line;
@@ -52,7 +59,8 @@ static lattn_tensor *evaluate(
     lattn_ctx *ctx, void *user, lattn_tensor *const *fields, lattn_tensor **logits)
 {
     struct task *t = user;
-    *logits = lattn_linear_forward(ctx, t->line, fields[0], LATTN_EPILOGUE_NONE);
+    lattn_tensor *x = lattn_cast(ctx, fields[0], lattn_module_dtype(t->line));
+    *logits = lattn_linear_forward(ctx, t->line, x, LATTN_EPILOGUE_NONE);
     return lattn_cross_entropy(ctx, *logits, fields[1], NULL);
 }
 
@@ -86,7 +94,9 @@ static void open_task(lattn_ctx *ctx, struct task *t)
 {
     static const float none[N_WEIGHTS] = { 0 };
     lattn_linear_params params = { .in_features = N_FEATURES, .out_features = N_CLASSES };
-    lattn_adamw_params adamw = { .common = { .lr = 0.1f, .weight_decay = 0.01f } };
+    lattn_adamw_params adamw = { .common = { .lr = 0.1f,
+                                     .weight_decay = 0.01f,
+                                     .loss_scale.init_scale = precision.init_scale } };
     lattn_parameter list[2];
     int n = 0;
     *t = (struct task){ .ctx = ctx };
@@ -101,6 +111,9 @@ static void open_task(lattn_ctx *ctx, struct task *t)
     for (int i = 0; i < n; i++)
         EXPECT_OK(lattn_tensor_write(
             list[i].tensor, none, (size_t) lattn_tensor_numel(list[i].tensor) * sizeof *none));
+    for (int b = 0; b < N_BATCHES && precision.first != 0; b++)
+        t->x[b][0][0] = precision.first;
+    EXPECT_OK(lattn_module_to_dtype(t->line, precision.dtype));
     EXPECT_OK(lattn_adamw_create(ctx, t->line, &adamw, &t->optim));
 }
 
@@ -143,10 +156,7 @@ static struct outcome run(lattn_ctx *ctx, const char *dir, lattn_train_params p)
     p.max_steps = p.max_steps ? p.max_steps : N_STEPS;
     p.output_dir = dir;
     o.status = lattn_train(ctx, &p, &o.result);
-    lattn_parameter list[2];
-    int n = 0;
-    EXPECT_OK(lattn_module_parameters(t.line, list, 2, &n));
-    EXPECT_OK(lattn_tensor_read_f32(list[0].tensor, o.weights, N_WEIGHTS));
+    EXPECT_OK(lattn_tensor_read_f32(lattn_module_master(t.line, "weight"), o.weights, N_WEIGHTS));
     close_task(&t);
     return o;
 }
@@ -229,6 +239,101 @@ GPU_TEST(run, stopped_and_resumed_gives_the_same_bits)
         EXPECT(rest.result.resumed);
         expect_same(&whole, &rest);
     }
+}
+
+// ---- in 16 bits -------------------------------------------------------------------------------------
+
+// Where the device has not this dtype the test is skipped.
+static bool begin_precision(lattn_ctx *ctx, lattn_dtype dtype, float init_scale, float first)
+{
+    lattn_tensor *one = NULL;
+    lattn_status st = lattn_tensor_create(ctx, dtype, 0, NULL, &one);
+    lattn_tensor_release(&one);
+    if (st)
+        lt_skip("%s", lattn_error(ctx));
+    else {
+        precision.dtype = dtype;
+        precision.init_scale = init_scale;
+        precision.first = first;
+    }
+    return !st;
+}
+
+static void end_precision(void)
+{
+    memset(&precision, 0, sizeof precision);
+}
+
+static void expect_in_file(const char *dir, const char *name, const char *part)
+{
+    char path[600], *text = NULL;
+    size_t n = 0;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    EXPECT_OK(lat_file_read_all(path, 1 << 20, &text, &n));
+    EXPECT_CONTAINS(text, part);
+    lat_free(text);
+}
+
+// The scale falls from 2^21 through the first updates: whole, with every step recorded anew, and cut in the
+// middle of them and resumed, the same bits, the same scale.
+GPU_TEST(run, f16_is_the_same_captured_eager_and_resumed_through_overflows)
+{
+    const lattn_train_params usual = {
+        .accumulation_steps = 2, .save_steps = 2, .max_steps = 10, .logging_steps = 1
+    };
+    lattn_train_params eager = usual, first = usual, second = usual;
+    const volatile int stop = 1;
+    if (!begin_precision(ctx, LATTN_DTYPE_F16, 0x1p21f, 0))
+        return;
+    eager.eager = true;
+    first.stop = &stop;
+    second.resume = "true";
+    struct outcome whole = run(ctx, folder("whole"), usual);
+    struct outcome other = run(ctx, folder("eager"), eager);
+    expect_same(&whole, &other);
+    struct outcome part = run(ctx, folder("cut"), first);
+    EXPECT_STATUS(part.status, LATTN_ERR_INTERRUPTED);
+    struct outcome rest = run(ctx, folder("cut"), second);
+    EXPECT(rest.result.resumed);
+    expect_same(&whole, &rest);
+    EXPECT(whole.result.train_loss < 1);
+    expect_in_file(folder("cut"), "metrics.jsonl", "\"loss_scale\":131072.0,\"skipped_steps\":4");
+    expect_in_file(folder("whole"), "metrics.jsonl", "\"loss_scale\":131072.0,\"skipped_steps\":4");
+    end_precision();
+}
+
+// An infinity in every batch: the scale falls below 1 and the run ends, with what it had as a checkpoint.
+GPU_TEST(run, a_loss_scale_that_falls_below_1_ends_the_run)
+{
+    static const float none[N_WEIGHTS] = { 0 };
+    const char *dir = folder("out");
+    if (!begin_precision(ctx, LATTN_DTYPE_F16, 8, INFINITY))
+        return;
+    struct outcome o = run(ctx, dir, (lattn_train_params){ .max_steps = 20 });
+    EXPECT_STATUS(o.status, LATTN_ERR_NOT_FINITE);
+    EXPECT_CONTAINS(lattn_error(NULL), "the loss scale has fallen to 0.");
+    EXPECT(o.result.n_steps < 8);
+    EXPECT(memcmp(o.weights, none, sizeof none) == 0);
+    char checkpoint[64];
+    snprintf(
+        checkpoint, sizeof checkpoint, "checkpoint-%d/trainer_state.json", (int) o.result.n_steps);
+    expect_in_file(dir, checkpoint, "global_step");
+    end_precision();
+}
+
+// bf16 has no scale that could fall: the first such batch ends the run, as in f32.
+GPU_TEST(run, bf16_trains_and_stops_at_an_infinity)
+{
+    if (!begin_precision(ctx, LATTN_DTYPE_BF16, 0, 0))
+        return;
+    struct outcome o = run(ctx, folder("out"), (lattn_train_params){ .max_steps = 60 });
+    EXPECT_OK(o.status);
+    EXPECT(o.result.train_loss < 0.4);
+    precision.first = INFINITY;
+    o = run(ctx, folder("bad"), (lattn_train_params){ .max_steps = 20 });
+    EXPECT_STATUS(o.status, LATTN_ERR_NOT_FINITE);
+    EXPECT_CONTAINS(lattn_error(NULL), "update 1: loss");
+    end_precision();
 }
 
 // ---- resuming elsewhere -----------------------------------------------------------------------------
