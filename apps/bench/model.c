@@ -11,6 +11,7 @@
 #include <string.h>
 #include "bench/bench.h"
 #include "common/json.h"
+#include "common/precision.h"
 #include "common/run.h"
 #include "ops/stopwatch.h"
 
@@ -51,6 +52,7 @@ struct report {
     const char *device;
     int batch, tokens;
     bool quick, json;
+    struct precision precision;
     struct ot_peaks peaks;
     bool any;
 };
@@ -76,7 +78,7 @@ static lattn_status record(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
     const lattn_bert_inputs inputs = { .input_ids = s->ids, .lengths = s->lengths };
     lattn_tensor *logits = lattn_bert_classify(ctx, s->bert, &inputs);
     outputs[0] = lattn_cross_entropy(ctx, logits, s->labels, NULL);
-    TRY(lattn_backward(ctx, outputs[0], NULL));
+    TRY(lattn_optim_backward(s->optim, outputs[0], 1));
     TRY(lattn_optim_step(s->optim));
 
 done:
@@ -131,7 +133,7 @@ done:
     return st;
 }
 
-static lattn_status run_step(const struct network *network, bool quick, struct step *s)
+static lattn_status run_step(const struct report *r, const struct network *network, struct step *s)
 {
     const lattn_adamw_params adamw = {
         .common = { .lr = 2e-5f, .weight_decay = 0.01f, .max_grad_norm = 1 },
@@ -140,6 +142,7 @@ static lattn_status run_step(const struct network *network, bool quick, struct s
     lattn_status st;
     config.num_labels = N_LABELS;
     TRY(lattn_bert_create(s->ctx, &config, &s->bert));
+    TRY(precision_apply(&r->precision, lattn_bert_module(s->bert)));
     TRY(lattn_adamw_create(s->ctx, lattn_bert_module(s->bert), &adamw, &s->optim));
     TRY(make_batch(s));
     lattn_set_training(s->ctx, true);
@@ -150,7 +153,7 @@ static lattn_status run_step(const struct network *network, bool quick, struct s
     s->before = lattn_ctx_stats(s->ctx);
     TRY(lattn_graph_create(s->ctx, &params, &s->graph));
     s->captured = lattn_ctx_stats(s->ctx);
-    TRY(ot_measure_steps(s->ctx, submit, s, quick ? 0.1 : 2, quick ? 0.2 : 5, &s->time));
+    TRY(ot_measure_steps(s->ctx, submit, s, r->quick ? 0.1 : 2, r->quick ? 0.2 : 5, &s->time));
     s->measured = lattn_ctx_stats(s->ctx);
 
 done:
@@ -243,11 +246,14 @@ static int time_shape(struct report *r, const struct network *network, struct sh
     struct step s = { .shape = shape };
     char row[96];
     int code = CLI_EXIT_OK;
-    snprintf(row, sizeof row, "%s/b%d_t%d/f32/train", network->name, shape.batch, shape.tokens);
+    snprintf(row, sizeof row, "%s/b%d_t%d/%s/train", network->name, shape.batch, shape.tokens,
+        r->precision.fp16   ? "f16"
+        : r->precision.bf16 ? "bf16"
+                            : "f32");
     const lattn_ctx_params params = { .device = r->device };
-    lattn_status st = lattn_ctx_create(&params, &s.ctx);
+    lattn_status st = precision_open(&r->precision, &params, &s.ctx);
     if (!st)
-        st = run_step(network, r->quick, &s);
+        st = run_step(r, network, &s);
     if (st == LATTN_ERR_GPU_MEMORY)
         fprintf(stderr, "%s: %s is left out: %s\n", name, row, lattn_error(s.ctx));
     else if (st)
@@ -311,6 +317,7 @@ int bench_model(int argc, char **argv)
         CLI_STR("device", 'd', &r.device, "DEVICE", "index, UUID or part of the name"),
         CLI_INT("batch_size", 'b', &r.batch, 0, 65536, "rows of the batch; 0 = a list of sizes"),
         CLI_INT("seq_len", 'l', &r.tokens, 0, 512, "tokens of a row; 0 = a list of sizes"),
+        PRECISION_OPTIONS(&r.precision),
         CLI_FLAG("quick", 'q', &r.quick, "0.2 s for each row instead of 5 s"),
         CLI_FLAG("json", 0, &r.json, "JSON instead of text"),
         CLI_END,
@@ -331,6 +338,9 @@ int bench_model(int argc, char **argv)
     struct cli_operands names;
     int code;
     if (!cli_parse(&cmd, argc, argv, &names, &code))
+        return code;
+    code = precision_check(name, &r.precision);
+    if (code)
         return code;
     for (int i = 0; i < names.n; i++)
         if (!find(names.items[i]))

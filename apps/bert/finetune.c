@@ -190,7 +190,6 @@ done:
 
 static lattn_status open_model(struct job *j)
 {
-    lattn_ctx_params ctx = { .device = j->o.t.device, .seed = (uint64_t) j->o.t.seed };
     lattn_bert_config config = config_of_options(&j->o), file = { 0 };
     lattn_status st;
 
@@ -198,7 +197,6 @@ static lattn_status open_model(struct job *j)
         TRY(lattn_bert_config_load(j->o.config, &file));
         config = file;
     }
-    TRY(lattn_ctx_create(&ctx, &j->m.ctx));
     j->m.label_smoothing = j->o.t.label_smoothing;
     TRY(j->o.model ? load_model(j) : new_model(j, &config));
 
@@ -286,7 +284,9 @@ done:
 
 static lattn_status run(struct job *j, int *usage)
 {
+    lattn_ctx_params ctx = { .device = j->o.t.device, .seed = (uint64_t) j->o.t.seed };
     lattn_status st;
+    TRY(precision_open(&j->o.t.precision, &ctx, &j->m.ctx));
     TRY(open_data(j));
     TRY(open_model(j));
     *usage = check_length(j);

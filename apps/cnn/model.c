@@ -33,7 +33,8 @@ static lattn_tensor *loss(lattn_ctx *ctx, void *user, lattn_tensor *const *field
     lattn_tensor *logits = lattn_cnn_forward(ctx, m->cnn, fields[IMAGES]);
     lattn_cross_entropy_args args = { .label_smoothing = m->label_smoothing };
     if (fields[TARGETS])  // shares of several classes, as mixup makes them
-        return lattn_cross_entropy_soft(ctx, logits, fields[TARGETS], LATTN_REDUCTION_MEAN);
+        return lattn_cross_entropy_soft(
+            ctx, lattn_cast(ctx, logits, LATTN_DTYPE_F32), fields[TARGETS], LATTN_REDUCTION_MEAN);
     return lattn_cross_entropy(ctx, logits, fields[LABELS], &args);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cnn/cnn.h"
+#include "common/precision.h"
 
 static const char name[] = "lattn-cnn train";
 
@@ -26,6 +27,7 @@ struct options {
     int cutout;
     bool nesterov, overwrite, eager, quiet, json;
     struct cnn_rates rates;
+    struct precision precision;
     int64_t max_steps, eval_steps, save_steps, seed;
 };
 
@@ -174,7 +176,6 @@ static lattn_status tell_load(const struct job *j, const lattn_load_report *repo
 // A folder gives the architecture, the data the classes; the head is new where they differ.
 static lattn_status open_model(struct job *j)
 {
-    lattn_ctx_params ctx = { .device = j->o.device, .seed = (uint64_t) j->o.seed };
     lattn_cnn_config file = { 0 };
     lattn_load_report report = { 0 };
     char path[4096];
@@ -190,7 +191,6 @@ static lattn_status open_model(struct job *j)
         j->config.architecture = j->o.layers ? NULL : j->o.model;
         j->config.layers = j->o.layers;
     }
-    TRY(lattn_ctx_create(&ctx, &j->m.ctx));
     TRY(lattn_cnn_create(j->m.ctx, &j->config, &j->m.cnn));
     if (j->o.start || j->o.weights) {
         TRY(lattn_cnn_load_weights(j->m.cnn, j->o.start ? j->o.start : j->o.weights, &report));
@@ -235,7 +235,7 @@ static lattn_status write_settings(struct job *j)
     snprintf(j->settings, bytes,
         "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g, decay %.9g, clip %.9g, "
         "optimiser %d %.9g %d %d, schedule %d %.9g %.9g %s, smoothing %.9g, seed %lld, "
-        "augmentation %d %.9g %.9g %.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, %s, "
+        "augmentation %d %.9g %.9g %.9g %.9g %.9g %.9g %.9g %d %.9g, split %.9g, %s, %s"
         "images %lld x %lld, model %s",
         o->batch_size, o->accumulation, (double) o->lr, (double) o->epochs,
         (long long) o->max_steps, (double) o->warmup, (double) o->weight_decay, (double) o->clip,
@@ -244,7 +244,7 @@ static lattn_status write_settings(struct job *j)
         (long long) o->seed, o->pad, (double) o->flip, (double) o->vertical_flip,
         (double) o->rotate, (double) o->brightness, (double) o->contrast, (double) o->saturation,
         (double) o->min_area, o->cutout, (double) o->mixup, (double) o->val_split, rates,
-        (long long) c->height, (long long) c->width, model);
+        precision_settings(&o->precision), (long long) c->height, (long long) c->width, model);
     free(rates);
     return LATTN_OK;
 }
@@ -331,12 +331,15 @@ done:
 
 static lattn_status run(struct job *j)
 {
+    lattn_ctx_params ctx = { .device = j->o.device, .seed = (uint64_t) j->o.seed };
     lattn_status st;
+    TRY(precision_open(&j->o.precision, &ctx, &j->m.ctx));
     TRY(open_data(j));
     TRY(describe_data(j));
     TRY(open_model(j));
     TRY(describe(j));
     TRY(open_loaders(j));
+    TRY(precision_apply(&j->o.precision, lattn_cnn_module(j->m.cnn)));
     TRY(create_optimiser(j));
     TRY(train(j));
     TRY(test(j));
@@ -385,6 +388,22 @@ static bool parse_milestones(struct options *o)
         at = end + (*end == ',');
     }
     return !at || !*at;
+}
+
+static int check_options(struct options *o)
+{
+    const char *wrong = NULL;
+    if (!o->data || !o->output)
+        return cli_usage_error(name, "--%s is missing", o->data ? "output_dir" : "data_path");
+    if (o->mixup > 0 && o->smoothing > 0)
+        return cli_usage_error(name, "--mixup_alpha and --label_smoothing exclude each other");
+    if (!parse_milestones(o))
+        return cli_usage_error(name, "--lr_steps is \"%s\", expected are up to %d epochs: 30,60,80",
+            o->lr_steps, LATTN_MAX_MILESTONES);
+    if (!cnn_rates_parse(&o->rates, &wrong))
+        return cli_usage_error(
+            name, "--lr_factor is \"%s\", expected is a pattern and a factor: layer1=0.1", wrong);
+    return precision_check(name, &o->precision);
 }
 
 int cnn_train(int argc, char **argv)
@@ -473,6 +492,7 @@ int cnn_train(int argc, char **argv)
         CLI_F32("warmup_ratio", 0, &o->warmup, 0, 1, "share of the updates that warm up"),
         CLI_F32("label_smoothing", 0, &o->smoothing, 0, 0.99, "of cross-entropy"),
         CLI_I64("seed", 's', &o->seed, 0, 9007199254740992.0, "of weights, order, augmentation"),
+        PRECISION_OPTIONS(&o->precision),
         CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),
         CLI_I64("eval_steps", 0, &o->eval_steps, 0, 1e15, "updates between evaluations"),
         CLI_I64("save_steps", 0, &o->save_steps, 0, 1e15, "updates between checkpoints"),
@@ -489,20 +509,12 @@ int cnn_train(int argc, char **argv)
     const struct cli_command command = {
         .name = name, .summary = "trains a classifier of pictures", .opts = opts
     };
-    const char *wrong = NULL;
     int code;
     if (!cli_parse(&command, argc, argv, NULL, &code))
         return code;
-    if (!o->data || !o->output)
-        return cli_usage_error(name, "--%s is missing", o->data ? "output_dir" : "data_path");
-    if (o->mixup > 0 && o->smoothing > 0)
-        return cli_usage_error(name, "--mixup_alpha and --label_smoothing exclude each other");
-    if (!parse_milestones(o))
-        return cli_usage_error(name, "--lr_steps is \"%s\", expected are up to %d epochs: 30,60,80",
-            o->lr_steps, LATTN_MAX_MILESTONES);
-    if (!cnn_rates_parse(&o->rates, &wrong))
-        return cli_usage_error(
-            name, "--lr_factor is \"%s\", expected is a pattern and a factor: layer1=0.1", wrong);
+    code = check_options(o);
+    if (code)
+        return code;
     code = finish(&j, run(&j));
     close_job(&j);
     return code;

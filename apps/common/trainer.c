@@ -18,6 +18,9 @@ int trainer_check(const char *command, struct trainer_options *o)
     if (o->scheduler == CONSTANT && (o->warmup_ratio > 0 || o->warmup_steps > 0))
         return cli_usage_error(command, "--lr_scheduler_type constant has no warm-up; "
                                         "constant_with_warmup is the one that has");
+    int code = precision_check(command, &o->precision);
+    if (code)
+        return code;
     o->eval_batch_size = o->eval_batch_size ? o->eval_batch_size : o->batch_size;
     return 0;
 }
@@ -37,7 +40,8 @@ lattn_status trainer_adamw(
         .eps = o->epsilon,
     };
     lattn_module_set_recompute(module, o->recompute);
-    return lattn_adamw_create(ctx, module, &params, out);
+    lattn_status st = precision_apply(&o->precision, module);
+    return st ? st : lattn_adamw_create(ctx, module, &params, out);
 }
 
 lattn_train_params trainer_params(const struct trainer_options *o)
@@ -68,10 +72,10 @@ int trainer_settings(const struct trainer_options *o, char *text, size_t bytes)
 {
     return snprintf(text, bytes,
         "batch %d x %d, lr %.9g, epochs %.9g, steps %lld, warm-up %.9g/%lld, decay %.9g, clip "
-        "%.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %s, ",
+        "%.9g, betas %.9g %.9g, epsilon %.9g, smoothing %.9g, seed %lld, schedule %s, %s",
         o->batch_size, o->accumulation, (double) o->lr, (double) o->n_epochs,
         (long long) o->max_steps, (double) o->warmup_ratio, (long long) o->warmup_steps,
         (double) o->weight_decay, (double) o->max_grad_norm, (double) o->beta1, (double) o->beta2,
         (double) o->epsilon, (double) o->label_smoothing, (long long) o->seed,
-        trainer_schedulers[o->scheduler]);
+        trainer_schedulers[o->scheduler], precision_settings(&o->precision));
 }

@@ -4,7 +4,7 @@
 // becomes of them: an optimiser, the parameters of lattn_train, the settings that a resumed run must have.
 #ifndef LATTN_APPS_TRAINER_H
 #define LATTN_APPS_TRAINER_H
-#include "common/cli.h"
+#include "common/precision.h"
 #include "lattn/train.h"
 
 struct trainer_options {
@@ -15,6 +15,7 @@ struct trainer_options {
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
     int scheduler, save_total_limit;
     bool overwrite, recompute, eager, json, quiet;
+    struct precision precision;
 };
 extern const char *const trainer_schedulers[];
 
@@ -52,7 +53,8 @@ extern const char *const trainer_schedulers[];
         "transformer layers run again in backward: less memory, a third more time"),               \
     CLI_F32("label_smoothing_factor", 0, &(o)->label_smoothing, 0, 0.99,                           \
         "of the training loss; evaluation has none"),                                              \
-    CLI_I64("seed", 's', &(o)->seed, 0, 9007199254740992.0, "of weights, order and dropout")
+    CLI_I64("seed", 's', &(o)->seed, 0, 9007199254740992.0, "of weights, order and dropout"),      \
+    PRECISION_OPTIONS(&(o)->precision)
 #define TRAINER_SAVING(o)                                                                          \
     CLI_GROUP("Evaluating and saving (0 = at the end of each epoch)"),                             \
     CLI_I64("eval_steps", 0, &(o)->eval_steps, 0, 1e15, "updates between evaluations"),            \

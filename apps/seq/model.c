@@ -261,7 +261,8 @@ lattn_status seq_model_open(const char *dir, const char *device, uint64_t seed, 
     if (m->tokenizer && lattn_tokenizer_size(m->tokenizer) > m->config.vocab_size)
         return cli_error(LATTN_ERR_FORMAT, "%s: the tokenizer has %d tokens, vocab_size is %lld",
             dir, lattn_tokenizer_size(m->tokenizer), (long long) m->config.vocab_size);
-    TRY(lattn_ctx_create(&params, &m->ctx));
+    if (!m->ctx)
+        TRY(lattn_ctx_create(&params, &m->ctx));
     TRY(seq_model_create(m));
     TRY(seq_model_load_weights(m, dir));
     if (m->config.task->load)
@@ -326,7 +327,13 @@ void seq_state_free(lattn_rnn_state *state)
 static lattn_tensor *run_recurrent(
     lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, const struct seq_pass *pass)
 {
-    lattn_rnn_inputs inputs = { .initial = pass->before, .lengths = pass->lengths };
+    // States are kept in f32 whatever the network computes with, so that files have them exactly.
+    const lattn_dtype dtype = lattn_tensor_dtype(x);
+    lattn_rnn_inputs inputs = {
+        .initial = { lattn_cast(ctx, pass->before.h, dtype),
+            lattn_cast(ctx, pass->before.c, dtype) },
+        .lengths = pass->lengths,
+    };
     lattn_tensor *y;
     if (m->config.model_type == SEQ_LSTM)
         y = lattn_lstm_forward(ctx, m->body, x, &inputs, pass->after);
@@ -362,7 +369,7 @@ static lattn_tensor *add_positions(
     else if (m->config.position != SEQ_SINUSOIDAL)
         return x;
     lattn_tensor *rows = lattn_slice(ctx, table, 0, first, first + lattn_tensor_dim(x, 1), 1);
-    return lattn_add(ctx, x, rows);
+    return lattn_add(ctx, x, lattn_cast(ctx, rows, lattn_tensor_dtype(x)));
 }
 
 lattn_tensor *seq_model_body(

@@ -71,6 +71,7 @@ lattn_status seq_speaker_remember(
         .n_kv_heads = c->num_heads,
         .head_dim = c->hidden_size / c->num_heads,
         .capacity = tokens,
+        .dtype = lattn_module_dtype(s->m->root),
     };
     return lattn_kv_cache_create(s->ctx, &params, cache);
 }

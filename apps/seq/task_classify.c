@@ -99,7 +99,7 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
 {
     const struct seq_pass pass = { .lengths = fields[LENGTHS] };
     lattn_tensor *y = seq_model_hidden(ctx, m, fields[INPUTS], &pass);
-    y = lattn_matmul(ctx, fields[SHARES], y);
+    y = lattn_matmul(ctx, lattn_cast(ctx, fields[SHARES], lattn_tensor_dtype(y)), y);
     y = seq_model_outputs(ctx, m, y);
     return seq_choice_loss(ctx, m, y, fields[LABELS], -1, training, logits);
 }

@@ -180,6 +180,7 @@ static lattn_status open_answers(struct answers *a)
         .n_kv_heads = c->num_heads,
         .head_dim = c->hidden_size / c->num_heads,
         .capacity = a->most,
+        .dtype = lattn_module_dtype(a->m->root),
     };
     a->ids = malloc(n * (size_t) a->most * sizeof *a->ids);
     a->last = malloc(n * sizeof *a->last);

@@ -203,10 +203,11 @@ static lattn_tensor *forecast(
     lattn_ctx *ctx, struct seq_model *m, lattn_tensor *x, lattn_tensor *base)
 {
     const struct seq_pass pass = { .lengths = NULL };
+    x = lattn_cast(ctx, x, lattn_module_dtype(m->root));
     lattn_tensor *y = seq_model_body(ctx, m, x, &pass);
     y = y ? lattn_select(ctx, y, 1, lattn_tensor_dim(x, 1) - 1) : NULL;
     y = seq_model_outputs(ctx, m, y);
-    return lattn_add(ctx, y, base);
+    return lattn_add(ctx, lattn_cast(ctx, y, LATTN_DTYPE_F32), base);
 }
 
 static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *const *fields,

@@ -68,13 +68,13 @@ static lattn_status open_all(struct job *j)
     const struct options *o = &j->o;
     lattn_ctx_params params = { .device = o->t.device, .seed = (uint64_t) o->t.seed };
     lattn_status st;
+    TRY(precision_open(&o->t.precision, &params, &j->m.ctx));
     if (o->model) {
         TRY(seq_model_open(o->model, o->t.device, (uint64_t) o->t.seed, &j->m));
         TRY(j->m.config.task->open(&j->m, &o->files, &j->data));
     } else {
         j->m.config = config_of_options(o);
         TRY(j->m.config.task->open(&j->m, &o->files, &j->data));
-        TRY(lattn_ctx_create(&params, &j->m.ctx));
         TRY(seq_model_create(&j->m));
     }
     j->m.label_smoothing = o->t.label_smoothing;
