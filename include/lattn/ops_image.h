@@ -335,8 +335,8 @@ typedef struct lattn_batch_norm_args {
  *                variance are used, which divides by N times the rest, and the running ones are
  *                changed in place, on the device, in captured steps too; in evaluation the running
  *                ones are used. Without running ones it is always the batch's
- * Edge     NaN or infinity in a channel makes all of it NaN, and its running statistics;
- *          an empty x changes nothing
+ * Edge     NaN or infinity in a channel makes all of it NaN, but leaves its running statistics as they
+ *          were, unlike PyTorch's: what skips the update then has lost nothing. An empty x changes nothing
  * Grad     x, weight, bias, residual, in a fixed order of additions. Keeps x, four f32 per channel,
  *          and out with relu
  * Errors   ERR_SHAPE, also for one value per channel while training; ERR_DTYPE; ERR_ARG for eps,

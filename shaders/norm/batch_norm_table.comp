@@ -4,7 +4,8 @@
 //
 // batch_norm_table: joins the chunks of a channel, mean first, then the squared deviations from it, and
 // turns the result, or the running statistics, into the channel's row of the table. The running ones and
-// the count of batches are changed in place.
+// the count of batches are changed in place; a channel that is not finite leaves its own as they were, as the
+// update that it spoils leaves the weights (an overflow in f16 is no rare thing): they would never recover.
 //
 // @variants  T = f32 f16 bf16
 // @groups    channels
@@ -13,6 +14,7 @@ layout(local_size_x = 64, local_size_x_id = 0) in;  // a power of two
 
 #include "common/dtype.glsl"
 #include "common/index.glsl"
+#include "common/math.glsl"
 #include "batch_norm.abi.h"
 #include "batch_norm_tree.glsl"
 
@@ -67,8 +69,10 @@ void main()
     if (has(LAT_BATCH_NORM_UPDATE)) {
         float count = float(p.n_images) * float(p.plane);
         float unbiased = s.y * (count / (count - 1.0));
-        running_mean[channel] += p.momentum * (s.x - running_mean[channel]);
-        running_var[channel] += p.momentum * (unbiased - running_var[channel]);
+        if (lat_magnitude_bits(s.x) < 0x7f800000u && lat_magnitude_bits(unbiased) < 0x7f800000u) {
+            running_mean[channel] += p.momentum * (s.x - running_mean[channel]);
+            running_var[channel] += p.momentum * (unbiased - running_var[channel]);
+        }
     }
     if (has(LAT_BATCH_NORM_COUNT) && channel == 0u)
         batches[0] += 1;

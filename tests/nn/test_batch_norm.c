@@ -85,6 +85,25 @@ GPU_TEST(batch_norm, training_changes_running_statistics_and_evaluation_uses_the
     lattn_module_destroy(&m);
 }
 
+// One channel of the batch is not finite: the others go on.
+GPU_TEST(batch_norm, a_channel_that_is_not_finite_keeps_its_running_statistics)
+{
+    const float bad[] = { INFINITY, NAN };
+    lattn_module *m = make(ctx);
+    double mean[CHANNELS] = { 0 }, var[CHANNELS] = { 1, 1, 1 };
+    for (int seed = 1; seed <= 2; seed++) {
+        float v[N];
+        fill(v, seed);
+        v[PLANE] = bad[seed - 1];  // of channel 1
+        EXPECT(lattn_batch_norm_forward(ctx, m, lt_tensor(ctx, 3, dims, v)));
+        update(seed, mean, var);
+        mean[1] = 0;
+        var[1] = 1;
+    }
+    expect_running(ctx, m, mean, var, 2);
+    lattn_module_destroy(&m);
+}
+
 GPU_TEST(batch_norm, frozen_holds_to_running_statistics_while_training)
 {
     lattn_module *m = make(ctx);
