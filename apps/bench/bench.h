@@ -30,10 +30,13 @@ extern const char *const bench_strategies[];
         CLI_ENUM("dtype", 't', &(o)->dtype, bench_dtypes, "storage type"),                         \
         CLI_ENUM("strategy", 's', &(o)->strategy, bench_strategies, "form of the kernels"),        \
         CLI_FLAG("json", 0, &(o)->json, "JSON instead of text")
+// The index of a word in bench_dtypes; false = not there.
+bool bench_find_dtype(const char *word, int *dtype);
 // -1 for "all", as optest wants it.
 int bench_dtype(const struct bench_options *o);
 int bench_strategy(const struct bench_options *o);
 
+const struct ot_op *bench_find(const char *name);  // NULL = there is none
 // A usage error for the first name that is no op, before anything runs.
 int bench_check_names(const char *command, const struct cli_operands *names);
 // Calls fn for each op named, or for every op. Returns the first exit code that is not 0.

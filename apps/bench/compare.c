@@ -64,24 +64,32 @@ struct counts {
     int faster, slower, same, missing;
 };
 
+// Half of the middle half's width of both measurements: what they may differ by without meaning it.
+static double noise(const json_t *old, const json_t *new)
+{
+    return 0.5 * (json_number_value(json_object_get(old, "spread")) +
+                     json_number_value(json_object_get(new, "spread")));
+}
+
 static void compare_row(const json_t *old, const json_t *new, double threshold, struct counts *n)
 {
-    double before = time_of(old), after = time_of(new);
+    double before = time_of(old), after = time_of(new), margin = noise(old, new);
     if (before <= 0 || after <= 0) {
         n->missing++;
         return;
     }
     double change = after / before - 1;
-    const char *word = "";
-    if (change > threshold)
-        word = "slower";
-    else if (change < -threshold / (1 + threshold))
-        word = "faster";
-    n->slower += *word == 's';
-    n->faster += *word == 'f';
-    n->same += !*word;
-    printf("%-64s %12.1f us %12.1f us %+7.1f%% %s\n", name_of(old), 1e-3 * before, 1e-3 * after,
-        100 * change, word);
+    const char *verdict = "same";
+    margin = margin > threshold ? margin : threshold;
+    if (change > margin)
+        verdict = "slower";
+    else if (change < -margin / (1 + margin))
+        verdict = "faster";
+    n->slower += strcmp(verdict, "slower") == 0;
+    n->faster += strcmp(verdict, "faster") == 0;
+    n->same += strcmp(verdict, "same") == 0;
+    printf("%-64s %12.1f us %12.1f us %+7.1f%%  %-6s (+-%.0f%%)\n", name_of(old), 1e-3 * before,
+        1e-3 * after, 100 * change, verdict, 100 * margin);
 }
 
 static int compare(const struct measurements *old, const struct measurements *new, double threshold)
@@ -94,8 +102,8 @@ static int compare(const struct measurements *old, const struct measurements *ne
         else
             n.missing++;
     }
-    printf("%d slower, %d faster, %d within %.0f%%, %d not in both\n", n.slower, n.faster, n.same,
-        100 * threshold, n.missing);
+    printf("%d slower, %d faster, %d the same, %d not in both\n", n.slower, n.faster, n.same,
+        n.missing);
     return n.slower ? CLI_EXIT_INTERNAL : CLI_EXIT_OK;
 }
 
@@ -114,7 +122,10 @@ int bench_compare(int argc, char **argv)
         .opts = opts,
         .min_operands = 2,
         .max_operands = 2,
-        .notes = "Exit code 1 when anything became slower.",
+        .notes =
+            "A row is slower or faster when it changed by more than --threshold and by more than "
+            "half the spread of both measurements; that margin is in brackets. Exit code 1 when "
+            "anything became slower.",
     };
     struct cli_operands files;
     int code;

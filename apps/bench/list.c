@@ -26,7 +26,10 @@ static int print_op(const struct ot_op *op, void *user)
             full += (op->cases[k].flags & OT_FULL) != 0;
             timed += (op->cases[k].flags & OT_BENCH) != 0;
         }
-        printf("%-24s %3d cases, %d with --full, %d timed\n", op->name, op->n_cases, full, timed);
+        printf("%-24s %3d cases, %d with --full, %d timed", op->name, op->n_cases, full, timed);
+        for (const struct ot_key *k = op->keys; k && k->name; k++)
+            printf("%s%s=", k == op->keys ? "; sizes " : " ", k->name);
+        printf("\n");
         return CLI_EXIT_OK;
     }
     for (int k = 0; k < op->n_cases; k++) {

@@ -31,7 +31,17 @@ int bench_strategy(const struct bench_options *o)
     return o->strategy - 1;
 }
 
-static const struct ot_op *find(const char *name)
+bool bench_find_dtype(const char *word, int *dtype)
+{
+    for (int i = 0; bench_dtypes[i]; i++)
+        if (strcmp(bench_dtypes[i], word) == 0) {
+            *dtype = i;
+            return true;
+        }
+    return false;
+}
+
+const struct ot_op *bench_find(const char *name)
 {
     for (int i = 0; ot_ops[i]; i++)
         if (strcmp(ot_ops[i]->name, name) == 0)
@@ -42,7 +52,7 @@ static const struct ot_op *find(const char *name)
 int bench_check_names(const char *command, const struct cli_operands *names)
 {
     for (int k = 0; k < names->n; k++)
-        if (!find(names->items[k]))
+        if (!bench_find(names->items[k]))
             return cli_usage_error(
                 command, "there is no op '%s'; lattn-bench list shows them all", names->items[k]);
     return CLI_EXIT_OK;
@@ -52,7 +62,7 @@ int bench_each(const struct cli_operands *names, bench_op_fn fn, void *user)
 {
     int first = CLI_EXIT_OK;
     for (int k = 0; k < names->n; k++) {
-        int code = fn(find(names->items[k]), user);
+        int code = fn(bench_find(names->items[k]), user);
         first = first ? first : code;
     }
     for (int i = 0; names->n == 0 && ot_ops[i]; i++) {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/bench.h"
-#include "common/json.h"
+#include "bench/row.h"
 #include "common/precision.h"
 #include "common/run.h"
 #include "ops/stopwatch.h"
@@ -184,16 +184,15 @@ static double flops_of(const struct step *s)
 }
 
 struct figures {
-    double samples, flops, share;          // per second; of the multiply-add rate
+    double samples;                        // per second
     double dispatches, barriers, submits;  // of a step
 };
 
-static struct figures figures_of(const struct report *r, const struct step *s)
+static struct figures figures_of(const struct step *s)
 {
     double runs = (double) (s->measured.graph_runs - s->captured.graph_runs);
     struct figures f = {
         .samples = s->shape.batch / s->time.wall_seconds,
-        .flops = flops_of(s) / s->time.seconds,
         .dispatches = (double) (s->measured.dispatches - s->captured.dispatches) / runs,
         .submits = (double) (s->measured.submits - s->captured.submits) / runs,
     };
@@ -201,41 +200,36 @@ static struct figures figures_of(const struct report *r, const struct step *s)
     // for each command, times the commands of a step.
     f.barriers = f.dispatches * (double) (s->measured.barriers - s->before.barriers) /
                  (double) (s->measured.commands_recorded - s->before.commands_recorded);
-    f.share = f.flops / r->peaks.fma_flops_per_s;
     return f;
 }
 
-static void print_text(const struct report *r, const struct step *s, const char *row)
+static void print(struct report *r, const struct step *s, const char *name_of_row)
 {
-    struct figures f = figures_of(r, s);
-    printf(
-        "%-34s %9.2f ms +-%3.0f%%  %8.1f samples/s  %9.1f GFLOP/s %4.0f%%  %5.0f dispatches, %4.0f "
-        "barriers, %3.0f submits  %6.0f MB\n",
-        row, 1e3 * s->time.wall_seconds, 50 * s->time.spread, f.samples, 1e-9 * f.flops,
-        100 * f.share, f.dispatches, f.barriers, f.submits,
-        1e-6 * (double) s->measured.used_bytes_peak);
+    struct figures f = figures_of(s);
+    struct row row = {
+        .seconds = s->time.seconds,
+        .spread = s->time.spread,
+        .wall_seconds = s->time.wall_seconds,
+        .applications = s->time.applications,
+        .work = { .flops = flops_of(s) },
+    };
+    snprintf(row.name, sizeof row.name, "%s", name_of_row);
+    if (r->json) {
+        row_print_json(&row, &r->peaks, !r->any);
+        printf(",\n      \"samples_per_second\": %.6g,\n", f.samples);
+        printf("      \"dispatches\": %.0f,\n      \"barriers\": %.0f,\n      \"submits\": %.2f,\n",
+            f.dispatches, f.barriers, f.submits);
+        printf("      \"peak_bytes\": %llu,\n      \"planned_bytes\": %llu\n    }",
+            (unsigned long long) s->measured.used_bytes_peak,
+            (unsigned long long) s->measured.plan_bytes);
+    } else {
+        row_print(&row, &r->peaks);
+        printf("  %8.1f samples/s, %.2f ms  %5.0f dispatches, %4.0f barriers, %3.0f submits  %6.0f "
+               "MB\n",
+            f.samples, 1e3 * s->time.wall_seconds, f.dispatches, f.barriers, f.submits,
+            1e-6 * (double) s->measured.used_bytes_peak);
+    }
     fflush(stdout);
-}
-
-static void print_json(struct report *r, const struct step *s, const char *row)
-{
-    struct figures f = figures_of(r, s);
-    printf("%s\n    {\n      \"name\": ", r->any ? "," : "");
-    json_print_string(stdout, row, strlen(row));
-    printf(",\n      \"run_name\": ");
-    json_print_string(stdout, row, strlen(row));
-    printf(",\n      \"run_type\": \"iteration\",\n      \"iterations\": %lld,\n",
-        (long long) s->time.applications);
-    printf("      \"real_time\": %.6g,\n      \"cpu_time\": %.6g,\n      \"time_unit\": \"ns\",\n",
-        1e9 * s->time.seconds, 1e9 * s->time.wall_seconds);
-    printf("      \"spread\": %.4g,\n      \"samples_per_second\": %.6g,\n", s->time.spread,
-        f.samples);
-    printf("      \"flops_per_second\": %.6g,\n      \"share_of_fma\": %.4g,\n", f.flops, f.share);
-    printf("      \"dispatches\": %.0f,\n      \"barriers\": %.0f,\n      \"submits\": %.2f,\n",
-        f.dispatches, f.barriers, f.submits);
-    printf("      \"peak_bytes\": %llu,\n      \"planned_bytes\": %llu\n    }",
-        (unsigned long long) s->measured.used_bytes_peak,
-        (unsigned long long) s->measured.plan_bytes);
     r->any = true;
 }
 
@@ -258,10 +252,8 @@ static int time_shape(struct report *r, const struct network *network, struct sh
         fprintf(stderr, "%s: %s is left out: %s\n", name, row, lattn_error(s.ctx));
     else if (st)
         code = cli_fail(name, st, s.ctx);
-    else if (r->json)
-        print_json(r, &s, row);
     else
-        print_text(r, &s, row);
+        print(r, &s, row);
     close_step(&s);
     return code;
 }
@@ -303,8 +295,8 @@ static int begin(struct report *r)
     if (!st && r->json) {
         printf("{\n");
         bench_json_context(stdout, ctx, name);
-        printf(",\n    \"fma_flops_per_second\": %.6g\n  },\n  \"benchmarks\": [",
-            r->peaks.fma_flops_per_s);
+        row_print_peaks(stdout, &r->peaks);
+        printf("\n  },\n  \"benchmarks\": [");
     }
     lattn_ctx_destroy(&ctx);
     return code;
@@ -330,9 +322,10 @@ int bench_model(int argc, char **argv)
         .opts = opts,
         .max_operands = N_NETWORKS,
         .notes =
-            "A step is forward, backward, clipping and AdamW, captured once and replayed. ms and "
-            "samples/s are of wall time; GFLOP/s are of the matrix products in device time, beside "
-            "the device's own multiply-add rate; barriers are those in the command buffers of a "
+            "A step is forward, backward, clipping and AdamW, captured once and replayed. The "
+            "first time and GFLOP/s (of the matrix products) are of the device, beside its own "
+            "multiply-add rate; samples/s and the second time are of wall time; barriers are those "
+            "in the command buffers of a "
             "step.",
     };
     struct cli_operands names;

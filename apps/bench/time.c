@@ -7,72 +7,31 @@
 
 #include <string.h>
 #include "bench/bench.h"
-#include "common/json.h"
+#include "bench/row.h"
 
 struct report {
     lattn_ctx *ctx;
     struct bench_options o;
-    bool quick, forward_only;
+    bool quick, forward_only, chosen;
+    const struct ot_case *shape;  // given on the command line
     struct ot_peaks peaks;
     bool any;
 };
 
-static const char *duration(char *text, size_t bytes, double s)
-{
-    if (s < 1e-3)
-        snprintf(text, bytes, "%.1f us", s * 1e6);
-    else if (s < 1)
-        snprintf(text, bytes, "%.2f ms", s * 1e3);
-    else
-        snprintf(text, bytes, "%.2f s", s);
-    return text;
-}
-
-static void print_text(const struct report *r, const struct ot_timing *t, const char *name)
-{
-    char time[32];
-    printf("%-60s %10s +-%3.0f%%", name, duration(time, sizeof time, t->seconds), 50 * t->spread);
-    if (t->bytes > 0 && t->seconds > 0)
-        printf("  %8.1f GB/s %4.0f%%", 1e-9 * t->bytes / t->seconds,
-            100 * t->bytes / t->seconds / r->peaks.copy_bytes_per_s);
-    if (t->flops > 0 && t->seconds > 0)
-        printf("  %9.1f GFLOP/s %4.0f%%", 1e-9 * t->flops / t->seconds,
-            100 * t->flops / t->seconds / r->peaks.fma_flops_per_s);
-    printf("\n");
-    fflush(stdout);
-}
-
-static void print_json(struct report *r, const struct ot_timing *t, const char *name)
-{
-    printf("%s\n    {\n      \"name\": ", r->any ? "," : "");
-    json_print_string(stdout, name, strlen(name));
-    printf(",\n      \"run_name\": ");
-    json_print_string(stdout, name, strlen(name));
-    printf(",\n      \"run_type\": \"iteration\",\n      \"iterations\": %lld,\n",
-        (long long) t->applications);
-    printf("      \"real_time\": %.6g,\n      \"cpu_time\": %.6g,\n      \"time_unit\": \"ns\",\n",
-        1e9 * t->seconds, 1e9 * t->wall_seconds);
-    printf("      \"spread\": %.4g", t->spread);
-    if (t->bytes > 0 && t->seconds > 0)
-        printf(",\n      \"bytes_per_second\": %.6g,\n      \"share_of_copy\": %.4g",
-            t->bytes / t->seconds, t->bytes / t->seconds / r->peaks.copy_bytes_per_s);
-    if (t->flops > 0 && t->seconds > 0)
-        printf(",\n      \"flops_per_second\": %.6g,\n      \"share_of_fma\": %.4g",
-            t->flops / t->seconds, t->flops / t->seconds / r->peaks.fma_flops_per_s);
-    printf("\n    }");
-    r->any = true;
-}
-
 static void done(void *user, const struct ot_timing *t)
 {
     struct report *r = user;
-    char base[160], name[192];
-    bench_name(base, sizeof base, t->op, t->c, t->dtype, t->strategy);
-    snprintf(name, sizeof name, "%s%s", base, t->backward ? "/backward" : "");
-    if (r->o.json)
-        print_json(r, t, name);
-    else
-        print_text(r, t, name);
+    struct row row;
+    row_of_timing(t, &row);
+    if (r->o.json) {
+        row_print_json(&row, &r->peaks, !r->any);
+        printf("\n    }");
+    } else {
+        row_print(&row, &r->peaks);
+        printf("\n");
+    }
+    fflush(stdout);
+    r->any = true;
 }
 
 static int time_op(const struct ot_op *op, void *user)
@@ -80,8 +39,9 @@ static int time_op(const struct ot_op *op, void *user)
     struct report *r = user;
     struct ot_time_options options = {
         .dtype = bench_dtype(&r->o),
-        .strategy = bench_strategy(&r->o),
+        .strategy = r->chosen ? OT_CHOSEN : bench_strategy(&r->o),
         .case_name = r->o.case_name,
+        .shape = r->shape,
         .forward_only = r->forward_only,
         .warm_up_s = r->quick ? 0.05 : 0.5,
         .measure_s = r->quick ? 0.1 : 1,
@@ -109,9 +69,8 @@ static int run(const char *name, struct report *r, const struct cli_operands *na
     if (r->o.json) {
         printf("{\n");
         bench_json_context(stdout, r->ctx, name);
-        printf(
-            ",\n    \"copy_bytes_per_second\": %.6g,\n    \"fma_flops_per_second\": %.6g\n  },\n",
-            r->peaks.copy_bytes_per_s, r->peaks.fma_flops_per_s);
+        row_print_peaks(stdout, &r->peaks);
+        printf("\n  },\n");
         printf("  \"benchmarks\": [");
     }
     code = bench_each(names, time_op, r);
@@ -121,31 +80,72 @@ static int run(const char *name, struct report *r, const struct cli_operands *na
     return code;
 }
 
+// OP m=512 n=512 k=512: the sizes of one op, and its dtype.
+static int take_shape(
+    const char *name, struct report *r, struct cli_operands *names, struct ot_shape *shape)
+{
+    char error[400];
+    int n = 0, first = 0;
+    while (first < names->n && !strchr(names->items[first], '='))
+        first++;
+    if (first == names->n)
+        return CLI_EXIT_OK;
+    if (first != 1)
+        return cli_usage_error(name, "'%s' is a size of one op: lattn-bench time matmul m=512 ...",
+            names->items[first]);
+    for (int i = 1; i < names->n; i++) {
+        char *item = names->items[i];
+        if (!strchr(item, '='))
+            return cli_usage_error(name, "'%s' is no size: name=value", item);
+        if (strncmp(item, "dtype=", 6) != 0)
+            names->items[1 + n++] = item;
+        else if (!bench_find_dtype(item + 6, &r->o.dtype))
+            return cli_usage_error(
+                name, "there is no dtype '%s'; there are f32, f16, bf16 and all", item + 6);
+    }
+    names->n = 1;
+    int code = bench_check_names(name, names);
+    if (code || n == 0)
+        return code;
+    if (!ot_shape_parse(
+            bench_find(names->items[0]), names->items + 1, n, shape, error, sizeof error))
+        return cli_usage_error(name, "%s", error);
+    r->shape = &shape->c;
+    return CLI_EXIT_OK;
+}
+
 int bench_time(int argc, char **argv)
 {
     static const char name[] = "lattn-bench time";
     struct report r = { .o = { .dtype = 1 } };
     const struct cli_opt opts[] = {
         BENCH_OPTIONS(&r.o),
+        CLI_FLAG("chosen", 0, &r.chosen, "only the form that the library chooses"),
         CLI_FLAG("quick", 'q', &r.quick, "0.1 s for each measurement instead of 1 s"),
         CLI_FLAG("forward_only", 0, &r.forward_only, "no gradients"),
         CLI_END,
     };
     const struct cli_command cmd = {
         .name = name,
-        .summary = "Measures the ops (all by default) on the shapes of real networks.",
-        .operands = "[OP...]",
+        .summary = "Measures the ops (all by default) on the shapes of real networks, or one op "
+                   "on a shape of yours: lattn-bench time matmul m=1024 n=1024 k=1024.",
+        .operands = "[OP...] | OP SIZE=N...",
         .opts = opts,
         .max_operands = 1000,
         .notes = "Times are the device's, by its timestamps, the median over batches; +- is half "
-                 "of the middle half's width. The shares are of the device's own copy rate and "
-                 "multiply-add rate, measured first. backward is forward and backward together "
-                 "minus forward.",
+                 "of the middle half's width. The share is of the device's own copy rate or f32 "
+                 "multiply-add rate, measured first: of the one that takes longer for this row. "
+                 "backward is forward and backward together minus forward. Behind it stands the "
+                 "form of the last kernel that had several, for example cpu 32x2. lattn-bench "
+                 "list shows the sizes of each op; dtype=f16 is the same as --dtype.",
     };
     struct cli_operands names;
+    struct ot_shape shape;
     int code;
     if (!cli_parse(&cmd, argc, argv, &names, &code))
         return code;
-    code = bench_check_names(name, &names);
+    code = take_shape(name, &r, &names, &shape);
+    if (!code)
+        code = bench_check_names(name, &names);
     return code ? code : run(name, &r, &names);
 }

@@ -34,26 +34,63 @@ static void expect_rows(
 
 TEST(bench, ops_and_networks_are_measured_and_compared)
 {
-    static const char *const of_op[] = { "real_time", "cpu_time", "iterations", NULL };
-    static const char *const of_network[] = { "real_time", "samples_per_second", "flops_per_second",
-        "share_of_fma", "dispatches", "barriers", "submits", "peak_bytes", "planned_bytes", NULL };
+    static const char *const of_op[] = { "real_time", "cpu_time", "iterations", "gflops",
+        "gb_per_s", "peak_share", NULL };
+    static const char *const of_network[] = { "real_time", "samples_per_second", "gflops",
+        "peak_share", "dispatches", "barriers", "submits", "peak_bytes", "planned_bytes", NULL };
     if (!lt_has_device())
         return;
     char path[300], line[700];
     snprintf(path, sizeof path, "%s/measured.json", lt_temp_dir());
-    expect_rows("lattn-bench time --quick --forward_only --json --case=row_3 softmax",
-        "softmax/row_3/f32/", of_op, path);
+    expect_rows(
+        "lattn-bench time --quick --forward_only --json softmax rows=3 columns=33 dtype=f32",
+        "softmax/rows=3,columns=33/f32/", of_op, path);
     expect_rows("lattn-bench model --quick --json --batch_size 2 --seq_len 8 wordnet",
         "wordnet/b2_t8/f32/train", of_network, path);
     snprintf(line, sizeof line, "lattn-bench compare %s %s", path, path);
     struct lt_command c = lt_command_run(NULL, line);
     EXPECT_EQ(c.code, 0);
     EXPECT_CONTAINS(c.out, "wordnet/b2_t8/f32/train");
+    EXPECT_CONTAINS(c.out, "0 slower, 0 faster, 1 the same, 0 not in both");
     lt_command_free(&c);
+}
+
+// Beyond the threshold and the spread of both, and only then, a row is slower.
+TEST(bench, a_slower_row_is_exit_code_1)
+{
+    static const char form[] = "{ \"benchmarks\": [ { \"name\": \"add\", \"real_time\": %s, "
+                               "\"time_unit\": \"us\", \"spread\": 0.3 } ] }";
+    static const struct {
+        const char *time, *verdict;
+        int code;
+    } others[] = {
+        { "125", "0 slower, 0 faster, 1 the same", 0 },
+        { "135", "1 slower, 0 faster, 0 the same", 1 },
+        { "70", "0 slower, 1 faster, 0 the same", 0 },
+    };
+    char text[300], old[300], new[300], line[700];
+    snprintf(old, sizeof old, "%s/old.json", lt_temp_dir());
+    snprintf(new, sizeof new, "%s/new.json", lt_temp_dir());
+    snprintf(text, sizeof text, form, "100");
+    lt_write_file(old, text);
+    for (size_t i = 0; i < LAT_COUNT(others); i++) {
+        snprintf(text, sizeof text, form, others[i].time);
+        lt_write_file(new, text);
+        snprintf(line, sizeof line, "lattn-bench compare %s %s", old, new);
+        struct lt_command c = lt_command_run(NULL, line);
+        EXPECT_EQ(c.code, others[i].code);
+        EXPECT_CONTAINS(c.out, others[i].verdict);
+        lt_command_free(&c);
+    }
 }
 
 TEST(bench, unknown_names_are_refused)
 {
     lt_expect_refusal(NULL, "lattn-bench time softmaxx", 2, "there is no op 'softmaxx'");
+    lt_expect_refusal(NULL, "lattn-bench time matmul m=8 n=8 q=8", 2,
+        "matmul has no size 'q'; it has m, n, k, [batch], [ta], [tb]");
+    lt_expect_refusal(NULL, "lattn-bench time matmul m=8 n=0 k=8", 2,
+        "matmul: n is a whole number from 1 to 16777216, not '0'");
+    lt_expect_refusal(NULL, "lattn-bench time softmax rows=8", 2, "softmax: columns is missing");
     lt_expect_refusal(NULL, "lattn-bench model gpt-5", 2, "there is no network 'gpt-5'");
 }

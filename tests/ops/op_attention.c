@@ -204,6 +204,24 @@ static double bytes(const struct ot_case *c, size_t element)
     return n * (double) element;
 }
 
+// Five products for two: the scores are computed again. Read are q, k, v, the result and its gradient.
+static struct ot_work backward(const struct ot_case *c, size_t element, struct ot_work forward)
+{
+    double n = 4 * ot_numel(&c->in[Q]) + 2 * (ot_numel(&c->in[K]) + ot_numel(&c->in[V]));
+    return (struct ot_work){ n * (double) element, 2.5 * forward.flops };
+}
+
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { BATCH, HEADS, SEQ, HEAD_DIM, CAUSAL };
+    for (int i = Q; i <= V; i++)
+        OT_RESIZE(&c->in[i], v[BATCH], v[HEADS], v[SEQ], v[HEAD_DIM]);
+    c->in[MASK] = c->in[LENGTHS] = (struct ot_input){ .absent = true };
+    c->i[0] = v[CAUSAL];
+    c->f[1] = 0;
+    return NULL;
+}
+
 // clang-format off
 #define NO_MASK { .absent = true }
 #define NO_LENGTHS { .absent = true }
@@ -286,6 +304,10 @@ const struct ot_op ot_op_attention = {
     .bound = bound,
     .bytes = bytes,
     .flops = flops,
+    .backward = backward,
+    .keys = OT_KEYS(OT_SIZE("batch"), OT_SIZE("heads"), OT_SIZE("seq"),
+        { "head_dim", 1, 256, OT_MUST }, OT_SWITCH("causal")),
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 1.2e-7, .f32_abs = 1e-7 },

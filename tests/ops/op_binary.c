@@ -26,6 +26,16 @@ static double flops(const struct ot_case *c)
     return ot_broadcast_numel(&c->in[0], &c->in[1]);
 }
 
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { ROWS, COLUMNS, BIAS };
+    OT_RESIZE(&c->in[0], v[ROWS], v[COLUMNS]);
+    OT_RESIZE(&c->in[1], v[ROWS], v[COLUMNS]);
+    if (v[BIAS])
+        OT_RESIZE(&c->in[1], v[COLUMNS]);
+    return NULL;
+}
+
 // clang-format off
 #define BINARY_CASES(fill_a, fill_b)                                                                        \
     { "empty", { { OT_DIMS(0, 3), .fill = fill_a }, { OT_DIMS(3), .fill = fill_b } } },                     \
@@ -97,6 +107,8 @@ static const struct ot_case pow_cases[] = {
         .reference = name_##_reference,                                                           \
         .bytes = bytes,                                                                           \
         .flops = flops,                                                                           \
+        .keys = OT_KEYS(OT_SIZE("rows"), OT_SIZE("columns"), OT_SWITCH("bias")),                  \
+        .shape = shape,                                                                           \
         .cases = cases_,                                                                          \
         .n_cases = OT_COUNT(cases_),                                                              \
         __VA_ARGS__                                                                               \

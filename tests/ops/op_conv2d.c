@@ -9,6 +9,7 @@
 // fewer because errors do not all add up. test_winograd.c has the bound of the algorithm itself.
 
 #include <math.h>
+#include <string.h>
 #include "ops/reference.h"
 
 enum { SAME = 1, RELU = 2 };
@@ -101,6 +102,21 @@ static double bytes(const struct ot_case *c, size_t element_bytes)
            (double) element_bytes;
 }
 
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { N, C, H, W, K, KERNEL, STRIDE, PADDING, GROUPS };
+    if (v[C] % v[GROUPS] || v[K] % v[GROUPS])
+        return "c and k have to be multiples of groups";
+    if (v[KERNEL] > v[H] + 2 * v[PADDING] || v[KERNEL] > v[W] + 2 * v[PADDING])
+        return "the kernel is larger than the padded image";
+    OT_RESIZE(&c->in[0], v[N], v[C], v[H], v[W]);
+    OT_RESIZE(&c->in[1], v[K], v[C] / v[GROUPS], v[KERNEL], v[KERNEL]);
+    c->in[2].absent = true;
+    const int64_t how[] = { v[STRIDE], v[STRIDE], v[PADDING], v[PADDING], 1, 1, v[GROUPS], 0 };
+    memcpy(c->i, how, sizeof how);
+    return NULL;
+}
+
 // clang-format off
 #define X(n, c, h, w) { OT_DIMS(n, c, h, w) }
 #define W(o, c, h, w) { OT_DIMS(o, c, h, w) }
@@ -182,6 +198,11 @@ const struct ot_op ot_op_conv2d = {
     .bound = bound,
     .bytes = bytes,
     .flops = flops,
+    .backward = ot_backward_product,
+    .keys = OT_KEYS(OT_SIZE("n"), OT_SIZE("c"), OT_SIZE("h"), OT_SIZE("w"), OT_SIZE("k"),
+        { "kernel", 1, 255, OT_MUST }, { "stride", 1, 255, 1 }, { "padding", 0, 255, 0 },
+        OT_SIZE_OR("groups", 1)),
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 1.2e-7 },

@@ -122,6 +122,8 @@ const struct ot_op ot_op_dropout = {
     .build = build,
     .reference = reference,
     .bytes = ot_bytes_in_out,
+    .keys = OT_ROW_KEYS,
+    .shape = ot_shape_rows,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 3e-7 },  // 1 / (1 - p) rounded, then one product

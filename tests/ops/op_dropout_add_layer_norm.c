@@ -87,6 +87,22 @@ static double flops(const struct ot_case *c)
     return 10 * ot_numel(&c->in[0]);
 }
 
+// Reads the kept sum and the gradient, writes the gradients of both terms.
+static struct ot_work backward(const struct ot_case *c, size_t element, struct ot_work forward)
+{
+    (void) forward;
+    return (struct ot_work){ 4 * ot_numel(&c->in[0]) * (double) element, 0 };
+}
+
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    for (int i = 0; i < 2; i++)
+        OT_RESIZE(&c->in[i], v[0], v[1]);
+    for (int i = 2; i < 4; i++)
+        OT_RESIZE(&c->in[i], v[1]);
+    return NULL;
+}
+
 // clang-format off
 #define ROWS(r, n) { { OT_DIMS(r, n) }, { OT_DIMS(r, n) }, { OT_DIMS(n), .fill = OT_POSITIVE }, { OT_DIMS(n) } }
 static const struct ot_case cases[] = {
@@ -128,6 +144,9 @@ const struct ot_op ot_op_dropout_add_layer_norm = {
     .bound = bound,
     .bytes = bytes,
     .flops = flops,
+    .backward = backward,
+    .keys = OT_ROW_KEYS,
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 5e-7 },

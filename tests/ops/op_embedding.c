@@ -27,6 +27,21 @@ static double bytes(const struct ot_case *c, size_t element)
     return 2 * ot_numel(&c->in[1]) * (double) c->in[0].dim[1] * (double) element;
 }
 
+// Reads a row for each token and writes the whole table.
+static struct ot_work backward(const struct ot_case *c, size_t element, struct ot_work forward)
+{
+    return (struct ot_work){ forward.bytes / 2 + ot_numel(&c->in[0]) * (double) element, 0 };
+}
+
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { VOCAB, WIDTH, TOKENS };
+    OT_RESIZE(&c->in[0], v[VOCAB], v[WIDTH]);
+    OT_RESIZE(&c->in[1], v[TOKENS]);
+    c->in[1].limit = v[VOCAB];
+    return NULL;
+}
+
 // clang-format off
 #define TABLE(v, n, t) { { OT_DIMS(v, n) }, { OT_DIMS(t), .fill = OT_INDEX, .limit = v } }
 static const struct ot_case cases[] = {
@@ -66,6 +81,9 @@ const struct ot_op ot_op_embedding = {
     .build = build,
     .reference = reference,
     .bytes = bytes,
+    .backward = backward,
+    .keys = OT_KEYS(OT_SIZE("vocab"), OT_SIZE("width"), OT_SIZE("tokens")),
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .grad_tolerance = { .f32_rel = 1e-6 },

@@ -64,6 +64,14 @@ static double flops(const struct ot_case *c)
     return 8 * ot_numel(&c->in[0]);
 }
 
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    OT_RESIZE(&c->in[0], v[0], v[1]);
+    OT_RESIZE(&c->in[1], v[1]);
+    OT_RESIZE(&c->in[2], v[1]);
+    return NULL;
+}
+
 // clang-format off
 #define ROWS(r, n) { { OT_DIMS(r, n) }, { OT_DIMS(n), .fill = OT_POSITIVE }, { OT_DIMS(n) } }
 #define PLAIN(r, n) { { OT_DIMS(r, n) }, { .absent = true }, { .absent = true } }
@@ -111,6 +119,9 @@ const struct ot_op ot_op_layer_norm = {
     .bound = bound,
     .bytes = ot_bytes_in_out,
     .flops = flops,
+    .backward = ot_backward_rows,
+    .keys = OT_ROW_KEYS,
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 5e-7 },
@@ -166,6 +177,9 @@ const struct ot_op ot_op_rms_norm = {
     .reference = rms_reference,
     .bytes = ot_bytes_in_out,
     .flops = flops,
+    .backward = ot_backward_rows,
+    .keys = OT_ROW_KEYS,
+    .shape = shape,
     .cases = rms_cases,
     .n_cases = OT_COUNT(rms_cases),
     .tolerance = { .f32_rel = 1e-6 },

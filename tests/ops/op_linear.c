@@ -69,6 +69,17 @@ static double bytes(const struct ot_case *c, size_t element)
     return (ot_numel(&c->in[0]) + ot_numel(&c->in[1]) + bias + out) * (double) element;
 }
 
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { M, N, K, NO_BIAS, GELU };
+    OT_RESIZE(&c->in[0], v[M], v[K]);
+    OT_RESIZE(&c->in[1], v[N], v[K]);
+    OT_RESIZE(&c->in[2], v[N]);
+    c->in[2].absent = v[NO_BIAS];
+    c->i[0] = v[GELU] ? LATTN_EPILOGUE_GELU : LATTN_EPILOGUE_NONE;
+    return NULL;
+}
+
 // clang-format off
 #define XWB(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) } }
 #define XW(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n), .absent = true } }
@@ -113,6 +124,10 @@ const struct ot_op ot_op_linear = {
     .bound = bound,
     .bytes = bytes,
     .flops = flops,
+    .backward = ot_backward_product,
+    .keys =
+        OT_KEYS(OT_SIZE("m"), OT_SIZE("n"), OT_SIZE("k"), OT_SWITCH("no_bias"), OT_SWITCH("gelu")),
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 2.4e-7 },

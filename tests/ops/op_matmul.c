@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// matmul: reference, cases, tolerances.
+// matmul: reference, cases, tolerances. Case parameters: i[0], i[1] the first, the second operand is transposed
+// on the way, of cases that are only timed.
 //
 // Tolerance: a sum of K products is off by at most (K + 1) rounding errors of its terms' absolute
 // sum, in whatever order they are added; 2^-24 each, twice that allowed.
@@ -10,8 +11,9 @@
 
 static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
 {
-    (void) c;
-    return lattn_matmul(ctx, in[0], in[1]);
+    lattn_tensor *a = c->i[0] ? lattn_transpose(ctx, in[0], -2, -1) : in[0];
+    lattn_tensor *b = c->i[1] ? lattn_transpose(ctx, in[1], -2, -1) : in[1];
+    return lattn_matmul(ctx, a, b);
 }
 
 // Rank 2 or more: a vector is a row on the left and a column on the right.
@@ -88,15 +90,38 @@ static double batches(const struct ot_case *c)
     return ot_broadcast_numel(&a, &b);
 }
 
+static double rows(const struct ot_case *c)
+{
+    return size(&c->in[0], c->i[0] ? 1 : 2);
+}
+
+static double columns(const struct ot_case *c)
+{
+    return size(&c->in[1], c->i[1] ? 2 : 1);
+}
+
 static double flops(const struct ot_case *c)
 {
-    return 2 * batches(c) * size(&c->in[0], 2) * size(&c->in[0], 1) * size(&c->in[1], 1);
+    return 2 * batches(c) * rows(c) * size(&c->in[0], c->i[0] ? 2 : 1) * columns(c);
 }
 
 static double bytes(const struct ot_case *c, size_t element)
 {
-    double out = batches(c) * size(&c->in[0], 2) * size(&c->in[1], 1);
+    double out = batches(c) * rows(c) * columns(c);
     return (ot_numel(&c->in[0]) + ot_numel(&c->in[1]) + out) * (double) element;
+}
+
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { M, N, K, BATCH, TA, TB };
+    OT_RESIZE(&c->in[0], v[BATCH], v[TA] ? v[K] : v[M], v[TA] ? v[M] : v[K]);
+    OT_RESIZE(&c->in[1], v[BATCH], v[TB] ? v[N] : v[K], v[TB] ? v[K] : v[N]);
+    for (int i = 0; i < 2; i++)  // without batches both are matrices
+        if (v[BATCH] == 1)
+            OT_RESIZE(&c->in[i], c->in[i].dim[1], c->in[i].dim[2]);
+    c->i[0] = v[TA];
+    c->i[1] = v[TB];
+    return NULL;
 }
 
 // Tiles are 8 to 128 rows and 8 to 512 columns; slabs of k are 4 to 16.
@@ -168,6 +193,10 @@ const struct ot_op ot_op_matmul = {
     .bound = bound,
     .bytes = bytes,
     .flops = flops,
+    .backward = ot_backward_product,
+    .keys = OT_KEYS(OT_SIZE("m"), OT_SIZE("n"), OT_SIZE("k"), OT_SIZE_OR("batch", 1),
+        OT_SWITCH("ta"), OT_SWITCH("tb")),
+    .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 1.2e-7 },

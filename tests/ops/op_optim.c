@@ -354,6 +354,14 @@ static double norm_flops(const struct ot_case *c)
     return 2 * ot_numel(&c->in[0]);
 }
 
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    for (int i = 0; i < 4; i++)
+        OT_RESIZE(&c->in[i], v[0]);
+    OT_RESIZE(&c->in[4], (v[0] + LAT_OPTIM_CHUNK - 1) / LAT_OPTIM_CHUNK);
+    return NULL;
+}
+
 // clang-format off
 // The arenas of a small BERT. Only time reads inputs 1 and up.
 #define MILLIONS 4500000
@@ -421,6 +429,8 @@ const struct ot_op ot_op_adamw = {
     .run = run_adamw,
     .bytes = adamw_bytes,
     .flops = adamw_flops,
+    .keys = OT_KEYS(OT_SIZE("n")),
+    .shape = shape,
     .cases = adamw_cases,
     .n_cases = OT_COUNT(adamw_cases),
     .no_grad = true,
@@ -433,6 +443,8 @@ const struct ot_op ot_op_sgd = {
     .run = run_sgd,
     .bytes = sgd_bytes,
     .flops = sgd_flops,
+    .keys = OT_KEYS(OT_SIZE("n")),
+    .shape = shape,
     .cases = sgd_cases,
     .n_cases = OT_COUNT(sgd_cases),
     .no_grad = true,
@@ -445,6 +457,8 @@ const struct ot_op ot_op_grad_norm = {
     .run = run_grad_norm,
     .bytes = norm_bytes,
     .flops = norm_flops,
+    .keys = OT_KEYS(OT_SIZE("n")),
+    .shape = shape,
     .cases = norm_cases,
     .n_cases = OT_COUNT(norm_cases),
     .no_grad = true,

@@ -125,6 +125,14 @@ static double flops(const struct ot_case *c)
     return ot_numel(&c->in[0]);
 }
 
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { ROWS, COLUMNS, DIM };
+    OT_RESIZE(&c->in[0], v[ROWS], v[COLUMNS]);
+    c->i[0] = 1 << v[DIM];
+    return NULL;
+}
+
 // clang-format off
 #define REDUCE_CASES(fill_)                                                                        \
     { "one_element", { { OT_DIMS(1), .fill = fill_ } }, .i = { 1 } },                              \
@@ -189,6 +197,8 @@ static double flops(const struct ot_case *c)
         .reference = name_##_reference,                                                            \
         .bytes = bytes,                                                                            \
         .flops = flops,                                                                            \
+        .keys = OT_KEYS(OT_SIZE("rows"), OT_SIZE("columns"), { "dim", 0, 1, OT_MUST }),            \
+        .shape = shape,                                                                            \
         .cases = cases_,                                                                           \
         .n_cases = OT_COUNT(cases_),                                                               \
         __VA_ARGS__                                                                                \

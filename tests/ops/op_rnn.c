@@ -206,6 +206,16 @@ static double bytes(const struct ot_case *c, size_t element)
     return (ot_numel(&c->in[X]) * (1 + 1 / gates) + ot_numel(&c->in[WEIGHT])) * (double) element;
 }
 
+// The layer is given its inputs multiplied by their weights: that product is a linear.
+static const char *shape(const int64_t *v, struct ot_case *c)
+{
+    enum { BATCH, STEPS, HIDDEN };
+    int64_t gates = c->in[WEIGHT].dim[0] / c->in[WEIGHT].dim[1];
+    OT_RESIZE(&c->in[X], v[STEPS], v[BATCH], gates * v[HIDDEN]);
+    OT_RESIZE(&c->in[WEIGHT], gates * v[HIDDEN], v[HIDDEN]);
+    return NULL;
+}
+
 // clang-format off
 #define IN(g, t, b, h) { OT_DIMS(t, b, (g) * (h)) }, { OT_DIMS((g) * (h), h), .fill = OT_UNIFORM }
 #define BIASES(g, h) { OT_DIMS((g) * (h)), .fill = OT_UNIFORM }
@@ -311,6 +321,9 @@ static const struct ot_case gru_cases[] = {
         .bound = bound,                                                                           \
         .bytes = bytes,                                                                           \
         .flops = flops,                                                                           \
+        .backward = ot_backward_product,                                                          \
+        .keys = OT_KEYS(OT_SIZE("batch"), OT_SIZE("steps"), OT_SIZE("hidden")),                   \
+        .shape = shape,                                                                           \
         .cases = cases_,                                                                          \
         .n_cases = OT_COUNT(cases_),                                                              \
         .tolerance = { .f32_rel = 2e-6, .f16_rel = 4e-3, .bf16_rel = 3e-2 },                      \

@@ -185,6 +185,9 @@ const struct ot_op ot_op_softmax = {
     .bound = softmax_bound,
     .bytes = ot_bytes_in_out,
     .flops = flops,
+    .backward = ot_backward_rows,
+    .keys = OT_ROW_KEYS,
+    .shape = ot_shape_rows,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 1.2e-7 },  // a unit in the last place
@@ -198,6 +201,9 @@ const struct ot_op ot_op_log_softmax = {
     .bound = log_softmax_bound,
     .bytes = ot_bytes_in_out,
     .flops = flops,
+    .backward = ot_backward_rows,
+    .keys = OT_ROW_KEYS,
+    .shape = ot_shape_rows,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 1.2e-7, .f32_abs = 4.8e-7 },  // 2^-21 of log near 1

@@ -53,6 +53,9 @@ static double flops(const struct ot_case *c)
         .reference = name_##_reference,                                                           \
         .bytes = ot_bytes_in_out,                                                                 \
         .flops = flops,                                                                           \
+        .backward = ot_backward_rows,                                                             \
+        .keys = OT_ROW_KEYS,                                                                      \
+        .shape = ot_shape_rows,                                                                   \
         .cases = cases_,                                                                          \
         .n_cases = OT_COUNT(cases_),                                                              \
         __VA_ARGS__                                                                               \

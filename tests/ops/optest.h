@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include "lattn/lattn.h"
 
-enum { OT_MAX_INPUTS = 10, OT_MAX_PARAMS = 8 };
+enum { OT_MAX_INPUTS = 10, OT_MAX_PARAMS = 8, OT_MAX_KEYS = 10 };
 
 enum ot_fill {
     OT_NORMAL,    // mean 0, standard deviation 1
@@ -93,6 +93,19 @@ struct ot_tolerance {
     double bf16_rel, bf16_abs;
 };
 
+// What an application does at least.
+struct ot_work {
+    double bytes, flops;  // 0 = not counted
+};
+
+// A number of a shape that is given by name: "m=1024".
+struct ot_key {
+    const char *name;
+    int64_t low, high;
+    int64_t value;  // where it is not given; OT_MUST: it has to be
+};
+enum { OT_MUST = -1, OT_MAX_SIZE = 1 << 24 };
+
 struct ot_op {
     const char *name;
     int n_inputs;
@@ -105,6 +118,12 @@ struct ot_op {
     void (*bound)(const struct ot_case *c, const struct ot_array *in, struct ot_array *bound);
     double (*bytes)(const struct ot_case *c, size_t element);  // least traffic of the forward
     double (*flops)(const struct ot_case *c);                  // NULL = none counted
+    // Of the gradient of all inputs, where that is counted; forward is what the forward does.
+    struct ot_work (*backward)(const struct ot_case *c, size_t element, struct ot_work forward);
+    // Shapes by name (shape.c): keys ends with name NULL. shape() is given the value of each key and the
+    // first timed case, whose sizes it replaces; it returns NULL, or what does not fit. NULL = cases alone.
+    const struct ot_key *keys;
+    const char *(*shape)(const int64_t *v, struct ot_case *c);
     const struct ot_case *cases;
     int n_cases;
     struct ot_tolerance tolerance;       // of the forward
@@ -174,25 +193,37 @@ struct ot_timing {
     const struct ot_case *c;
     lattn_dtype dtype;
     const char *strategy;
-    bool backward;         // gradient of all inputs; else forward
-    double seconds;        // median of one application, on the device
-    double spread;         // (third quartile - first quartile) / median
+    char form[48];   // "cpu 32x2": strategy and tile of its last kernel with a choice; "" without
+    bool backward;   // gradient of all inputs; else forward
+    double seconds;  // median of one application, on the device
+    double spread;   // (third quartile - first quartile) / median
     double wall_seconds;   // of one application, recording and submitting included
     int64_t applications;  // measured
-    double bytes, flops;   // of one application; 0 = not counted
+    struct ot_work work;   // of one application
 };
+enum { OT_CHOSEN = -2 };  // the strategy that the library takes
 struct ot_time_options {
     int dtype, strategy;  // -1 = every one
     const char *case_name;
+    const struct ot_case *shape;  // this case instead of the op's; NULL = the op's
     bool forward_only;
     double warm_up_s, measure_s;
     void (*done)(void *user, const struct ot_timing *timing);
     void *user;
 };
-// Times the cases marked OT_BENCH (the one named, if any). Returns a status of the context; cases that
+// Times the cases marked OT_BENCH (the one named, or the one given). Returns a status of the context; cases that
 // the device does not support are left out.
 lattn_status ot_time_op(
     lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *options);
+
+// A case made from "m=1024" and the like (shape.c); its name lives in text.
+struct ot_shape {
+    struct ot_case c;
+    char name[256];
+};
+// False with a sentence in error: there is no such key, a value out of range, a key that is missing.
+bool ot_shape_parse(const struct ot_op *op, char *const *items, int n, struct ot_shape *shape,
+    char *error, size_t error_bytes);
 
 // What this device reaches at best: ops are judged by their share of it.
 struct ot_peaks {

@@ -76,7 +76,7 @@ static lattn_status measure(lattn_ctx *ctx, struct buffers *b, struct ot_peaks *
     LAT_TRY(ot_measure(ctx, multiply_add, b, warm_up_s, measure_s, &fma));
     double bytes = 2.0 * (double) b->x->storage->bytes;
     peaks->copy_bytes_per_s = bytes / LAT_MIN(kernel.seconds, engine.seconds);
-    double flops = 2.0 * 4 * LAT_BENCH_FMA_VECTORS * LAT_BENCH_FMA_UNROLL;
+    double flops = 2.0 * LAT_BENCH_FMA_CHAINS * LAT_BENCH_FMA_UNROLL;
     peaks->fma_flops_per_s = flops * FMA_ROUNDS * GROUP * FMA_GROUPS / fma.seconds;
     return LATTN_OK;
 }

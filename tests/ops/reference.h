@@ -51,4 +51,63 @@ static inline double ot_bytes_in_out(const struct ot_case *c, size_t element)
     return 2 * ot_numel(&c->in[0]) * (double) element;
 }
 
+// ---- shapes by name ---------------------------------------------------------------------------
+
+#define OT_KEYS(...)                                                                               \
+    (const struct ot_key[])                                                                        \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, 0, 0, 0                                                                          \
+        }                                                                                          \
+    }
+#define OT_SIZE(name)                                                                              \
+    {                                                                                              \
+        name, 1, OT_MAX_SIZE, OT_MUST                                                              \
+    }  // has to be given
+#define OT_SIZE_OR(name, value)                                                                    \
+    {                                                                                              \
+        name, 1, OT_MAX_SIZE, value                                                                \
+    }
+#define OT_SWITCH(name)                                                                            \
+    {                                                                                              \
+        name, 0, 1, 0                                                                              \
+    }
+
+// Gives an input other sizes.
+#define OT_RESIZE(in, ...) ot_resize(in, OT_NARGS(__VA_ARGS__), (int64_t[]){ __VA_ARGS__ })
+static inline void ot_resize(struct ot_input *in, int rank, const int64_t *dims)
+{
+    in->rank = rank;
+    in->layout = OT_CONTIGUOUS;
+    in->absent = false;
+    for (int d = 0; d < rank; d++)
+        in->dim[d] = dims[d];
+}
+
+// Of functions of one tensor.
+#define OT_ROW_KEYS OT_KEYS(OT_SIZE("rows"), OT_SIZE("columns"))
+static inline const char *ot_shape_rows(const int64_t *v, struct ot_case *c)
+{
+    OT_RESIZE(&c->in[0], v[0], v[1]);
+    return NULL;
+}
+
+// Gradients of both factors: two products for one.
+static inline struct ot_work ot_backward_product(
+    const struct ot_case *c, size_t element, struct ot_work forward)
+{
+    (void) c;
+    (void) element;
+    return (struct ot_work){ 2 * forward.bytes, 2 * forward.flops };
+}
+
+// Of functions of one tensor: what the forward kept, the gradient, and what is written.
+static inline struct ot_work ot_backward_rows(
+    const struct ot_case *c, size_t element, struct ot_work forward)
+{
+    (void) forward;
+    return (struct ot_work){ 3 * ot_numel(&c->in[0]) * (double) element, 0 };
+}
+
 #endif

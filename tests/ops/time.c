@@ -3,8 +3,11 @@
 // Mode time: forward, and backward as the difference between both together and forward alone. Inputs
 // keep their place; results are planned and freed as in a training step.
 
+#define LATTN_EXPERIMENTAL
+#include "lattn/introspect.h"
 #include "ops/engine.h"
 #include "ops/stopwatch.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +65,20 @@ static bool has_gradient(const struct ot_session *s)
     return any && !(s->op->no_grad || s->op->exact || (s->c->flags & OT_NO_GRAD));
 }
 
+static struct ot_work work_of(const struct timed *t)
+{
+    const struct ot_op *op = t->session.op;
+    const struct ot_case *c = t->session.c;
+    size_t element = lattn_dtype_bytes(t->session.dtype);
+    struct ot_work forward = {
+        .bytes = op->bytes ? op->bytes(c, element) : 0,
+        .flops = op->flops ? op->flops(c) : 0,
+    };
+    if (!t->backward)
+        return forward;
+    return op->backward ? op->backward(c, element, forward) : (struct ot_work){ 0, 0 };
+}
+
 static void report(
     const struct timed *t, const struct ot_measurement *m, const struct ot_time_options *o)
 {
@@ -77,10 +94,10 @@ static void report(
         .wall_seconds = m->wall_seconds,
         .applications = m->applications,
     };
-    if (!t->backward && s->op->bytes)
-        timing.bytes = s->op->bytes(s->c, lattn_dtype_bytes(s->dtype));
-    if (!t->backward && s->op->flops)
-        timing.flops = s->op->flops(s->c);
+    const char *detail, *kind = lattn_strategy_last(s->ctx, &detail);
+    if (kind && lat_strategy_taken(s->ctx))
+        snprintf(timing.form, sizeof timing.form, "%s%s%s", kind, *detail ? " " : "", detail);
+    timing.work = work_of(t);
     if (o->done)
         o->done(o->user, &timing);
 }
@@ -92,10 +109,11 @@ static lattn_status time_both(struct timed *t, const struct ot_time_options *o)
     LAT_TRY(ot_measure(s->ctx, apply, t, o->warm_up_s, o->measure_s, &forward));
     // Known only now: whether this strategy runs here at all.
     uint32_t taken = lat_strategy_taken(s->ctx);
-    int kind = lat_strategy_kind_of(s->strategy);
     if (taken == 0)
         s->strategy = "-";
-    else if (!(taken >> kind & 1))
+    else if (!s->strategy)
+        s->strategy = lattn_strategy_last(s->ctx, NULL);
+    else if (!(taken >> lat_strategy_kind_of(s->strategy) & 1))
         return LATTN_OK;
     report(t, &forward, o);
     if (o->forward_only || !has_gradient(s))
@@ -111,20 +129,20 @@ static lattn_status time_both(struct timed *t, const struct ot_time_options *o)
     return LATTN_OK;
 }
 
-// One case, dtype and strategy. *only: the op has no strategies to choose from.
+// One case, dtype and strategy (-1 = the one that is chosen). *only: the op has none to choose from.
 static lattn_status time_one(
     struct ot_session *proto, int kind, const struct ot_time_options *o, bool *only)
 {
     struct timed *t = ot_alloc(sizeof *t);
     t->session = *proto;
     struct ot_session *s = &t->session;
-    s->strategy = lat_strategy_name((enum lat_strategy_kind) kind);
+    s->strategy = kind < 0 ? NULL : lat_strategy_name((enum lat_strategy_kind) kind);
     ot_make_arrays(s);
     lat_strategy_force(s->ctx, kind);
     lattn_status st = ot_make_tensors(s, true, t->in) ? LATTN_OK : lattn_ctx_status(s->ctx);
     if (!st)
         st = time_both(t, o);
-    *only = strcmp(s->strategy, "-") == 0;
+    *only = kind < 0 || strcmp(s->strategy, "-") == 0;
     lat_strategy_force(s->ctx, -1);
     for (int i = 0; i < OT_MAX_INPUTS; i++)
         if (t->in[i])
@@ -143,31 +161,47 @@ static bool wanted(const struct ot_op *op, const struct ot_case *c, const struct
     return o->case_name ? strcmp(o->case_name, c->name) == 0 : (c->flags & OT_BENCH) != 0;
 }
 
-lattn_status ot_time_op(lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *o)
+static lattn_status time_strategies(struct ot_session *proto, const struct ot_time_options *o)
+{
+    lattn_status st = LATTN_OK;
+    bool only = false;
+    if (o->strategy == OT_CHOSEN)
+        return time_one(proto, -1, o, &only);
+    for (int kind = 0; kind < LAT_STRATEGY_KINDS && !st && !only; kind++)
+        if (o->strategy < 0 || kind == o->strategy)
+            st = time_one(proto, kind, o, &only);
+    return st;
+}
+
+static lattn_status time_case(lattn_ctx *ctx, const struct ot_op *op, const struct ot_case *c,
+    const struct ot_time_options *o)
 {
     static const lattn_dtype dtypes[] = { LATTN_DTYPE_F32, LATTN_DTYPE_F16, LATTN_DTYPE_BF16 };
-    for (int k = 0; k < op->n_cases; k++) {
-        const struct ot_case *c = &op->cases[k];
-        for (size_t d = 0; d < LAT_COUNT(dtypes) && wanted(op, c, o); d++) {
-            bool only_f32 = op->only_f32 || (c->flags & OT_ONLY_F32);
-            bool f32 = dtypes[d] == LATTN_DTYPE_F32;
-            if ((o->dtype >= 0 && (int) dtypes[d] != o->dtype) || (only_f32 && !f32) ||
-                (!f32 && !lattn_ctx_device(ctx)->storage_f16))
-                continue;
-            struct ot_session *s = ot_alloc(sizeof *s);
-            s->ctx = ctx;
-            s->op = op;
-            s->c = c;
-            s->dtype = dtypes[d];
-            lattn_status st = LATTN_OK;
-            bool only = false;
-            for (int kind = 0; kind < LAT_STRATEGY_KINDS && !st && !only; kind++)
-                if (o->strategy < 0 || kind == o->strategy)
-                    st = time_one(s, kind, o, &only);
-            free(s);
-            if (st)
-                return st;
-        }
+    lattn_status st = LATTN_OK;
+    for (size_t d = 0; d < LAT_COUNT(dtypes) && !st; d++) {
+        bool only_f32 = op->only_f32 || (c->flags & OT_ONLY_F32);
+        bool f32 = dtypes[d] == LATTN_DTYPE_F32;
+        if ((o->dtype >= 0 && (int) dtypes[d] != o->dtype) || (only_f32 && !f32) ||
+            (!f32 && !lattn_ctx_device(ctx)->storage_f16))
+            continue;
+        struct ot_session *s = ot_alloc(sizeof *s);
+        s->ctx = ctx;
+        s->op = op;
+        s->c = c;
+        s->dtype = dtypes[d];
+        st = time_strategies(s, o);
+        free(s);
     }
-    return LATTN_OK;
+    return st;
+}
+
+lattn_status ot_time_op(lattn_ctx *ctx, const struct ot_op *op, const struct ot_time_options *o)
+{
+    lattn_status st = LATTN_OK;
+    if (o->shape)
+        return time_case(ctx, op, o->shape, o);
+    for (int k = 0; k < op->n_cases && !st; k++)
+        if (wanted(op, &op->cases[k], o))
+            st = time_case(ctx, op, &op->cases[k], o);
+    return st;
 }
