@@ -15,7 +15,7 @@ describe() {
     widths)      echo "ops on lavapipe with 128-bit and 512-bit vectors: subgroups of 4 and 16" ;;
     floor)       echo "GPU tests with every limit clamped to the floor" ;;
     asan)        echo "clang with address, undefined and leak sanitizers" ;;
-    amd)         echo "every kernel through AMD's compiler: no register spills" ;;
+    amd)         echo "every kernel through AMD's compiler: no register spills, no more registers" ;;
     mutation)    echo "a deliberate mistake in each kind of kernel: its check must turn red" ;;
     spirv)       echo "every SPIR-V module: valid, and its push block is the C struct" ;;
     install)     echo "installed tree used by CMake, pkg-config, C++ and beside libvulkan" ;;
@@ -183,7 +183,7 @@ job_amd() {
     [ -s "$build/radv/list" ] || skip_job "no RADV null device (third_party/radv_null.sh)"
     use_driver ""
     unset VK_DRIVER_FILES VK_ICD_FILENAMES
-    export build release logs
+    export build release logs top
     rm -f "$logs"/amd-*
     spilled=0
     while read -r label families; do
@@ -192,7 +192,10 @@ job_amd() {
         done
     done <"$build/radv/list" | xargs -P "$cores" -L 1 sh -c '
         [ "$2" != navi31 ] || export LATTN_TEST_ALL_TYPES=1
-        RADV_FORCE_FAMILY=$2 "$build/radv/run-$1" "$release/tests/lattn-amd" >"$logs/amd-$1-$2" 2>&1 &&
+        table=
+        [ ! -f "$top/tests/amd/$1-$2.tsv" ] || table=$top/tests/amd/$1-$2.tsv
+        RADV_FORCE_FAMILY=$2 "$build/radv/run-$1" "$release/tests/lattn-amd" "$logs/$1-$2.tsv" \
+            ${table:+"$table"} >"$logs/amd-$1-$2" 2>&1 &&
             echo "check 1 0 0" >>"$logs/amd.counts"' sh || spilled=1
     cat "$logs"/amd-*
     return $spilled
@@ -256,7 +259,7 @@ add_counts() {
 
 # What a reader wants of a failed job's log: not the tests that passed, nor kernels that do not spill.
 show_failures() {
-    grep -v 'Passed  \|    Start \|^\[ *PASSED\|^\[=====\|Instructions [0-9]*, *$' "$logs/$job.log" |
+    grep -v 'Passed  \|    Start \|^\[ *PASSED\|^\[=====\|  [0-9]*$' "$logs/$job.log" |
         tail -n 80
 }
 

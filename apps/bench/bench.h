@@ -13,6 +13,9 @@ int bench_check(int argc, char **argv);
 int bench_grad(int argc, char **argv);
 int bench_time(int argc, char **argv);
 int bench_model(int argc, char **argv);
+int bench_floors(int argc, char **argv);
+int bench_stats(int argc, char **argv);
+int bench_page(int argc, char **argv);
 int bench_compare(int argc, char **argv);
 
 // Options that check, grad and time have in common. dtype and strategy are indices into the lists

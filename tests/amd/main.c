@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// lattn-amd: compiles every kernel but the cpu ones with the driver it finds, and prints registers and
-// spills. Fails when one does not compile or spills.
+// lattn-amd [TABLE [OLD TABLE]]: compiles every kernel but the cpu ones with the driver it finds, and prints
+// registers and spills. Fails when one does not compile or spills; or needs a tenth more registers or shared
+// memory than the old table says, which is one that an earlier run with the same driver wrote to TABLE.
 //
 // Meant for RADV's null device (third_party/radv_null.sh): AMD's compiler, no AMD card. Nothing runs.
 // First every kernel with the defaults of its specialisation constants, at each subgroup size that the
@@ -13,18 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "amd/null_driver.h"
+#include "amd/table.h"
 #include "device/device.h"
 #include "device/pipeline.h"
 #include "lat_shaders.h"
-#include "ops/engine.h"
+#include "ops/kernels.h"
+#include "tensor/kernel.h"
 #include "spirv/module.h"
-
-enum { MAX_STATS = 64 };
 
 struct totals {
     int n_compiled, n_left_out, n_bad;
-    double most_registers;
-    const char *most_registers_in;
+    struct amd_table table;
 };
 
 // SPIR-V capabilities that a device may lack, and the member of its caps that says so.
@@ -67,42 +67,6 @@ static bool has_features(
     return true;
 }
 
-static void print_statistics(
-    const char *name, const struct lat_pipeline_stat *stats, int n, struct totals *all)
-{
-    bool spills = false;
-    for (int i = 0; i < n; i++) {
-        const char *what = stats[i].name;
-        bool spill = strstr(what, "pilled") || strstr(what, "Scratch");
-        bool registers = strcmp(what, "VGPRs") == 0;
-        if (spill || registers || strcmp(what, "Instructions") == 0 || strncmp(what, "LDS", 3) == 0)
-            printf(" %s %g,", what, stats[i].value);
-        spills |= spill && stats[i].value > 0;
-        if (registers && stats[i].value > all->most_registers) {
-            all->most_registers = stats[i].value;
-            all->most_registers_in = name;
-        }
-    }
-    printf("%s\n", spills ? " SPILLS" : n == 0 ? " NO STATISTICS" : "");
-    all->n_bad += spills || n == 0;
-}
-
-// The kernel that a pipeline was made from; NULL for SPIR-V from elsewhere.
-static const struct lat_shader *shader_of(const struct lat_spirv *spirv)
-{
-    for (int i = 0; lat_shaders[i]; i++)
-        if (spirv >= lat_shaders[i]->variants &&
-            spirv < lat_shaders[i]->variants + lat_shaders[i]->n_variants)
-            return lat_shaders[i];
-    return NULL;
-}
-
-static bool is_for_cpu(const struct lat_shader *shader)
-{
-    size_t n = strlen(shader->name);
-    return n > 4 && strcmp(shader->name + n - 4, "_cpu") == 0;
-}
-
 // ---- every kernel, default constants --------------------------------------------------------------
 
 static void compile(struct lat_device *dev, const struct lat_shader *shader,
@@ -127,7 +91,8 @@ static void compile_defaults(struct lat_device *dev, struct totals *all)
 {
     const struct lat_caps *caps = &dev->caps;
     for (int i = 0; lat_shaders[i]; i++)
-        for (int v = 0; v < lat_shaders[i]->n_variants && !is_for_cpu(lat_shaders[i]); v++) {
+        for (int v = 0; v < lat_shaders[i]->n_variants && !ot_kernel_is_for_cpu(lat_shaders[i]);
+             v++) {
             const struct lat_spirv *spirv = &lat_shaders[i]->variants[v];
             struct sv_module module;
             const char *lacking = "";
@@ -147,81 +112,65 @@ static void compile_defaults(struct lat_device *dev, struct totals *all)
         }
 }
 
-// ---- the op table, constants as the library chooses them -------------------------------------------
-
-static void record_case(struct ot_session *s, struct totals *all)
-{
-    lattn_tensor *in[OT_MAX_INPUTS] = { 0 };
-    ot_make_arrays(s);
-    lattn_status st = lattn_step_begin(s->ctx);
-    if (!st && ot_make_tensors(s, false, in)) {
-        lattn_tensor *out = s->op->build(s->ctx, in, s->c);
-        if (out && s->mode == OT_GRAD && lattn_tensor_requires_grad(out))
-            st = lattn_backward(
-                s->ctx, out, &(lattn_backward_args){ .grad_output = lattn_detach(s->ctx, out) });
-    }
-    lattn_status kept = lattn_ctx_status(s->ctx), ended = lattn_step_end(s->ctx);
-    st = st ? st : kept ? kept : ended;
-    if (st && st != LATTN_ERR_UNSUPPORTED) {
-        printf("%s/%s: FAILED: %s: %s\n", s->op->name, s->c->name, lattn_status_name(st),
-            lattn_error(s->ctx));
-        all->n_bad++;
-    }
-    ot_free_arrays(s);
-}
-
-static void record_op(lattn_ctx *ctx, const struct ot_op *op, struct totals *all)
-{
-    static const lattn_dtype dtypes[] = { LATTN_DTYPE_F32, LATTN_DTYPE_F16, LATTN_DTYPE_BF16 };
-    struct ot_session s = { .ctx = ctx, .op = op };
-    for (int k = 0; k < op->n_cases && op->build; k++)
-        for (int d = 0; d < 3 && !(op->cases[k].flags & OT_FULL); d++) {
-            s.c = &op->cases[k];
-            s.dtype = dtypes[d];
-            s.mode = (s.c->flags & OT_NO_GRAD) || op->no_grad || op->exact ? OT_CHECK : OT_GRAD;
-            bool only_f32 = op->only_f32 || (s.c->flags & OT_ONLY_F32) ||
-                            ((s.c->flags & OT_GEOMETRY) && !getenv("LATTN_TEST_ALL_TYPES"));
-            if (d > 0 && only_f32)
-                continue;
-            for (int kind = 0; kind < LAT_STRATEGY_KINDS; kind++) {
-                lat_strategy_force(ctx, kind);
-                record_case(&s, all);
-                if (lat_strategy_taken(ctx) == 0)
-                    break;  // an op with one kernel
-            }
-        }
-    lat_strategy_force(ctx, -1);
-}
-
 // ---- what became of it ------------------------------------------------------------------------------
 
-struct look {
-    struct lat_device *dev;
-    struct totals *all;
-};
-
-static void look_at(void *user, const struct lat_pipeline *p)
+static void failed(void *user, const struct ot_op *op, const struct ot_case *c, const char *text)
 {
-    const struct look *look = user;
-    const struct lat_shader *shader = shader_of(p->key.spirv);
-    if (!shader || is_for_cpu(shader))
-        return;
-    struct lat_pipeline_stat stats[MAX_STATS];
-    struct lat_pipeline copy = *p;
-    int n = 0;
-    printf("%-36s %2d %2d wave%-3u (", shader->name, p->key.spirv->t, p->key.spirv->u,
-        p->key.subgroup_size);
-    for (uint32_t i = 0; i < p->key.n_spec; i++)
-        printf("%s%u", i ? " " : "", p->key.spec[i]);
-    printf(")");
-    if (lat_pipeline_stats(look->dev, &copy, stats, MAX_STATS, &n))
-        printf(" %s", lat_err_text());
-    look->all->n_compiled++;
-    print_statistics(shader->name, stats, n, look->all);
+    struct totals *all = user;
+    printf("%s/%s: FAILED: %s\n", op->name, c->name, text);
+    all->n_bad++;
 }
 
-int main(void)
+static void look_at(void *user, const struct ot_kernel *kernel)
 {
+    struct totals *all = user;
+    if (ot_kernel_is_for_cpu(kernel->shader))
+        return;
+    ot_kernel_print(kernel, stdout);
+    printf("%s%s\n",
+        kernel->spills > 0 ? " SPILLS"
+        : kernel->any      ? ""
+                           : " NO STATISTICS ",
+        kernel->text);
+    all->n_compiled++;
+    all->n_bad += kernel->spills > 0 || !kernel->any;
+    amd_table_add(&all->table, kernel);
+}
+
+static void compare(struct totals *all, const char *path)
+{
+    struct amd_table *old = calloc(1, sizeof *old);
+    if (!old || !amd_table_read(old, path)) {
+        all->n_bad++;
+    } else if (strcmp(old->driver, all->table.driver) != 0) {
+        // Another compiler's figures say nothing about this one's.
+        printf("%s is of %s and not compared: renew it\n", path, old->driver);
+        all->n_bad += getenv("CI") != NULL;
+    } else {
+        all->n_bad += amd_table_compare(old, &all->table);
+    }
+    free(old);
+}
+
+static void compile_all(lattn_ctx *ctx, struct totals *all)
+{
+    const struct ot_record_options options = {
+        .dtype = -1,
+        .strategy = -1,
+        .all_types = getenv("LATTN_TEST_ALL_TYPES") != NULL,
+        .failed = failed,
+        .user = all,
+    };
+    compile_defaults(ctx->dev, all);
+    ot_kernel_print_heading(stdout);
+    for (int i = 0; ot_ops[i]; i++)
+        ot_record_op(ctx, ot_ops[i], &options);
+    ot_kernels_each(ctx, look_at, all);
+}
+
+int main(int argc, char **argv)
+{
+    static struct totals all;
     lattn_vulkan_handles loader = { 0 };
     PFN_vkGetInstanceProcAddr entry = amd_get_instance_proc_addr;
     memcpy(&loader.get_instance_proc_addr, &entry, sizeof entry);
@@ -234,19 +183,20 @@ int main(void)
         return 4;
     }
     const struct lat_caps *caps = &ctx->dev->caps;
-    printf("%s, %s\n", caps->info.name, caps->info.driver);
-    struct totals all = { .most_registers_in = "" };
+    snprintf(
+        all.table.driver, sizeof all.table.driver, "%s, %s", caps->info.name, caps->info.driver);
+    printf("%s\n", all.table.driver);
     if (!caps->pipeline_statistics) {
         fprintf(stderr, "lattn-amd: the driver gives no statistics of pipelines\n");
         all.n_bad++;
     }
-    compile_defaults(ctx->dev, &all);
-    for (int i = 0; ot_ops[i]; i++)
-        record_op(ctx, ot_ops[i], &all);
-    struct look look = { ctx->dev, &all };
-    lat_pipelines_each(ctx->dev, look_at, &look);
-    printf("amd: %s: %d pipelines, %d left out, %d bad; most registers %g in %s\n", caps->info.name,
-        all.n_compiled, all.n_left_out, all.n_bad, all.most_registers, all.most_registers_in);
+    compile_all(ctx, &all);
+    if (argc > 1 && !amd_table_write(&all.table, argv[1]))
+        all.n_bad++;
+    if (argc > 2)
+        compare(&all, argv[2]);
+    printf("amd: %s: %d pipelines, %d left out, %d bad\n", caps->info.name, all.n_compiled,
+        all.n_left_out, all.n_bad);
     lattn_ctx_destroy(&ctx);
     return all.n_bad || !all.n_compiled;
 }

@@ -45,7 +45,7 @@ foreach(file IN LISTS files)
     file(STRINGS ${ROOT}/${file} lines REGEX "^#include \"[a-z]+/")
     foreach(line IN LISTS lines)
         # The case library of tests/ops, with its stopwatch, is linked into lattn-bench: it is no part of lib/ops.
-        if(line MATCHES "\"ops/(optest|stopwatch)[.]h\"")
+        if(line MATCHES "\"ops/(kernels|optest|stopwatch)[.]h\"")
             continue()
         endif()
         string(REGEX REPLACE "^#include \"([a-z]+)/.*" "\\1" target ${line})
