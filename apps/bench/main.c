@@ -7,6 +7,9 @@
 //   lattn-bench grad [OP...]              backward against central differences of it
 //   lattn-bench time [OP...]              time, GB/s, GFLOP/s and shares of the device's own peaks
 //   lattn-bench model [NETWORK...]        whole training steps: samples/s, GFLOP/s, dispatches, memory
+//   lattn-bench floors                    the kernels of a training step against what they have to reach
+//   lattn-bench stats [OP...]             registers, spills, occupancy of each kernel, as the driver says
+//   lattn-bench page FOLDER               the files of ./run bench as one page
 //   lattn-bench compare OLD NEW           two files of `time --json`
 //
 // References, cases and tolerances are those of the library's own tests (tests/ops).
@@ -114,6 +117,7 @@ void bench_json_context(FILE *to, const lattn_ctx *ctx, const char *command)
     member(to, "library_version", lattn_version());
     member(to, "device", info->name);
     member(to, "driver", info->driver);
+    member(to, "device_type", info->type == LATTN_DEVICE_TYPE_CPU ? "CPU" : "GPU");
     member(to, "device_uuid", info->uuid);
     fprintf(to, "    \"subgroup_size\": %u", (unsigned) info->subgroup_size);
 }
@@ -126,6 +130,9 @@ int main(int argc, char **argv)
         { "grad", "compares gradients with central differences", bench_grad },
         { "time", "measures GB/s and GFLOP/s of each op", bench_time },
         { "model", "measures training steps of whole networks", bench_model },
+        { "floors", "measures the kernels of a training step against their floors", bench_floors },
+        { "stats", "shows registers and spills of each kernel", bench_stats },
+        { "page", "prints a page of measurements", bench_page },
         { "compare", "compares two measurements", bench_compare },
         { NULL, NULL, NULL },
     };

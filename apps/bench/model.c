@@ -290,8 +290,7 @@ static int begin(struct report *r)
     lattn_status st = ot_measure_peaks(ctx, &r->peaks);
     code = st ? cli_fail(name, st, ctx) : CLI_EXIT_OK;
     if (!st)
-        fprintf(
-            stderr, "%s: multiply-add %.1f GFLOP/s (f32)\n", name, 1e-9 * r->peaks.fma_flops_per_s);
+        row_say_peaks(name, &r->peaks);
     if (!st && r->json) {
         printf("{\n");
         bench_json_context(stdout, ctx, name);

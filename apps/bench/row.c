@@ -79,6 +79,12 @@ void row_print_json(const struct row *r, const struct ot_peaks *peaks, bool firs
         printf(",\n      \"form\": \"%s\"", r->form);
 }
 
+void row_say_peaks(const char *command, const struct ot_peaks *peaks)
+{
+    fprintf(stderr, "%s: copy %.1f GB/s, multiply-add %.1f GFLOP/s (f32)\n", command,
+        1e-9 * peaks->copy_bytes_per_s, 1e-9 * peaks->fma_flops_per_s);
+}
+
 void row_print_peaks(FILE *to, const struct ot_peaks *peaks)
 {
     fprintf(to, ",\n    \"copy_gb_per_s\": %.6g,\n    \"fma_gflops\": %.6g",

@@ -24,6 +24,7 @@ double row_peak_share(const struct row *r, const struct ot_peaks *peaks);
 void row_print(const struct row *r, const struct ot_peaks *peaks);
 // Without the closing brace: members can follow.
 void row_print_json(const struct row *r, const struct ot_peaks *peaks, bool first);
+void row_say_peaks(const char *command, const struct ot_peaks *peaks);  // on stderr
 // Members of the "context" object, after others.
 void row_print_peaks(FILE *to, const struct ot_peaks *peaks);
 

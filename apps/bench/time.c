@@ -7,15 +7,18 @@
 
 #include <string.h>
 #include "bench/bench.h"
-#include "bench/row.h"
+#include "bench/blas.h"
+#include "bench/roofline.h"
 
 struct report {
     lattn_ctx *ctx;
     struct bench_options o;
     bool quick, forward_only, chosen;
     const struct ot_case *shape;  // given on the command line
-    struct ot_peaks peaks;
-    bool any;
+    const char *roofline_file;
+    struct roofline roofline;
+    struct blas blas;
+    bool any, lost;  // lost: a dot for which there was no memory
 };
 
 static void done(void *user, const struct ot_timing *t)
@@ -23,15 +26,18 @@ static void done(void *user, const struct ot_timing *t)
     struct report *r = user;
     struct row row;
     row_of_timing(t, &row);
+    row.blas_gflops = blas_gflops_of(&r->blas, t, r->quick ? 0.1 : 0.5);
     if (r->o.json) {
-        row_print_json(&row, &r->peaks, !r->any);
+        row_print_json(&row, &r->roofline.peaks, !r->any);
         printf("\n    }");
     } else {
-        row_print(&row, &r->peaks);
+        row_print(&row, &r->roofline.peaks);
         printf("\n");
     }
     fflush(stdout);
     r->any = true;
+    if (r->roofline_file && !roofline_add(&r->roofline, &row, t->op->name))
+        r->lost = true;
 }
 
 static int time_op(const struct ot_op *op, void *user)
@@ -52,30 +58,43 @@ static int time_op(const struct ot_op *op, void *user)
     return st ? cli_fail("lattn-bench time", st, r->ctx) : CLI_EXIT_OK;
 }
 
+static int draw(const char *name, struct report *r)
+{
+    const int64_t mnk[] = { 1024, 1024, 1024 };
+    r->roofline.device = lattn_ctx_device(r->ctx)->name;
+    r->roofline.blas_gflops = blas_gflops(&r->blas, mnk, (bool[]){ false, false }, 0.3);
+    lattn_status st =
+        r->lost ? LATTN_ERR_HOST_MEMORY : roofline_write(&r->roofline, r->roofline_file);
+    return st ? cli_fail(name, st, NULL) : CLI_EXIT_OK;
+}
+
 static int run(const char *name, struct report *r, const struct cli_operands *names)
 {
     int code;
     r->ctx = bench_open(name, r->o.device, &code);
     if (!r->ctx)
         return code;
-    lattn_status st = ot_measure_peaks(r->ctx, &r->peaks);
+    lattn_status st = ot_measure_peaks(r->ctx, &r->roofline.peaks);
     if (st) {
         code = cli_fail(name, st, r->ctx);
         lattn_ctx_destroy(&r->ctx);
         return code;
     }
-    fprintf(stderr, "%s: copy %.1f GB/s, multiply-add %.1f GFLOP/s (f32)\n", name,
-        1e-9 * r->peaks.copy_bytes_per_s, 1e-9 * r->peaks.fma_flops_per_s);
+    row_say_peaks(name, &r->roofline.peaks);
+    blas_open(&r->blas, r->ctx);
     if (r->o.json) {
         printf("{\n");
         bench_json_context(stdout, r->ctx, name);
-        row_print_peaks(stdout, &r->peaks);
+        row_print_peaks(stdout, &r->roofline.peaks);
         printf("\n  },\n");
         printf("  \"benchmarks\": [");
     }
     code = bench_each(names, time_op, r);
     if (r->o.json)
         printf("\n  ]\n}\n");
+    if (!code && r->roofline_file)
+        code = draw(name, r);
+    roofline_free(&r->roofline);
     lattn_ctx_destroy(&r->ctx);
     return code;
 }
@@ -122,6 +141,8 @@ int bench_time(int argc, char **argv)
         BENCH_OPTIONS(&r.o),
         CLI_FLAG("chosen", 0, &r.chosen, "only the form that the library chooses"),
         CLI_FLAG("quick", 'q', &r.quick, "0.1 s for each measurement instead of 1 s"),
+        CLI_STR("roofline", 'r', &r.roofline_file, "FILE.svg",
+            "draws every row under the device's peaks"),
         CLI_FLAG("forward_only", 0, &r.forward_only, "no gradients"),
         CLI_END,
     };
@@ -132,12 +153,14 @@ int bench_time(int argc, char **argv)
         .operands = "[OP...] | OP SIZE=N...",
         .opts = opts,
         .max_operands = 1000,
-        .notes = "Times are the device's, by its timestamps, the median over batches; +- is half "
-                 "of the middle half's width. The share is of the device's own copy rate or f32 "
-                 "multiply-add rate, measured first: of the one that takes longer for this row. "
-                 "backward is forward and backward together minus forward. Behind it stands the "
-                 "form of the last kernel that had several, for example cpu 32x2. lattn-bench "
-                 "list shows the sizes of each op; dtype=f16 is the same as --dtype.",
+        .notes =
+            "Times are the device's, by its timestamps, the median over batches; +- is half "
+            "of the middle half's width. The share is of the device's own copy rate or f32 "
+            "multiply-add rate, measured first: of the one that takes longer for this row. "
+            "backward is forward and backward together minus forward. Behind it stands the "
+            "form of the last kernel that had several, for example cpu 32x2. Products on a CPU "
+            "device have the same product by the machine's OpenBLAS beside them. lattn-bench "
+            "list shows the sizes of each op; dtype=f16 is the same as --dtype.",
     };
     struct cli_operands names;
     struct ot_shape shape;

@@ -40,11 +40,15 @@ TEST(bench, ops_and_networks_are_measured_and_compared)
         "peak_share", "dispatches", "barriers", "submits", "peak_bytes", "planned_bytes", NULL };
     if (!lt_has_device())
         return;
-    char path[300], line[700];
-    snprintf(path, sizeof path, "%s/measured.json", lt_temp_dir());
-    expect_rows(
-        "lattn-bench time --quick --forward_only --json softmax rows=3 columns=33 dtype=f32",
-        "softmax/rows=3,columns=33/f32/", of_op, path);
+    const char *dir = lt_temp_dir();
+    char path[300], line[1000];
+    snprintf(path, sizeof path, "%s/time.json", dir);
+    snprintf(line, sizeof line,
+        "lattn-bench time --quick --forward_only --json --roofline %s/roofline.svg softmax rows=3 "
+        "columns=33 dtype=f32",
+        dir);
+    expect_rows(line, "softmax/rows=3,columns=33/f32/", of_op, path);
+    snprintf(path, sizeof path, "%s/model.json", dir);
     expect_rows("lattn-bench model --quick --json --batch_size 2 --seq_len 8 wordnet",
         "wordnet/b2_t8/f32/train", of_network, path);
     snprintf(line, sizeof line, "lattn-bench compare %s %s", path, path);
@@ -52,6 +56,44 @@ TEST(bench, ops_and_networks_are_measured_and_compared)
     EXPECT_EQ(c.code, 0);
     EXPECT_CONTAINS(c.out, "wordnet/b2_t8/f32/train");
     EXPECT_CONTAINS(c.out, "0 slower, 0 faster, 1 the same, 0 not in both");
+    lt_command_free(&c);
+    char *svg = lt_read_file(lt_path(dir, "roofline.svg"), NULL);
+    EXPECT_CONTAINS(svg, "<title>softmax/rows=3,columns=33/f32/");
+    lat_free(svg);
+    // What was measured is on the page, and what was not has no section.
+    snprintf(line, sizeof line, "lattn-bench page --commit 1234567 %s", dir);
+    c = lt_command_run(NULL, line);
+    EXPECT_EQ(c.code, 0);
+    EXPECT_CONTAINS(c.out, "| commit | 1234567 |");
+    EXPECT_CONTAINS(c.out, "| softmax/rows=3,columns=33/f32/");
+    EXPECT_CONTAINS(c.out, "| wordnet/b2_t8/f32/train |");
+    EXPECT_CONTAINS(c.out, "](roofline.svg)");
+    EXPECT(!strstr(c.out, "## Floors"));
+    lt_command_free(&c);
+}
+
+// Whether a floor is held is a matter of the machine and what else it does; that each row is judged is not.
+TEST(bench, floors_are_judged)
+{
+    if (!lt_has_device())
+        return;
+    struct lt_command c = lt_command_run(NULL, "lattn-bench floors --quick sum");
+    EXPECT(c.code == 0 || c.code == 1);
+    EXPECT_CONTAINS(c.out, "sum/rows=4096,columns=768,dim=0/f32/");
+    EXPECT_CONTAINS(c.out, c.code ? "aim 2.17: missed" : "aim 2.17: held");
+    lt_command_free(&c);
+}
+
+TEST(bench, stats_are_shown_or_why_there_are_none)
+{
+    if (!lt_has_device())
+        return;
+    struct lt_command c = lt_command_run(NULL, "lattn-bench stats --case=classify cross_entropy");
+    EXPECT(c.code == 0 || c.code == 4);
+    if (c.code == 0)
+        EXPECT_CONTAINS(c.out, "cross_entropy");
+    else
+        EXPECT_CONTAINS(c.err, "says nothing about its kernels (it lacks VK_KHR_pipeline_exec");
     lt_command_free(&c);
 }
 

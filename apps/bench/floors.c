@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+//
+// lattn-bench floors: what each kernel that carries a training step has to reach, as a share of what the machine
+// itself does with the same: OpenBLAS for products, the device's copy rate for the rest. Machines differ,
+// these ratios hardly; a floor that is missed is a kernel that became slow.
+//
+// The floors were set on lavapipe 26.1, 256-bit, 2 cores, where OpenBLAS multiplies at 270 GFLOP/s and memory is
+// copied at 46 GB/s: 0.37 of the one is 100 GFLOP/s. The aims are what kernels written for this driver
+// alone reached there. Rates above the copy rate are those of caches.
+
+#include <string.h>
+#include "bench/bench.h"
+#include "bench/blas.h"
+#include "bench/row.h"
+#include "lattn/nn.h"
+#include "ops/stopwatch.h"
+
+static const char name[] = "lattn-bench floors";
+
+enum against { BLAS, COPY };
+enum part { FORWARD, BACKWARD };
+
+static const char PRODUCT[] =
+    "mul and add where the processor has one instruction, one load to broadcast "
+    "each value of A, accumulators beyond the 16 registers on the stack";
+static const char SMALL[] =
+    "as matmul; and few steps of k to spread the start and the end of a tile over";
+static const char SCORES[] = "exponentials and the running maximum between the products";
+static const char MEMORY[] = "memory, or the cache where the tensors fit it";
+static const char FUNCTIONS[] = "arithmetic: erf and exp as polynomials";
+static const char ROWS[] = "a row is read twice, and its sums are chains of additions";
+
+static const struct floor {
+    const char *op, *sizes;
+    enum part part;
+    enum against against;
+    double floor, aim;
+    const char *limit;
+} floors[] = {
+    { "matmul", "m=512 n=512 k=512", FORWARD, BLAS, 0.37, 0.67, PRODUCT },
+    { "matmul", "m=512 n=512 k=512 tb=1", FORWARD, BLAS, 0.37, 0.67, PRODUCT },
+    { "matmul", "m=512 n=512 k=512 ta=1", FORWARD, BLAS, 0.30, 0.59, PRODUCT },
+    { "matmul", "m=1024 n=1024 k=1024", FORWARD, BLAS, 0.37, 0.67, PRODUCT },
+    { "matmul", "m=1024 n=1024 k=1024 tb=1", FORWARD, BLAS, 0.37, 0.67, PRODUCT },
+    { "matmul", "m=1024 n=1024 k=1024 ta=1", FORWARD, BLAS, 0.30, 0.59, PRODUCT },
+    { "matmul", "m=4096 n=768 k=768", FORWARD, BLAS, 0.37, 0.67, PRODUCT },
+    { "matmul", "m=4096 n=768 k=768 tb=1", FORWARD, BLAS, 0.37, 0.67, PRODUCT },
+    { "matmul", "m=4096 n=768 k=768 ta=1", FORWARD, BLAS, 0.30, 0.59, PRODUCT },
+    { "matmul", "batch=12 m=128 n=128 k=64 tb=1", FORWARD, BLAS, 0.19, 0.44, SMALL },
+    { "matmul", "batch=12 m=128 n=64 k=128", FORWARD, BLAS, 0.19, 0.44, SMALL },
+    { "matmul", "batch=12 m=128 n=64 k=128 ta=1", FORWARD, BLAS, 0.19, 0.44, SMALL },
+    { "attention", "batch=1 heads=12 seq=128 head_dim=64", FORWARD, BLAS, 0.26, 0.43, SCORES },
+    { "attention", "batch=1 heads=12 seq=512 head_dim=64", FORWARD, BLAS, 0.33, 0.52, SCORES },
+    { "attention", "batch=1 heads=12 seq=128 head_dim=64", BACKWARD, BLAS, 0.17, 0.30, SCORES },
+    { "attention", "batch=1 heads=12 seq=512 head_dim=64", BACKWARD, BLAS, 0.19, 0.33, SCORES },
+    { "add", "rows=4096 columns=768", FORWARD, COPY, 0.65, 1.24, MEMORY },
+    { "add", "rows=4096 columns=768 bias=1", FORWARD, COPY, 0.65, 1.24, MEMORY },
+    { "gelu", "rows=4096 columns=768", FORWARD, COPY, 0.33, 0.57, FUNCTIONS },
+    { "gelu", "rows=4096 columns=768", BACKWARD, COPY, 0.33, 0.57, FUNCTIONS },
+    { "layer_norm", "rows=4096 columns=768", FORWARD, COPY, 0.43, 0.72, ROWS },
+    { "layer_norm", "rows=4096 columns=768", BACKWARD, COPY, 0.48, 0.91, ROWS },
+    // Stated beside it: the fused form also draws random numbers.
+    { "dropout_add_layer_norm", "rows=4096 columns=768", FORWARD, COPY, 0, 0, ROWS },
+    { "dropout_add_layer_norm", "rows=4096 columns=768", BACKWARD, COPY, 0, 0, ROWS },
+    { "softmax", "rows=1536 columns=128", FORWARD, COPY, 0.20, 0.35, FUNCTIONS },
+    { "softmax", "rows=1536 columns=128", BACKWARD, COPY, 0.33, 0.70, ROWS },
+    { "sum", "rows=4096 columns=768 dim=0", FORWARD, COPY, 1.09, 2.17, MEMORY },
+    { "adamw", "n=3100000", FORWARD, COPY, 0.87, 1.74, MEMORY },
+    { "embedding", "vocab=30522 width=768 tokens=4096", BACKWARD, COPY, 0.43, 0.93, MEMORY },
+};
+enum { N_FLOORS = sizeof floors / sizeof floors[0] };
+
+// An encoder layer of BERT-base, batch 4, 128 tokens: 90 ms on that machine, the aim 55 ms.
+static const struct floor layer_floor = { "encoder_layer", "b4_t128", FORWARD, BLAS, 0.31, 0.50,
+    "the products' own limits, and what stands between them" };
+
+struct report {
+    lattn_ctx *ctx;
+    const char *device;
+    bool json, quick;
+    struct ot_peaks peaks;
+    struct cli_operands ops;  // those wanted; none = all
+    double blas_gflops;       // 0 = none: products have no measure here
+    const struct floor *running;
+    int n_rows, n_missed;
+};
+
+// ---- a row ----------------------------------------------------------------------------------------
+
+static void judge(struct report *r, const struct floor *f, const struct row *row)
+{
+    bool product = f->against == BLAS;
+    double measure = product ? r->blas_gflops : 1e-9 * r->peaks.copy_bytes_per_s;
+    double ratio = measure > 0 ? (product ? row_gflops(row) : row_gb_per_s(row)) / measure : 0;
+    const char *of = product ? "OpenBLAS" : "copy";
+    const char *verdict = f->floor <= 0 || ratio <= 0 ? "none"
+                          : ratio >= f->floor         ? "held"
+                                                      : "missed";
+    if (r->json) {
+        row_print_json(row, &r->peaks, r->n_rows == 0);
+        if (ratio > 0)
+            printf(",\n      \"of\": \"%s\",\n      \"ratio\": %.4g", of, ratio);
+        if (f->floor > 0)
+            printf(",\n      \"floor\": %.4g,\n      \"aim\": %.4g", f->floor, f->aim);
+        printf(",\n      \"verdict\": \"%s\",\n      \"limit\": \"%s\"\n    }", verdict, f->limit);
+    } else {
+        row_print(row, &r->peaks);
+        if (ratio > 0)
+            printf("  %.2f of %s", ratio, of);
+        if (f->floor > 0)
+            printf(", floor %.2f, aim %.2f: %s", f->floor, f->aim, verdict);
+        printf("\n");
+    }
+    fflush(stdout);
+    r->n_rows++;
+    r->n_missed += strcmp(verdict, "missed") == 0;
+}
+
+static void done(void *user, const struct ot_timing *t)
+{
+    struct report *r = user;
+    struct row row;
+    if (t->backward != (r->running->part == BACKWARD))
+        return;
+    row_of_timing(t, &row);
+    judge(r, r->running, &row);
+}
+
+static bool wanted(const struct report *r, const struct floor *f)
+{
+    bool named = r->ops.n == 0;
+    for (int i = 0; i < r->ops.n; i++)
+        named = named || strcmp(r->ops.items[i], f->op) == 0;
+    return named;
+}
+
+static int time_floor(struct report *r, const struct floor *f)
+{
+    const struct ot_op *op = bench_find(f->op);
+    char text[128], *items[OT_MAX_KEYS], error[400];
+    struct ot_shape shape;
+    int n = 0;
+    snprintf(text, sizeof text, "%s", f->sizes);
+    for (char *rest = text, *item; (item = strtok_r(rest, " ", &rest)) && n < OT_MAX_KEYS; n++)
+        items[n] = item;
+    if (!ot_shape_parse(op, items, n, &shape, error, sizeof error))
+        return cli_usage_error(name, "%s", error);
+    if (!wanted(r, f))
+        return CLI_EXIT_OK;
+    const struct ot_time_options options = {
+        .dtype = LATTN_DTYPE_F32,
+        .strategy = OT_CHOSEN,
+        .shape = &shape.c,
+        .forward_only = f->part == FORWARD,
+        .warm_up_s = r->quick ? 0.05 : 0.5,
+        .measure_s = r->quick ? 0.1 : 1,
+        .done = done,
+        .user = r,
+    };
+    r->running = f;
+    lattn_status st = ot_time_op(r->ctx, op, &options);
+    return st ? cli_fail(name, st, r->ctx) : CLI_EXIT_OK;
+}
+
+// ---- the encoder layer ----------------------------------------------------------------------------
+
+enum { BATCH = 4, TOKENS = 128, WIDTH = 768, HEADS = 12, INNER = 3072 };
+
+struct layer {
+    lattn_module *module;
+    lattn_tensor *x;
+};
+
+static lattn_status forward(lattn_ctx *ctx, void *user)
+{
+    struct layer *l = user;
+    lattn_tensor *y = lattn_encoder_layer_forward(ctx, l->module, l->x, NULL);
+    return y ? LATTN_OK : lattn_ctx_status(ctx);
+}
+
+static lattn_status measure_layer(struct report *r, struct layer *l, struct ot_measurement *m)
+{
+    const lattn_encoder_params params = {
+        .embed_dim = WIDTH, .n_heads = HEADS, .feedforward_dim = INNER
+    };
+    const int64_t dims[] = { BATCH, TOKENS, WIDTH };
+    lattn_status st = lattn_encoder_layer_create(r->ctx, &params, &l->module);
+    if (!st)
+        st = lattn_tensor_create(r->ctx, LATTN_DTYPE_F32, 3, dims, &l->x);
+    if (!st)
+        st = lattn_fill_(l->x, 0.5);
+    lattn_no_grad_begin(r->ctx);
+    if (!st)
+        st = ot_measure(r->ctx, forward, l, r->quick ? 0.05 : 0.5, r->quick ? 0.1 : 1, m);
+    lattn_no_grad_end(r->ctx);
+    return st;
+}
+
+static int time_layer(struct report *r)
+{
+    const double rows = BATCH * TOKENS, width = WIDTH;
+    struct layer l = { NULL, NULL };
+    struct ot_measurement m;
+    lattn_status st = measure_layer(r, &l, &m);
+    if (!st) {
+        struct row row = {
+            .name = "encoder_layer/b4_t128/f32/forward",
+            .seconds = m.seconds,
+            .spread = m.spread,
+            .wall_seconds = m.wall_seconds,
+            .applications = m.applications,
+            .work.flops = 2 * rows * (4 * width * width + 2 * width * INNER + 2 * TOKENS * width),
+        };
+        judge(r, &layer_floor, &row);
+    }
+    int code = st ? cli_fail(name, st, r->ctx) : CLI_EXIT_OK;
+    lattn_module_destroy(&l.module);
+    lattn_tensor_release(&l.x);
+    return code;
+}
+
+// ---- all of them ----------------------------------------------------------------------------------
+
+static int begin(struct report *r)
+{
+    const int64_t mnk[] = { 1024, 1024, 1024 };
+    struct blas blas;
+    lattn_status st = ot_measure_peaks(r->ctx, &r->peaks);
+    if (st)
+        return cli_fail(name, st, r->ctx);
+    row_say_peaks(name, &r->peaks);
+    blas_open(&blas, r->ctx);
+    blas_say(&blas, name);
+    r->blas_gflops = blas_gflops(&blas, mnk, (bool[]){ false, false }, r->quick ? 0.2 : 1);
+    if (r->json) {
+        printf("{\n");
+        bench_json_context(stdout, r->ctx, name);
+        row_print_peaks(stdout, &r->peaks);
+        if (r->blas_gflops > 0)
+            printf(",\n    \"blas_gflops\": %.6g,\n    \"blas_threads\": %d", r->blas_gflops,
+                blas.threads);
+        printf("\n  },\n  \"benchmarks\": [");
+    } else if (r->blas_gflops > 0) {
+        printf("OpenBLAS, %d threads, 1024 x 1024 x 1024: %.1f GFLOP/s\n", blas.threads,
+            r->blas_gflops);
+    }
+    return CLI_EXIT_OK;
+}
+
+static int run(struct report *r)
+{
+    int code = begin(r);
+    bool begun = !code;
+    for (int i = 0; i < N_FLOORS && !code; i++)
+        code = time_floor(r, &floors[i]);
+    if (!code && wanted(r, &layer_floor))
+        code = time_layer(r);
+    if (begun && r->json)
+        printf("\n  ]\n}\n");
+    if (code)
+        return code;
+    fprintf(stderr, "%s: %d rows, %d missed\n", name, r->n_rows, r->n_missed);
+    return r->n_missed ? CLI_EXIT_INTERNAL : CLI_EXIT_OK;
+}
+
+int bench_floors(int argc, char **argv)
+{
+    struct report r = { 0 };
+    const struct cli_opt opts[] = {
+        CLI_STR("device", 'd', &r.device, "DEVICE", "index, UUID or part of the name"),
+        CLI_FLAG("quick", 'q', &r.quick, "0.1 s for each measurement instead of 1 s"),
+        CLI_FLAG("json", 0, &r.json, "JSON instead of text"),
+        CLI_END,
+    };
+    const struct cli_command cmd = {
+        .name = name,
+        .summary = "Measures the kernels that carry a training step, as the library chooses them, "
+                   "against their floors.",
+        .operands = "[OP...]",
+        .opts = opts,
+        .max_operands = 1000,
+        .notes =
+            "Floors are shares of what the machine does itself: of OpenBLAS for products, on a "
+            "CPU device, and of the device's copy rate for the rest. Without OpenBLAS products "
+            "are measured and not judged. Only an idle machine says something. Exit code 1 when "
+            "a floor was missed.",
+    };
+    int code;
+    if (!cli_parse(&cmd, argc, argv, &r.ops, &code))
+        return code;
+    code = bench_check_names(name, &r.ops);
+    if (code)
+        return code;
+    r.ctx = bench_open(name, r.device, &code);
+    if (!r.ctx)
+        return code;
+    code = run(&r);
+    lattn_ctx_destroy(&r.ctx);
+    return code;
+}
