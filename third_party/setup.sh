@@ -8,7 +8,7 @@
 # nothing and says nothing. Exit code 3: a package that this system's repositories do not have.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -gt 0 ] || { echo "usage: $0 build|run|demo|test|format ..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 build|run|demo|bench|test|format ..." >&2; exit 2; }
 
 # Packages of a group, alternatives still joined by a slash.
 packages_of() {
