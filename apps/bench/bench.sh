@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # ./run bench (sourced by it): all measurements of the device, as JSON, a roofline plot and a page.
+#   --quick   a tenth of the time for each
+#   --keep    the page and the plot are those of the tree: apps/bench/FIGURES.md
 
 # measure FILE COMMAND...: a file of $out; one that fails leaves none, with its reason.
 measure() {
@@ -21,11 +23,12 @@ measure() {
 }
 
 bench_all() {
-    quick=
+    quick='' keep=
     for argument in "$@"; do
         case $argument in
         --quick) quick=--quick ;;
-        *) die "there is no option '$argument' of bench; there is --quick" 2 ;;
+        --keep) keep=yes ;;
+        *) die "there is no option '$argument' of bench; there are --quick and --keep" 2 ;;
         esac
     done
     out=$build/bench
@@ -43,4 +46,5 @@ bench_all() {
     commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
     "$apps/lattn-bench" page --commit "$commit" --command "./run bench${quick:+ $quick}" "$out" >"$out/FIGURES.md"
     say "$out/FIGURES.md"
+    [ -z "$keep" ] || cp "$out/FIGURES.md" "$out/roofline.svg" "$top/apps/bench/"
 }
