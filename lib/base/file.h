@@ -36,7 +36,7 @@ lattn_status lat_file_append_line(const char *path, const char *line);
 
 bool lat_path_exists(const char *path);
 bool lat_path_is_dir(const char *path);
-lattn_status lat_dir_create(const char *path);  // with parents; fine if it exists
+lattn_status lat_dir_create(const char *path);         // with parents; fine if it exists
 lattn_status lat_dir_create_parent(const char *path);  // the folder that path is to be in
 lattn_status lat_dir_sync(const char *path);
 lattn_status lat_dir_sync_parent(const char *path);  // the folder that path is in
