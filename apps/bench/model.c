@@ -11,6 +11,7 @@
 #include <string.h>
 #include "bench/bench.h"
 #include "bench/row.h"
+#include "bench/tuned.h"
 #include "common/precision.h"
 #include "common/run.h"
 #include "ops/stopwatch.h"
@@ -51,7 +52,7 @@ enum { N_NETWORKS = sizeof networks / sizeof networks[0] };
 struct report {
     const char *device;
     int batch, tokens;
-    bool quick, json;
+    bool quick, json, tune;
     struct precision precision;
     struct ot_peaks peaks;
     bool any;
@@ -133,6 +134,21 @@ done:
     return st;
 }
 
+// One step that is not captured, because nothing can be measured while a step is.
+static lattn_status tune(struct step *s)
+{
+    lattn_tensor *loss;
+    lattn_set_tuning(s->ctx, true);
+    lattn_status st = lattn_step_begin(s->ctx);
+    if (!st)
+        st = record(s->ctx, s, &loss);
+    lattn_status end = lattn_step_end(s->ctx);
+    st = st ? st : end;
+    if (!st && tuned_finish(name, s->ctx))
+        st = LATTN_ERR_IO;
+    return st;
+}
+
 static lattn_status run_step(const struct report *r, const struct network *network, struct step *s)
 {
     const lattn_adamw_params adamw = {
@@ -146,6 +162,8 @@ static lattn_status run_step(const struct report *r, const struct network *netwo
     TRY(lattn_adamw_create(s->ctx, lattn_bert_module(s->bert), &adamw, &s->optim));
     TRY(make_batch(s));
     lattn_set_training(s->ctx, true);
+    if (r->tune)
+        TRY(tune(s));
     lattn_tensor *inputs[] = { lattn_optim_hyper(s->optim) };
     const lattn_graph_params params = {
         .fn = record, .user = s, .inputs = inputs, .n_inputs = 1, .n_outputs = 1
@@ -309,6 +327,7 @@ int bench_model(int argc, char **argv)
         CLI_INT("batch_size", 'b', &r.batch, 0, 65536, "rows of the batch; 0 = a list of sizes"),
         CLI_INT("seq_len", 'l', &r.tokens, 0, 512, "tokens of a row; 0 = a list of sizes"),
         PRECISION_OPTIONS(&r.precision),
+        TUNE_OPTION(&r.tune),
         CLI_FLAG("quick", 'q', &r.quick, "0.2 s for each row instead of 5 s"),
         CLI_FLAG("json", 0, &r.json, "JSON instead of text"),
         CLI_END,

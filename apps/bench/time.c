@@ -9,11 +9,12 @@
 #include "bench/bench.h"
 #include "bench/blas.h"
 #include "bench/roofline.h"
+#include "bench/tuned.h"
 
 struct report {
     lattn_ctx *ctx;
     struct bench_options o;
-    bool quick, forward_only, chosen;
+    bool quick, forward_only, chosen, tune;
     const struct ot_case *shape;  // given on the command line
     const char *roofline_file;
     struct roofline roofline;
@@ -45,7 +46,7 @@ static int time_op(const struct ot_op *op, void *user)
     struct report *r = user;
     struct ot_time_options options = {
         .dtype = bench_dtype(&r->o),
-        .strategy = r->chosen ? OT_CHOSEN : bench_strategy(&r->o),
+        .strategy = r->chosen || r->tune ? OT_CHOSEN : bench_strategy(&r->o),
         .case_name = r->o.case_name,
         .shape = r->shape,
         .forward_only = r->forward_only,
@@ -89,9 +90,13 @@ static int run(const char *name, struct report *r, const struct cli_operands *na
         printf("\n  },\n");
         printf("  \"benchmarks\": [");
     }
+    if (r->tune)
+        lattn_set_tuning(r->ctx, true);
     code = bench_each(names, time_op, r);
     if (r->o.json)
         printf("\n  ]\n}\n");
+    if (!code && r->tune)
+        code = tuned_finish(name, r->ctx);
     if (!code && r->roofline_file)
         code = draw(name, r);
     roofline_free(&r->roofline);
@@ -140,6 +145,7 @@ int bench_time(int argc, char **argv)
     const struct cli_opt opts[] = {
         BENCH_OPTIONS(&r.o),
         CLI_FLAG("chosen", 0, &r.chosen, "only the form that the library chooses"),
+        TUNE_OPTION(&r.tune),
         CLI_FLAG("quick", 'q', &r.quick, "0.1 s for each measurement instead of 1 s"),
         CLI_STR("roofline", 'r', &r.roofline_file, "FILE.svg",
             "draws every row under the device's peaks"),

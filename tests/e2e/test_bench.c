@@ -84,6 +84,25 @@ TEST(bench, floors_are_judged)
     lt_command_free(&c);
 }
 
+TEST(bench, what_tuning_finds_is_known_to_the_next_run)
+{
+    if (!lt_has_device())
+        return;
+    char env[300];
+    snprintf(env, sizeof env, "LATTN_CACHE_DIR=%s", lt_temp_dir());
+    static const char line[] =
+        "lattn-bench time --tune --quick --forward_only matmul m=16 n=16 k=16";
+    struct lt_command c = lt_command_run(env, line);
+    EXPECT_EQ(c.code, 0);
+    EXPECT_CONTAINS(c.err, "tuned matmul/f32/1,16,16,16,");
+    EXPECT(!strstr(c.err, "LEFT OUT"));
+    lt_command_free(&c);
+    c = lt_command_run(env, line);
+    EXPECT_EQ(c.code, 0);
+    EXPECT(!strstr(c.err, "tuned"));
+    lt_command_free(&c);
+}
+
 TEST(bench, stats_are_shown_or_why_there_are_none)
 {
     if (!lt_has_device())
