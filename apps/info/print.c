@@ -94,6 +94,9 @@ static void print_device(const lattn_device_info *d, bool chosen, FILE *to)
         d->max_subgroup_size);
     fprintf(to, "  dtypes       f32 i32%s%s\n", d->storage_f16 ? " f16 bf16" : "",
         d->storage_u8 ? " u8" : "");
+    if (d->coopmat_m)
+        fprintf(to, "  matrix units f16 %ux%ux%u, summed in f32\n", d->coopmat_m, d->coopmat_n,
+            d->coopmat_k);
     fprintf(to, "  features     ");
     print_features(d, to);
 }
@@ -169,6 +172,7 @@ static void json_device(const lattn_device_info *d, FILE *to)
     bool_field(to, "push_descriptors", d->push_descriptors);
     bool_field(to, "coopmat", d->coopmat);
     bool_field(to, "coopmat2", d->coopmat2);
+    fprintf(to, "\"coopmat_shape\": [%u, %u, %u], ", d->coopmat_m, d->coopmat_n, d->coopmat_k);
     bool_field(to, "timestamps", d->timestamps);
     text_field(to, "refused", d->refused);
     fprintf(to, "\"usable\": %s}", *d->refused ? "false" : "true");

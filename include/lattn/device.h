@@ -44,8 +44,9 @@ typedef struct lattn_device_info {
     bool arithmetic_f16;
     bool buffer_address;
     bool push_descriptors;
-    bool coopmat;   // VK_KHR_cooperative_matrix
+    bool coopmat;   // VK_KHR_cooperative_matrix, from a driver that has matrix units for it
     bool coopmat2;  // VK_NV_cooperative_matrix2
+    uint32_t coopmat_m, coopmat_n, coopmat_k;  // fragment of f16 products in use; 0 = none
     bool timestamps;
     char refused[256];  // why liblattn cannot use it; "" = usable
 } lattn_device_info;
@@ -92,6 +93,10 @@ typedef struct lattn_ctx_params {
     uint64_t memory_limit_bytes;  // refuse to allocate more device memory; 0 = driver's budget
     const char *cache_dir;        // pipeline cache; NULL = LATTN_CACHE_DIR, else XDG; "" = none
     const lattn_vulkan_handles *vulkan;  // own device; NULL = the library creates one
+    // f32 matrix products, linear layers and convolutions may round their operands to f16, where the device
+    // has matrix units for that: several times as fast, with 11 bits of every factor and infinity from
+    // 65520 on. Sums and results stay f32. Off, f32 is never rounded; also LATTN_ALLOW_REDUCED_PRECISION.
+    bool allow_reduced_precision;
 } lattn_ctx_params;
 
 /**

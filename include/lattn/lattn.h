@@ -111,6 +111,8 @@
 //                       bda, push_descriptors (features that are not)
 //     LATTN_TUNING      off, or a file of measured choices of kernels   tuning.json in the cache folder,
 //                       (tuning.h)                                      if there is one
+//     LATTN_ALLOW_REDUCED_PRECISION  0 or 1: factors of f32 products    0
+//                       may be rounded to f16 (lattn_ctx_params)
 //     LATTN_LIMITS      list of floor and name=value: work as if the    those of the device
 //                       device had these limits; for tests
 //     LATTN_CHECK       list of poison (fresh memory is NaN), robust    none

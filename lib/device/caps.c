@@ -12,6 +12,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "device/caps.h"
+#include "device/coopmat.h"
 #include "device/env.h"
 #include "device/features.h"
 
@@ -23,6 +24,7 @@ struct property_chain {
     VkPhysicalDeviceVulkan12Properties v12;
     VkPhysicalDeviceSubgroupSizeControlProperties subgroup_size;
     VkPhysicalDeviceMaintenance4Properties maintenance4;
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot;
     VkPhysicalDevicePushDescriptorPropertiesKHR push_descriptor;
     VkPhysicalDeviceCooperativeMatrixPropertiesKHR coopmat;
 };
@@ -50,6 +52,9 @@ static void query_properties(const struct lat_vk *vk, VkPhysicalDevice physical,
             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES);
     if (v13 || lat_extensions_have(ext, VK_KHR_MAINTENANCE_4_EXTENSION_NAME))
         link_in(c, &c->maintenance4, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES);
+    if (v13)
+        link_in(
+            c, &c->dot, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES);
     if (lat_extensions_have(ext, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME))
         link_in(c, &c->push_descriptor,
             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR);
@@ -113,6 +118,7 @@ static void read_limits(const struct property_chain *c, struct lat_caps *caps)
             LAT_MIN(l->maxDescriptorSetStorageBuffers, c->v11.maxPerSetDescriptors));
     caps->max_memory_allocations = l->maxMemoryAllocationCount;
     caps->timestamp_ns = l->timestampPeriod;
+    caps->mixed_dot = c->dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
 }
 
 static void read_subgroups(const struct property_chain *c, struct lat_caps *caps)
@@ -136,42 +142,6 @@ static void read_subgroups(const struct property_chain *c, struct lat_caps *caps
     caps->subgroup_ballot = ops & VK_SUBGROUP_FEATURE_BALLOT_BIT;
     caps->subgroup_shuffle = ops & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
     caps->subgroup_clustered = ops & VK_SUBGROUP_FEATURE_CLUSTERED_BIT;
-}
-
-static void read_coopmat(const struct lat_vk *vk, VkPhysicalDevice physical,
-    const struct property_chain *c, struct lat_caps *caps)
-{
-    // Cooperative-matrix shaders use the Vulkan memory model.
-    if (!caps->coopmat || !caps->memory_model ||
-        !(c->coopmat.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) ||
-        !vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR) {
-        caps->coopmat = false;
-        return;
-    }
-    VkCooperativeMatrixPropertiesKHR rows[128] = { 0 };
-    uint32_t n = LAT_COUNT(rows);
-    for (uint32_t i = 0; i < n; i++)
-        rows[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
-    VkResult r = vk->GetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical, &n, rows);
-    if (r != VK_SUCCESS && r != VK_INCOMPLETE)
-        n = 0;
-    for (uint32_t i = 0; i < n && caps->n_coopmat_shapes < LAT_COUNT(caps->coopmat_shapes); i++) {
-        if (rows[i].scope != VK_SCOPE_SUBGROUP_KHR && rows[i].scope != VK_SCOPE_WORKGROUP_KHR)
-            continue;
-        if (rows[i].saturatingAccumulation)
-            continue;
-        caps->coopmat_shapes[caps->n_coopmat_shapes++] = (struct lat_coopmat_shape){
-            .m = rows[i].MSize,
-            .n = rows[i].NSize,
-            .k = rows[i].KSize,
-            .a = rows[i].AType,
-            .b = rows[i].BType,
-            .c = rows[i].CType,
-            .result = rows[i].ResultType,
-            .workgroup_scope = rows[i].scope == VK_SCOPE_WORKGROUP_KHR,
-        };
-    }
-    caps->coopmat = caps->n_coopmat_shapes > 0;
 }
 
 static void read_memory(const struct lat_vk *vk, VkPhysicalDevice physical, struct lat_caps *caps)
@@ -238,7 +208,7 @@ lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     read_identity(&chain, caps);
     read_limits(&chain, caps);
     read_subgroups(&chain, caps);
-    read_coopmat(vk, physical, &chain, caps);
+    lat_coopmat_query(vk, physical, chain.coopmat.cooperativeMatrixSupportedStages, caps);
     read_memory(vk, physical, caps);
     caps->push_descriptors = chain.push_descriptor.maxPushDescriptors >= LAT_MAX_BINDINGS;
     caps->memory_budget = lat_extensions_have(&ext, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);

@@ -9,7 +9,7 @@
 #include "lattn/device.h"
 #include "device/vk.h"
 
-enum { LAT_MAX_BINDINGS = 12, LAT_MAX_PUSH_BYTES = 128, LAT_MAX_SPEC = 16 };
+enum { LAT_MAX_BINDINGS = 12, LAT_MAX_PUSH_BYTES = 128, LAT_MAX_SPEC = 20 };
 
 struct lat_coopmat_shape {
     uint32_t m, n, k;
@@ -64,8 +64,12 @@ struct lat_caps {
     uint32_t timestamp_bits;
 
     bool coopmat;  // VK_KHR_cooperative_matrix in compute shaders
-    struct lat_coopmat_shape coopmat_shapes[32];
+    // The program's wish and no limit, kept here because strategies are chosen by it: matrix units may
+    // round f32 to f16.
+    bool reduced_precision;
+    struct lat_coopmat_shape coopmat_shapes[64];
     uint32_t n_coopmat_shapes;
+    bool mixed_dot;  // integerDotProduct4x8BitPackedMixedSignednessAccelerated
     bool coopmat2_workgroup, coopmat2_flexible, coopmat2_reductions, coopmat2_conversions,
         coopmat2_per_element, coopmat2_tensor_addressing, coopmat2_block_loads;
 };
@@ -84,6 +88,10 @@ lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     uint32_t instance_version, const lattn_vulkan_handles *adopted, struct lat_caps *caps);
 // Applies LATTN_LIMITS and LATTN_DISABLE. ERR_ARG names the variable and the bad word.
 lattn_status lat_caps_clamp(struct lat_caps *caps);
+// The matrix fragment for f16 times f16 summed in f32; NULL where kernels cannot use one (coopmat.c).
+const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps);
+// The subgroup size that kernels with fragments ask for.
+uint32_t lat_coopmat_subgroup(const struct lat_caps *caps);
 // Writes why the device is below the floor of design.md section 3; "" = usable.
 void lat_caps_refusal(const struct lat_caps *caps, char *text, size_t bytes);
 

@@ -123,6 +123,8 @@ lattn_status lat_device_open(const lattn_ctx_params *params, struct lat_device *
         LAT_GO(open_adopted(dev, p->vulkan));
     else
         LAT_GO(open_own(dev, p->device));
+    dev->caps.reduced_precision =
+        p->allow_reduced_precision || lat_env_has("LATTN_ALLOW_REDUCED_PRECISION", "1");
     LAT_GO(lat_device_queue_open(dev));
     LAT_GO(lat_memory_create(dev, p->memory_limit_bytes));
     LAT_GO(lat_pipelines_create(dev, p->cache_dir));

@@ -22,6 +22,7 @@ static const struct words variables[] = {
     { "LATTN_DISABLE", true,
         { "cpu", "subgroup", "winograd", "coopmat", "coopmat2", "f16", "bda",
             "push_descriptors" } },
+    { "LATTN_ALLOW_REDUCED_PRECISION", false, { "0", "1" } },
     { "LATTN_CHECK", true,
         { "poison", "robust", "validation", "hazard", "barriers", "serial", "guard" } },
 };

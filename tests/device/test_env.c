@@ -75,6 +75,7 @@ TEST(env, known_values_are_accepted)
         { "LATTN_DISABLE", "cpu,subgroup,winograd,coopmat,coopmat2,f16,bda,push_descriptors" },
         { "LATTN_STRATEGY", "subgroup" },
         { "LATTN_LOG", "error" },
+        { "LATTN_ALLOW_REDUCED_PRECISION", "1" },
         { "LATTN_LIMITS", "floor" },
         { "LATTN_TIMEOUT", "" },
         { "LATTN_DISABLE", "" },
