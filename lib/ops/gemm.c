@@ -14,6 +14,7 @@
 // Sums are f32 in every case and in a fixed order; they are rounded to the dtype once.
 
 #include "ops/gemm.h"
+#include <string.h>
 #include "lat_shaders.h"
 #include "matmul/gemm.abi.h"
 
@@ -208,18 +209,46 @@ static lattn_tensor *with_rows(lattn_tensor *b)
     return once ? lat_prim_contiguous(once) : NULL;
 }
 
+// Whether an operand can be read eight elements at a time along dimension dim: every run of eight starts at
+// a multiple of 16 bytes and ends inside.
+static bool in_eights(const lattn_tensor *t, int dim)
+{
+    bool whole = t->stride[dim] == 1 && t->dim[dim] % 8 == 0 && lat_tensor_start(t) % 16 == 0;
+    for (int d = OUTER; d <= COLUMNS; d++)
+        whole = whole && (d == dim || t->dim[d] == 1 || t->stride[d] % 8 == 0);
+    return whole;
+}
+
+enum { FORM_SPECS = 16 };
+
+static void specialise(const struct product *g, const struct lat_gemm_form *form,
+    const struct lat_problem *problem, uint32_t spec[FORM_SPECS])
+{
+    const struct lat_caps *caps = problem->caps;
+    bool a_along_k = problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_ALONG_K;
+    bool b_along_k = problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_B_ALONG_K;
+    bool ragged = !form->fragments && problem->size[LAT_GEMM_K] % form->bk != 0;
+    const uint32_t plain[] = { lat_gemm_group(form, caps), g->epilogue, a_along_k, b_along_k,
+        form->bm, lat_gemm_tile_n(form, caps), form->bk, form->tm, form->tn,
+        lat_gemm_subgroup(form, caps), ragged };
+    memset(spec, 0, FORM_SPECS * sizeof *spec);
+    memcpy(spec, plain, sizeof plain);
+    if (!form->fragments)
+        return;
+    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    const uint32_t more[] = { fragment->m, fragment->n, fragment->k,
+        in_eights(g->a, a_along_k ? COLUMNS : ROWS), in_eights(g->b, b_along_k ? ROWS : COLUMNS) };
+    memcpy(&spec[LAT_COUNT(plain)], more, sizeof more);
+}
+
 static lattn_status dispatch_as(
     const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
     const struct lat_caps *caps = problem->caps;
-    int64_t layout = problem->size[LAT_GEMM_LAYOUT];
-    uint32_t bn = lat_gemm_tile_n(form, caps);
-    uint32_t group = form->group ? form->group : caps->subgroup_size;
+    uint32_t bn = lat_gemm_tile_n(form, caps), subgroup = lat_gemm_subgroup(form, caps);
     struct gemm_push push = push_of(g, form->bm, bn, form->bk);
-    uint32_t spec[] = { group, g->epilogue, (layout & LAT_GEMM_A_ALONG_K) != 0,
-        (layout & LAT_GEMM_B_ALONG_K) != 0, form->bm, bn, form->bk, form->tm, form->tn,
-        caps->subgroup_size, push.k % form->bk != 0 };
-    bool in_subgroups = form->group == 0;
+    uint32_t spec[FORM_SPECS];
+    specialise(g, form, problem, spec);
     struct lat_kernel kernel = {
         .shader = form->shader,
         .t = (int) g->out->dtype,
@@ -232,9 +261,9 @@ static lattn_status dispatch_as(
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = sizeof spec / sizeof spec[0],
-        .subgroup_size = in_subgroups && caps->subgroup_size_control ? caps->subgroup_size : 0,
-        .full_subgroups = in_subgroups && caps->full_subgroups,
+        .n_spec = FORM_SPECS,
+        .subgroup_size = caps->subgroup_size_control ? subgroup : 0,
+        .full_subgroups = subgroup && caps->full_subgroups,
         .groups = (uint64_t) push.tiles_m * push.tiles_n * push.n_batch * g->n_splits,
         .flops = flops_of(g),
     };

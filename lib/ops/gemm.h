@@ -12,8 +12,9 @@ struct lat_gemm_form {
     uint32_t group;    // invocations; 0 = one subgroup
     uint32_t bm, bn;   // tile of a workgroup; bn 0 = tn subgroups wide
     uint32_t bk;       // slab of k
-    uint32_t tm, tn;   // of an invocation
+    uint32_t tm, tn;   // of an invocation; with fragments, of a subgroup
     bool addresses;    // loads A and B by device address
+    bool fragments;    // multiplies with matrix units: group is as many subgroups as the tile needs
     float efficiency;  // of the inner loop, relative to the best form there is on such a device
 };
 
@@ -28,14 +29,19 @@ enum {
 };
 
 // The selection table of all matrix products.
-enum { LAT_GEMM_STRATEGIES = 7 };
+enum { LAT_GEMM_STRATEGIES = 11 };
 extern const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES];
 // The form that is expected to be fastest.
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);
 // The same among the tiles of gemm_base, for kernels with the same inner loop.
 const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p);
+// The same among tiles with fragments, for conv_coopmat, which asks more of a workgroup; NULL = none will do.
+const struct lat_gemm_form *lat_gemm_select_conv(const struct lat_problem *p);
 // Width of a workgroup's tile, once the subgroup size is known.
 uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps);
+// Invocations of a workgroup, and the subgroup size they come in; 0 = of any.
+uint32_t lat_gemm_group(const struct lat_gemm_form *form, const struct lat_caps *caps);
+uint32_t lat_gemm_subgroup(const struct lat_gemm_form *form, const struct lat_caps *caps);
 // In how many parts k is cut so that there are enough workgroups; 1 = not at all.
 uint32_t lat_gemm_splits(const struct lat_gemm_form *form, const struct lat_problem *p);
 

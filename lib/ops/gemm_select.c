@@ -8,6 +8,7 @@
 // wide and a CPU as 4.
 
 #include "ops/gemm.h"
+#include <math.h>
 #include "lat_shaders.h"
 
 enum { GPU_WIDTH = 128, CPU_WIDTH = 4, MIN_K_PART = 256, MAX_SPLITS = 64 };
@@ -20,6 +21,21 @@ static uint32_t width_of(const struct lat_caps *caps)
 uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps)
 {
     return form->bn ? form->bn : form->tn * caps->subgroup_size;
+}
+
+uint32_t lat_gemm_subgroup(const struct lat_gemm_form *form, const struct lat_caps *caps)
+{
+    if (form->fragments)
+        return lat_coopmat_subgroup(caps);
+    return form->group ? 0 : caps->subgroup_size;
+}
+
+uint32_t lat_gemm_group(const struct lat_gemm_form *form, const struct lat_caps *caps)
+{
+    uint32_t subgroup = lat_gemm_subgroup(form, caps);
+    if (form->fragments)
+        return form->bm / form->tm * (form->bn / form->tn) * subgroup;
+    return form->group ? form->group : subgroup;
 }
 
 static double tiles_of(const struct lat_gemm_form *form, const struct lat_problem *p)
@@ -61,6 +77,57 @@ static bool whole_tile(const struct lat_problem *p, const struct lat_gemm_form *
            p->size[LAT_GEMM_N] >= lat_gemm_tile_n(form, p->caps) && p->size[LAT_GEMM_K] >= form->bk;
 }
 
+// Slabs with their padding, whichever way they lie, and the sums of a fragment per subgroup.
+static uint32_t slab_bytes(const struct lat_gemm_form *form)
+{
+    enum { PADDING = 8, F16_BYTES = 2 };
+    return (form->bm + form->bn) * (form->bk + PADDING) * F16_BYTES;
+}
+
+static uint32_t sum_bytes(
+    const struct lat_gemm_form *form, const struct lat_coopmat_shape *fragment)
+{
+    enum { F32_BYTES = 4 };
+    uint32_t subgroups = form->bm / form->tm * (form->bn / form->tn);
+    return subgroups * fragment->m * fragment->n * F32_BYTES;
+}
+
+// f32 is never rounded silently.
+static bool may_be_f16(const struct lat_problem *p)
+{
+    return p->dtype == LATTN_DTYPE_F16 ||
+           (p->dtype == LATTN_DTYPE_F32 && p->caps->reduced_precision);
+}
+
+static bool in_fragments(const struct lat_problem *p, const struct lat_gemm_form *form)
+{
+    const struct lat_caps *caps = p->caps;
+    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    return fragment && form->shader->n_variants > 0 && may_be_f16(p) &&
+           lat_gemm_group(form, caps) <= LAT_MIN(caps->max_invocations, caps->max_group_size[0]) &&
+           LAT_MAX(slab_bytes(form), sum_bytes(form, fragment)) <= caps->max_shared_bytes;
+}
+
+// Waves of workgroups times what a tile takes. Drivers for CPUs have no matrix units: there this kernel
+// is a loss of an order of magnitude and runs only when asked for.
+static double cost_of_fragments(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    enum { CPU_LOSS = 1000 };
+    double splits = lat_gemm_splits(form, p), width = width_of(p->caps);
+    double tile = (double) form->bm * form->bn * (double) p->size[LAT_GEMM_K] / splits;
+    double waves = ceil(tiles_of(form, p) * splits / width);
+    return waves * width * tile / form->efficiency * (p->caps->is_cpu ? CPU_LOSS : 1);
+}
+
+#define COOPMAT(name)                                                                              \
+    static bool admits_##name(const struct lat_problem *p)                                         \
+    {                                                                                              \
+        return in_fragments(p, &name);                                                             \
+    }                                                                                              \
+    static double cost_of_##name(const struct lat_problem *p)                                      \
+    {                                                                                              \
+        return cost_of_fragments(&name, p);                                                        \
+    }
 #define ADMITS(name)                                                                               \
     static bool admits_##name(const struct lat_problem *p)                                         \
     {                                                                                              \
@@ -87,6 +154,16 @@ static const struct lat_gemm_form cpu_8 = {
     &lat_shader_gemm_cpu, .bm = 8, .bk = 8, .tm = 8, .tn = 2, .addresses = true, .efficiency = 3 };
 static const struct lat_gemm_form cpu_32 = {
     &lat_shader_gemm_cpu, .bm = 32, .bk = 8, .tm = 32, .tn = 2, .addresses = true, .efficiency = 6 };
+// Efficiencies are estimates from published rates: f16 with matrix units is 8 times plain f32 or more, and
+// a tile of half the width loads half as much again per product.
+static const struct lat_gemm_form coopmat_32 = {
+    &lat_shader_gemm_coopmat, .bm = 32, .bn = 32, .bk = 16, .tm = 16, .tn = 16, .fragments = true, .efficiency = 2 };
+static const struct lat_gemm_form coopmat_64 = {
+    &lat_shader_gemm_coopmat, .bm = 64, .bn = 64, .bk = 32, .tm = 32, .tn = 32, .fragments = true, .efficiency = 5 };
+static const struct lat_gemm_form coopmat_64x128 = {
+    &lat_shader_gemm_coopmat, .bm = 64, .bn = 128, .bk = 32, .tm = 32, .tn = 64, .fragments = true, .efficiency = 6.5f };
+static const struct lat_gemm_form coopmat_128 = {
+    &lat_shader_gemm_coopmat, .bm = 128, .bn = 128, .bk = 32, .tm = 64, .tn = 32, .fragments = true, .efficiency = 8 };
 COST_OF(base_32)
 COST_OF(base_64)
 COST_OF(base_128)
@@ -96,6 +173,10 @@ COST_OF(cpu_8)
 COST_OF(cpu_32)
 ADMITS(cpu_8)
 ADMITS(cpu_32)
+COOPMAT(coopmat_32)
+COOPMAT(coopmat_64)
+COOPMAT(coopmat_64x128)
+COOPMAT(coopmat_128)
 
 const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "32x32",   NULL, cost_of_base_32,  &base_32 },
@@ -105,6 +186,10 @@ const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES] = {
     { LAT_STRATEGY_SUBGROUP, "16x4", in_subgroups, cost_of_subgroup_16, &subgroup_16 },
     { LAT_STRATEGY_CPU, "8x2",  admits_cpu_8,  cost_of_cpu_8,  &cpu_8 },
     { LAT_STRATEGY_CPU, "32x2", admits_cpu_32, cost_of_cpu_32, &cpu_32 },
+    { LAT_STRATEGY_COOPMAT, "32x32",   admits_coopmat_32,     cost_of_coopmat_32,     &coopmat_32 },
+    { LAT_STRATEGY_COOPMAT, "64x64",   admits_coopmat_64,     cost_of_coopmat_64,     &coopmat_64 },
+    { LAT_STRATEGY_COOPMAT, "64x128",  admits_coopmat_64x128, cost_of_coopmat_64x128, &coopmat_64x128 },
+    { LAT_STRATEGY_COOPMAT, "128x128", admits_coopmat_128,    cost_of_coopmat_128,    &coopmat_128 },
 };
 // clang-format on
 
@@ -122,4 +207,31 @@ const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p)
             lat_gemm_strategies[i].cost(p) < best->cost(p))
             best = &lat_gemm_strategies[i];
     return best->config;
+}
+
+// An invocation loads one column of a slab, and stores one of a fragment; sums do not share the slabs' place.
+// Elements on their way to a slab take a register each: with 48 of them AMD's compiler spills.
+static bool fits_conv(const struct lat_gemm_form *form, const struct lat_caps *caps)
+{
+    enum { MOST_LOADS = 32 };
+    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    uint32_t group = lat_gemm_group(form, caps);
+    return group % form->bn == 0 && group % form->bk == 0 &&
+           (form->bm + form->bn) * form->bk <= MOST_LOADS * group &&
+           lat_coopmat_subgroup(caps) % fragment->n == 0 &&
+           slab_bytes(form) + sum_bytes(form, fragment) <= caps->max_shared_bytes;
+}
+
+const struct lat_gemm_form *lat_gemm_select_conv(const struct lat_problem *p)
+{
+    const struct lat_strategy *best = NULL;
+    for (int i = 0; i < LAT_GEMM_STRATEGIES; i++) {
+        const struct lat_strategy *row = &lat_gemm_strategies[i];
+        if (row->kind != LAT_STRATEGY_COOPMAT || !row->admits(p) ||
+            !fits_conv(row->config, p->caps))
+            continue;
+        if (!best || row->cost(p) < best->cost(p))
+            best = row;
+    }
+    return best ? best->config : NULL;
 }

@@ -144,9 +144,11 @@ static lattn_status put_back(const struct lat_tunable *t, const struct results *
     return LATTN_OK;
 }
 
-static double tolerance(lattn_dtype dtype)
+static double tolerance(const struct lat_problem *p)
 {
-    return dtype == LATTN_DTYPE_F16 ? 4e-3 : dtype == LATTN_DTYPE_BF16 ? 3e-2 : 1e-4;
+    bool as_f16 =
+        p->dtype == LATTN_DTYPE_F16 || (p->dtype == LATTN_DTYPE_F32 && p->caps->reduced_precision);
+    return as_f16 ? 4e-3 : p->dtype == LATTN_DTYPE_BF16 ? 3e-2 : 1e-4;
 }
 
 static bool agree(const float *base, const float *x, int64_t n, double tolerance)
@@ -177,7 +179,7 @@ static lattn_status compare(const struct lat_tunable *t, const struct results *r
             return LATTN_ERR_HOST_MEMORY;
         lattn_status st = lattn_tensor_read_f32(t->out[i], x, n);
         if (!st)
-            *same = agree(r->base[i], x, n, tolerance(t->problem->dtype));
+            *same = agree(r->base[i], x, n, tolerance(t->problem));
         lat_free(x);
         LAT_TRY(st);
     }

@@ -26,7 +26,8 @@ uint k_begin, k_end;        // this workgroup's part of k
 uint out_base, pre_base, partial_base;
 
 // Column tiles are the fastest, so that neighbours share rows of A in cache; then row tiles,
-// batches, and parts of k. A workgroup past the last (the linear count is folded into x and y, and
+// batches, and parts of k. With LAT_GEMM_COLUMN_GROUP tiles are taken in groups of that many columns,
+// so that those which run at once share rows of A and columns of B, both of which stay in cache. A workgroup past the last (the linear count is folded into x and y, and
 // rounded up) gets the last tile's numbers, so that even loads which a driver makes with no lane
 // active stay inside.
 bool lat_gemm_tile(uint bm, uint bn)
@@ -40,8 +41,16 @@ bool lat_gemm_tile(uint bm, uint bn)
     uint batch = z - split * p.n_batch;
     uint outer = batch / p.n_inner;
     uint inner = batch - outer * p.n_inner;
+#ifdef LAT_GEMM_COLUMN_GROUP
+    uint first = tile / (LAT_GEMM_COLUMN_GROUP * p.tiles_m) * LAT_GEMM_COLUMN_GROUP;
+    uint columns = min(p.tiles_n - first, LAT_GEMM_COLUMN_GROUP);
+    uint rest = tile - first * p.tiles_m;
+    tile_m = rest / columns * bm;
+    tile_n = (first + rest % columns) * bn;
+#else
     tile_m = tile / p.tiles_n * bm;
     tile_n = tile % p.tiles_n * bn;
+#endif
     a_base = p.a_offset + outer * p.a_outer + inner * p.a_inner;
     b_base = p.b_offset + outer * p.b_outer + inner * p.b_inner;
     out_base = p.out_offset + batch * p.out_batch;

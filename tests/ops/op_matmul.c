@@ -147,6 +147,7 @@ static const struct ot_case cases[] = {
     { "tile_64_and_one", NN(65, 33, 65), .flags = OT_NO_GRAD },
     { "tile_128_less_one", NN(127, 9, 127), .flags = OT_NO_GRAD },
     { "tile_128_and_one", NN(129, 7, 129), .flags = OT_NO_GRAD },
+    { "tile_64_by_128", NN(100, 40, 250), .flags = OT_NO_GRAD },
     { "nt", { { OT_DIMS(40, 24) }, { OT_DIMS(24, 36), .layout = OT_TRANSPOSED } } },
     { "tn", { { OT_DIMS(40, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(24, 36) } } },
     { "tt", { { OT_DIMS(40, 24), .layout = OT_TRANSPOSED },

@@ -37,6 +37,24 @@ GPU_TEST(introspect, one_admitted_strategy_is_selected)
     EXPECT_EQ(n, 0);
 }
 
+GPU_TEST(introspect, matrix_units_serve_f16_where_the_device_has_them_but_no_cpu)
+{
+    const lattn_device_info *device = lattn_ctx_device(ctx);
+    const lattn_dtype dtypes[] = { LATTN_DTYPE_F16, LATTN_DTYPE_F32, LATTN_DTYPE_BF16 };
+    lattn_strategy_info rows[16];
+    for (int d = 0; d < 3; d++) {
+        int n, admitted = 0;
+        EXPECT_OK(lattn_op_strategies(ctx, "matmul", dtypes[d], NULL, rows, 16, &n));
+        for (int r = 0; r < n && r < 16; r++) {
+            bool units = strcmp(rows[r].name, "coopmat") == 0;
+            admitted += units && rows[r].admitted;
+            if (units && rows[r].selected)
+                EXPECT(device->type != LATTN_DEVICE_TYPE_CPU);
+        }
+        EXPECT_EQ(admitted > 0, d == 0 && device->coopmat_m > 0);
+    }
+}
+
 GPU_TEST(introspect, strategies_are_forced_and_switched_off_by_name)
 {
     EXPECT_OK(lattn_strategy_force(ctx, "base"));
