@@ -198,6 +198,8 @@ static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_co
     enum lat_strategy_kind kind = lat_conv_select(ctx, w, t[0]->dtype);
     if (kind == LAT_STRATEGY_WINOGRAD)
         return run_parts(ctx, lat_conv_winograd, w, t, dst);
+    if (kind == LAT_STRATEGY_COOPMAT)
+        return run_parts(ctx, lat_conv_coopmat, w, t, dst);
     if (kind != LAT_STRATEGY_CPU)
         return run_parts(ctx, lat_conv_base, w, t, dst);
     walks->items[walks->n++] = *w;
@@ -245,9 +247,14 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
     bool many =
         w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES && lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
     bool fits = many || lat_conv_cpu_fits_few(lat_caps(ctx), &w);
-    if (!direct && lat_wide_chosen(ctx, "conv2d", x->dtype, fits))
+    enum lat_strategy_kind kind =
+        direct ? LAT_STRATEGY_BASE : lat_conv_select_weight(ctx, &w, x->dtype, fits);
+    if (kind == LAT_STRATEGY_CPU)
         return many ? lat_conv_cpu_weight(ctx, &w, x, dy, dw)
                     : lat_conv_cpu_weight_few(ctx, &w, x, dy, dw);
+    run_fn run = direct                         ? lat_conv_direct_weight
+                 : kind == LAT_STRATEGY_COOPMAT ? lat_conv_coopmat_weight
+                                                : lat_conv_base_weight;
     int64_t count = images_at_once(ctx, &w, x->dtype);
     struct lat_conv_out out = *dw;
     for (int64_t start = 0; start < w.images; start += count) {
@@ -257,8 +264,7 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
         lattn_tensor *to = lat_conv_images(dy, start, part.images);
         if (!from || !to)
             return ctx->error;
-        LAT_TRY(direct ? lat_conv_direct_weight(ctx, &part, from, to, &out)
-                       : lat_conv_base_weight(ctx, &part, from, to, &out));
+        LAT_TRY(run(ctx, &part, from, to, &out));
         out.accumulate = true;
     }
     return LATTN_OK;

@@ -89,6 +89,12 @@ lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_
     lattn_tensor *weight, const struct lat_conv_out *dst);
 lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
     lattn_tensor *dst, const struct lat_conv_out *dw);
+// The same with matrix units.
+bool lat_conv_coopmat_fits(const struct lat_caps *caps, lattn_dtype dtype);
+lattn_status lat_conv_coopmat(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst);
+lattn_status lat_conv_coopmat_weight(lattn_ctx *ctx, const struct lat_conv_walk *w,
+    lattn_tensor *src, lattn_tensor *dst, const struct lat_conv_out *dw);
 
 // Groups of one channel on either side, as in depth-wise layers.
 bool lat_conv_direct_fits(const struct lat_conv_walk *w);
@@ -106,16 +112,21 @@ lattn_status lat_conv_winograd(lattn_ctx *ctx, const struct lat_conv_walk *w, la
 // conv_select.c: the selection table of forward and input gradient. size[] of struct lat_problem: a walk's
 // numbers for one group, and which kernels can do it.
 enum { LAT_CONV_M, LAT_CONV_Q, LAT_CONV_TAPS, LAT_CONV_POSITIONS, LAT_CONV_TILES, LAT_CONV_FITS };
-enum { LAT_CONV_CPU_FITS = 1, LAT_CONV_WINOGRAD_FITS = 2 };  // bits of LAT_CONV_FITS
+// Bits of LAT_CONV_FITS.
+enum { LAT_CONV_CPU_FITS = 1, LAT_CONV_WINOGRAD_FITS = 2, LAT_CONV_COOPMAT_FITS = 4 };
 // That of a layer of ResNet, [64, 64, 56, 56] and 3x3, which tools ask about.
 #define LAT_CONV_TYPICAL                                                                           \
     {                                                                                              \
-        64, 64, 9, 56 * 56, 28 * 28, LAT_CONV_CPU_FITS | LAT_CONV_WINOGRAD_FITS                    \
+        64, 64, 9, 56 * 56, 28 * 28,                                                               \
+            LAT_CONV_CPU_FITS | LAT_CONV_WINOGRAD_FITS | LAT_CONV_COOPMAT_FITS                     \
     }
-enum { LAT_CONV_STRATEGIES = 3 };
+enum { LAT_CONV_STRATEGIES = 4 };
 extern const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES];
 enum lat_strategy_kind lat_conv_select(
     lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype);
+// That of the weight gradient; cpu_fits: the cpu kernels' own conditions.
+enum lat_strategy_kind lat_conv_select_weight(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits);
 
 // For CPU drivers that load by address, f32. fits: the kernels' own conditions. walks differ in
 // positions, taps and offsets only, and have taps; n at most LAT_CONV_MAX_PLANES.

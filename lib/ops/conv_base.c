@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Convolution as an implicit matrix product on any device: shaders/conv/conv_base.comp. Its tiles are
-// those of gemm_base, chosen by the same cost; k of a weight gradient, which is as long as all images
+// Convolution as an implicit matrix product: shaders/conv/conv_base.comp on any device, conv_coopmat.comp
+// on matrix units. Tiles are those of gemm_base and gemm_coopmat, chosen by the same cost; k of a weight gradient, which is as long as all images
 // have positions, is split like that of any product, and lat_sum_to adds the parts in their order.
 
 #include "lat_shaders.h"
@@ -54,14 +54,20 @@ static lattn_status dispatch(lattn_ctx *ctx, const struct lat_conv_walk *w,
     const struct lat_gemm_form *form, struct conv_push *push, struct lat_kernel *kernel,
     uint32_t epilogue, bool weight)
 {
+    const struct lat_caps *caps = lat_caps(ctx);
+    const struct lat_coopmat_shape none = { .m = 0 };
+    const struct lat_coopmat_shape *fragment = form->fragments ? lat_coopmat_fragment(caps) : &none;
     int64_t n_taps = LAT_MAX(w->taps[0] * w->taps[1], 1);
-    const uint32_t spec[] = { form->group, epilogue, (uint32_t) n_taps,
+    const uint32_t spec[] = { lat_gemm_group(form, caps), epilogue, (uint32_t) n_taps,
         (uint32_t) LAT_MAX(w->taps[1], 1), (uint32_t) w->step[0], (uint32_t) w->step[1],
         (uint32_t) w->dil[0], (uint32_t) w->dil[1], weight, form->bm, form->bn, form->bk, form->tm,
-        form->tn };
+        form->tn, fragment->m, fragment->n, fragment->k };
+    uint32_t subgroup = lat_gemm_subgroup(form, caps);
+    kernel->subgroup_size = caps->subgroup_size_control ? subgroup : 0;
+    kernel->full_subgroups = subgroup && caps->full_subgroups;
     push->tiles_m = ceil_div(push->m, form->bm);
     push->tiles_n = ceil_div(push->n, form->bn);
-    kernel->shader = &lat_shader_conv_base;
+    kernel->shader = form->fragments ? &lat_shader_conv_coopmat : &lat_shader_conv_base;
     kernel->u = LAT_NO_DTYPE;
     kernel->n_read = 3;
     kernel->n_write = 2;
@@ -79,10 +85,11 @@ static lattn_status dispatch(lattn_ctx *ctx, const struct lat_conv_walk *w,
 }
 
 static struct lat_problem problem_of(
-    lattn_ctx *ctx, const struct lat_conv_walk *w, const struct conv_push *push)
+    lattn_ctx *ctx, const struct lat_conv_walk *w, const struct conv_push *push, lattn_dtype dtype)
 {
     return (struct lat_problem){
         .caps = lat_caps(ctx),
+        .dtype = dtype,
         .size = {
             [LAT_GEMM_BATCH] = w->groups,
             [LAT_GEMM_M] = push->m,
@@ -92,13 +99,16 @@ static struct lat_problem problem_of(
     };
 }
 
-lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
-    lattn_tensor *weight, const struct lat_conv_out *dst)
+typedef const struct lat_gemm_form *(*select_fn)(const struct lat_problem *p);
+
+static lattn_status forward(lattn_ctx *ctx, select_fn select, const struct lat_conv_walk *w,
+    lattn_tensor *const t[2], const struct lat_conv_out *dst)
 {
+    lattn_tensor *src = t[0], *weight = t[1];
     struct conv_push push = lat_conv_push(w);
     push.n = (uint32_t) w->images * push.area;
     push.k = (uint32_t) (w->q * w->taps[0] * w->taps[1]);
-    struct lat_problem problem = problem_of(ctx, w, &push);
+    struct lat_problem problem = problem_of(ctx, w, &push, src->dtype);
     struct lat_kernel kernel = {
         .t = (int) src->dtype,
         .read = { weight, src, dst->bias },
@@ -106,18 +116,19 @@ lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_
     };
     uint32_t epilogue = (dst->bias ? LAT_GEMM_BIAS : 0) | (dst->relu ? LAT_GEMM_RELU : 0) |
                         (dst->accumulate ? LAT_GEMM_ACCUMULATE : 0);
-    const struct lat_gemm_form *form = lat_gemm_select_base(&problem);
+    const struct lat_gemm_form *form = select(&problem);
     return dispatch(ctx, w, form, &push, &kernel, epilogue, false);
 }
 
-lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
-    lattn_tensor *dst, const struct lat_conv_out *dw)
+static lattn_status weight_gradient(lattn_ctx *ctx, select_fn select, const struct lat_conv_walk *w,
+    lattn_tensor *const t[2], const struct lat_conv_out *dw)
 {
+    lattn_tensor *src = t[0], *dst = t[1];
     struct conv_push push = lat_conv_push(w);
     push.n = (uint32_t) (w->q * w->taps[0] * w->taps[1]);
     push.k = (uint32_t) w->images * push.area;
-    struct lat_problem problem = problem_of(ctx, w, &push);
-    const struct lat_gemm_form *form = lat_gemm_select_base(&problem);
+    struct lat_problem problem = problem_of(ctx, w, &push, src->dtype);
+    const struct lat_gemm_form *form = select(&problem);
     uint32_t splits = lat_gemm_splits(form, &problem);
     push.k_part = ceil_div(ceil_div(push.k, splits), form->bk) * form->bk;
     struct lat_kernel kernel = { .t = (int) src->dtype, .read = { dst, src } };
@@ -139,4 +150,34 @@ lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w,
     kernel.write[1] = partial;
     LAT_TRY(dispatch(ctx, w, form, &push, &kernel, LAT_GEMM_PARTIAL, true));
     return lat_sum_to(ctx, partial, flat, dw->accumulate);
+}
+
+lattn_status lat_conv_base(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst)
+{
+    return forward(ctx, lat_gemm_select_base, w, (lattn_tensor *[]){ src, weight }, dst);
+}
+
+lattn_status lat_conv_base_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *dst, const struct lat_conv_out *dw)
+{
+    return weight_gradient(ctx, lat_gemm_select_base, w, (lattn_tensor *[]){ src, dst }, dw);
+}
+
+bool lat_conv_coopmat_fits(const struct lat_caps *caps, lattn_dtype dtype)
+{
+    struct lat_problem any = { .caps = caps, .dtype = dtype };
+    return lat_gemm_select_conv(&any) != NULL;
+}
+
+lattn_status lat_conv_coopmat(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_tensor *src,
+    lattn_tensor *weight, const struct lat_conv_out *dst)
+{
+    return forward(ctx, lat_gemm_select_conv, w, (lattn_tensor *[]){ src, weight }, dst);
+}
+
+lattn_status lat_conv_coopmat_weight(lattn_ctx *ctx, const struct lat_conv_walk *w,
+    lattn_tensor *src, lattn_tensor *dst, const struct lat_conv_out *dw)
+{
+    return weight_gradient(ctx, lat_gemm_select_conv, w, (lattn_tensor *[]){ src, dst }, dw);
 }

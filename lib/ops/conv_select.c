@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Which kernel a convolution runs with where more than one can do it: the selection table of forward and
-// input gradient. Groups count alike in all costs and are left out.
+// Which kernel a convolution runs with where more than one can do it: the selection tables of forward and
+// input gradient, and of the weight gradient. Groups count alike in all costs and are left out.
 
 #include "ops/conv.h"
 
@@ -14,6 +14,12 @@ static bool admits_cpu(const struct lat_problem *p)
 static bool admits_winograd(const struct lat_problem *p)
 {
     return p->size[LAT_CONV_FITS] & LAT_CONV_WINOGRAD_FITS;
+}
+
+static bool admits_coopmat(const struct lat_problem *p)
+{
+    return p->size[LAT_CONV_FITS] & LAT_CONV_COOPMAT_FITS &&
+           lat_conv_coopmat_fits(p->caps, p->dtype);
 }
 
 static double multiplications(const struct lat_problem *p)
@@ -58,11 +64,45 @@ static double cost_winograd(const struct lat_problem *p)
     return LAT_MAX(cost, 1.01 * cost_base(p));
 }
 
+// An estimate for GPUs, below that of products (gemm_select.c) because slabs are gathered an element at a
+// time. A CPU driver has no matrix units.
+static double cost_coopmat(const struct lat_problem *p)
+{
+    enum { GPU_GAIN = 4, CPU_LOSS = 1000 };
+    return p->caps->is_cpu ? CPU_LOSS * multiplications(p) : multiplications(p) / GPU_GAIN;
+}
+
 const struct lat_strategy lat_conv_strategies[LAT_CONV_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
     { LAT_STRATEGY_WINOGRAD, "2x2", admits_winograd, cost_winograd, NULL },
     { LAT_STRATEGY_CPU, "", admits_cpu, multiplications, NULL },
+    { LAT_STRATEGY_COOPMAT, "", admits_coopmat, cost_coopmat, NULL },
 };
+
+static const struct lat_strategy weight_strategies[] = {
+    { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
+    { LAT_STRATEGY_CPU, "", admits_cpu, multiplications, NULL },
+    { LAT_STRATEGY_COOPMAT, "", admits_coopmat, cost_coopmat, NULL },
+};
+
+enum lat_strategy_kind lat_conv_select_weight(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits)
+{
+    struct lat_problem problem = {
+        .caps = lat_caps(ctx),
+        .dtype = dtype,
+        .size = {
+            [LAT_CONV_M] = w->m,
+            [LAT_CONV_Q] = w->q,
+            [LAT_CONV_TAPS] = w->taps[0] * w->taps[1],
+            [LAT_CONV_POSITIONS] = w->images * w->positions[0] * w->positions[1],
+            [LAT_CONV_FITS] = (cpu_fits ? LAT_CONV_CPU_FITS : 0) | LAT_CONV_COOPMAT_FITS,
+        },
+    };
+    int row = lat_strategy_select(
+        ctx, "conv2d", weight_strategies, LAT_COUNT(weight_strategies), &problem);
+    return weight_strategies[row].kind;
+}
 
 enum lat_strategy_kind lat_conv_select(
     lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype)
@@ -79,7 +119,9 @@ enum lat_strategy_kind lat_conv_select(
             [LAT_CONV_TAPS] = w->taps[0] * w->taps[1],
             [LAT_CONV_POSITIONS] = w->images * w->positions[0] * w->positions[1],
             [LAT_CONV_TILES] = lat_conv_winograd_tiles(w),
-            [LAT_CONV_FITS] = (cpu ? LAT_CONV_CPU_FITS : 0) | (winograd ? LAT_CONV_WINOGRAD_FITS : 0),
+            [LAT_CONV_FITS] = (cpu ? LAT_CONV_CPU_FITS : 0) |
+                               (winograd ? LAT_CONV_WINOGRAD_FITS : 0) |
+                               (w->taps[0] > 0 ? LAT_CONV_COOPMAT_FITS : 0),
         },
     };
     int row =

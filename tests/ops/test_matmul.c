@@ -135,6 +135,43 @@ GPU_TEST(matmul, split_sums_are_exact_for_integers)
     free(b);
 }
 
+// ---- reduced precision ------------------------------------------------------------------------------
+
+// 16 by 16 products of 1 + 2^-12, which f16 does not hold, with 1, and their convolution with 3 x 3 ones.
+static void expect_sums(lattn_ctx *ctx, float term)
+{
+    float a[256], b[256], want[256];
+    for (int i = 0; i < 256; i++) {
+        a[i] = 1 + 0x1p-12f;
+        b[i] = 1;
+        want[i] = 16 * term;
+    }
+    const int64_t square[] = { 16, 16 };
+    lt_expect_near(ctx,
+        lattn_matmul(ctx, lt_tensor(ctx, 2, square, a), lt_tensor(ctx, 2, square, b)), want, 256,
+        0);
+    lattn_tensor *x = lt_tensor(ctx, 4, (int64_t[]){ 1, 2, 3, 3 }, a);
+    lattn_tensor *w = lt_tensor(ctx, 4, (int64_t[]){ 4, 2, 3, 3 }, b);
+    for (int i = 0; i < 4; i++)
+        want[i] = 18 * term;
+    lt_expect_near(ctx, lattn_conv2d(ctx, x, w, NULL, NULL), want, 4, 0);
+}
+
+GPU_TEST(matmul, f32_is_rounded_to_f16_only_where_the_program_allows_it)
+{
+    bool has_units = lattn_ctx_device(ctx)->coopmat_m > 0;
+    setenv("LATTN_STRATEGY", "coopmat", 1);
+    for (int allowed = 0; allowed < 2; allowed++) {
+        lattn_ctx *own = NULL;
+        EXPECT_OK(
+            lattn_ctx_create(&(lattn_ctx_params){ .allow_reduced_precision = allowed }, &own));
+        if (own)
+            expect_sums(own, allowed && has_units ? 1 : 1 + 0x1p-12f);
+        lattn_ctx_destroy(&own);
+    }
+    unsetenv("LATTN_STRATEGY");
+}
+
 // ---- refused ----------------------------------------------------------------------------------------
 
 GPU_TEST(matmul, inner_dimensions_must_agree)
