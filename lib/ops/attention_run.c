@@ -48,15 +48,28 @@ static uint32_t options_of(const struct lat_attention *a)
            (a->alibi ? LAT_ATTENTION_ALIBI : 0);
 }
 
+// Whether rows of t are eights of 2 bytes each at a multiple of 16 bytes.
+static bool in_eights(const lattn_tensor *t)
+{
+    bool whole = t->dim[3] % 8 == 0 && lat_tensor_start(t) % 16 == 0;
+    for (int d = 0; d < 3; d++)
+        whole = whole && (t->dim[d] == 1 || t->stride[d] % 8 == 0);
+    return whole;
+}
+
 // Fills in what the three kernels share; bindings 0 to 2 are mask, lengths and random state, 3 to 5
 // are q, k and v. rows: those of which a workgroup has form->rows, per matrix.
 static lattn_status run(const struct lat_attention *a, const struct lat_attention_form *form,
     struct lat_kernel *kernel, const lattn_tensor *rows)
 {
     struct attention_push push = push_of(a);
+    const struct lat_coopmat_shape none = { .m = 0 };
+    const struct lat_coopmat_shape *fragment =
+        form->fragments ? lat_coopmat_fragment(lat_caps(a->ctx)) : &none;
+    bool eights = form->fragments && in_eights(a->q) && in_eights(a->k) && in_eights(a->v);
     uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
         (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,
-        form->block, a->window };
+        form->block, a->window, fragment->m, fragment->n, fragment->k, eights };
     kernel->shader = form->shader;
     kernel->t = (int) a->q->dtype;
     kernel->u = LAT_NO_DTYPE;
@@ -73,7 +86,7 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     kernel->push = &push;
     kernel->push_bytes = sizeof push;
     kernel->spec = spec;
-    kernel->n_spec = sizeof spec / sizeof spec[0];
+    kernel->n_spec = form->fragments ? LAT_COUNT(spec) : 8;
     if (form->subgroup_size) {
         const struct lat_caps *caps = lat_caps(a->ctx);
         kernel->subgroup_size = caps->subgroup_size_control ? form->subgroup_size : 0;

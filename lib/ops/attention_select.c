@@ -2,7 +2,8 @@
 //
 // Which kernel each of the three passes of attention runs with.
 //
-// base goes through shared memory in tiles of 32 x 32; cpu and subgroup have one row per lane. A lane
+// base goes through shared memory in tiles of 32 x 32, and so does coopmat, which there is for forward
+// alone; cpu and subgroup have one row per lane. A lane
 // then needs 2 to 4 times the head size in registers: a CPU keeps them on the stack, a GPU that would
 // spill them is given base. Where several are admissible the padded work decides: rows of a tile past
 // the end are computed too.
@@ -10,7 +11,7 @@
 #include "lat_shaders.h"
 #include "ops/attention.h"
 
-enum { MATRICES, ROWS, OTHERS, HEAD_SIZE };  // size[] of struct lat_problem
+enum { MATRICES, ROWS, OTHERS, HEAD_SIZE, PASS };  // size[] of struct lat_problem
 enum { TILE = 32, TILE_GROUP = 256 };
 
 struct row_form {
@@ -59,6 +60,34 @@ static bool admits_cpu(const struct lat_problem *p)
     return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32;
 }
 
+// Of attention_fwd_coopmat: q and one of k and v, scores, weights, the factors of rows.
+static uint32_t fragment_bytes(const struct lat_coopmat_shape *fragment, int64_t head_size)
+{
+    uint32_t line = (uint32_t) (head_size + 15) / 16 * 16 + 8;
+    return TILE * (2 * line * 2 + (TILE + 4) * 4 + (TILE + 8) * 2 + fragment->n * 4 + 4);
+}
+
+enum { FRAGMENT_SUBGROUPS = 4 };
+
+static bool admits_coopmat(const struct lat_problem *p)
+{
+    const struct lat_caps *caps = p->caps;
+    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    uint32_t group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(caps);
+    return fragment && lat_shader_attention_fwd_coopmat.n_variants > 0 &&
+           p->dtype == LATTN_DTYPE_F16 && p->size[PASS] == LAT_ATTENTION_FWD && group % TILE == 0 &&
+           group <= LAT_MIN(caps->max_invocations, caps->max_group_size[0]) &&
+           fragment_bytes(fragment, p->size[HEAD_SIZE]) <= caps->max_shared_bytes;
+}
+
+// An estimate for GPUs; a CPU driver has no matrix units.
+static double cost_of_fragments(const struct lat_problem *p)
+{
+    enum { GPU_GAIN = 4, CPU_LOSS = 1000 };
+    double tiles = padded(p->size[ROWS], TILE) * padded(p->size[OTHERS], TILE);
+    return p->caps->is_cpu ? tiles * CPU_LOSS : tiles / GPU_GAIN;
+}
+
 static const struct row_form subgroup_form = {
     .shader = { &lat_shader_attention_fwd_subgroup, &lat_shader_attention_bwd_q_subgroup,
         &lat_shader_attention_bwd_kv_subgroup },
@@ -81,6 +110,7 @@ const struct lat_strategy lat_attention_strategies[LAT_ATTENTION_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "32x32", NULL, cost_of_tiles, NULL },
     { LAT_STRATEGY_SUBGROUP, "row", admits_subgroup, cost_of_subgroup, &subgroup_form },
     { LAT_STRATEGY_CPU, "row", admits_cpu, cost_of_cpu, &cpu_form },
+    { LAT_STRATEGY_COOPMAT, "32x32", admits_coopmat, cost_of_fragments, NULL },
 };
 
 // 1 or a multiple of 4, as the kernels draw random words for four keys at once. A CPU driver that needs
@@ -110,6 +140,7 @@ static struct lat_problem problem_of(const struct lat_attention *a, enum lat_att
             [ROWS] = keys ? a->k->dim[2] : a->q->dim[2],
             [OTHERS] = keys ? a->q->dim[2] : a->k->dim[2],
             [HEAD_SIZE] = a->q->dim[3],
+            [PASS] = pass,
         },
     };
 }
@@ -138,6 +169,14 @@ struct lat_attention_form lat_attention_select(
     int chosen = lat_strategy_select(
         a->ctx, pass_names[pass], lat_attention_strategies, LAT_ATTENTION_STRATEGIES, &problem);
     const struct row_form *row = lat_attention_strategies[chosen].config;
+    if (lat_attention_strategies[chosen].kind == LAT_STRATEGY_COOPMAT)
+        return (struct lat_attention_form){
+            .shader = &lat_shader_attention_fwd_coopmat,
+            .rows = TILE,
+            .group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(problem.caps),
+            .subgroup_size = lat_coopmat_subgroup(problem.caps),
+            .fragments = true,
+        };
     if (!row)
         return (struct lat_attention_form){
             .shader = tile_shaders[pass], .rows = TILE, .group = TILE_GROUP

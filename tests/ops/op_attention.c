@@ -7,7 +7,7 @@
 //
 // Tolerance: a score is off by D rounding errors of its terms' absolute sum, and its exponential by
 // that much more, relatively, plus the 3 + 2|x| units that Vulkan allows for exp; weights are then
-// summed over S keys.
+// summed over S keys. Matrix units take weights as f16: each is off by half a unit of that.
 
 #include <math.h>
 #include <stdlib.h>
@@ -152,10 +152,12 @@ static void weigh(const struct query *x, const double *w, double *y)
     }
 }
 
+enum { LEAST_UNITS = 8 };
+
 // Rounding errors of a row's scores and exponentials, in units.
 static double units_of(const struct query *x, const double *w)
 {
-    double units = 8 + (double) x->n_keys / 4;
+    double units = LEAST_UNITS + (double) x->n_keys / 4;
     double score_max = 0;
     for (int64_t s = 0; s < x->n_keys; s++) {
         double magnitude = 0;
@@ -310,7 +312,7 @@ const struct ot_op ot_op_attention = {
     .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),
-    .tolerance = { .f32_rel = 1.2e-7, .f32_abs = 1e-7 },
+    .tolerance = { .f32_rel = 1.2e-7, .f32_abs = 1e-7, .coopmat_rel = 0x1p-11 / LEAST_UNITS },
     .grad_tolerance = { .f32_rel = 2e-5,
         .f32_abs = 2e-6,
         .f16_rel = 8e-3,
