@@ -6,7 +6,8 @@
 // both of its gradients are the same call with views. What differs between NN, NT, TN and TT is only
 // which dimension of an operand the kernel loads side by side.
 //
-// Two things make one product several dispatches:
+// Three things make one product several dispatches:
+//   - on CPU drivers a large product reads its operands as panels, which are written first;
 //   - few tiles and a long k (weight gradients): k is split, parts are summed in a second pass;
 //   - an operand longer than the device lets a binding be: the product is halved along that
 //     operand's slowest dimension. Cutting here and not by lat_split covers operands whose slowest
@@ -17,6 +18,7 @@
 #include <string.h>
 #include "lat_shaders.h"
 #include "matmul/gemm.abi.h"
+#include "matmul/gemm_pack.abi.h"
 
 enum { OUTER, INNER, ROWS, COLUMNS };  // dimensions of every operand
 enum { CUT_OUTER, CUT_INNER, CUT_M, CUT_N, CUT_K };
@@ -225,7 +227,7 @@ static void specialise(const struct product *g, const struct lat_gemm_form *form
     const struct lat_problem *problem, uint32_t spec[FORM_SPECS])
 {
     const struct lat_caps *caps = problem->caps;
-    bool a_along_k = problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_ALONG_K;
+    bool a_along_k = !form->packed && (problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_ALONG_K);
     bool b_along_k = problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_B_ALONG_K;
     bool ragged = !form->fragments && problem->size[LAT_GEMM_K] % form->bk != 0;
     const uint32_t plain[] = { lat_gemm_group(form, caps), g->epilogue, a_along_k, b_along_k,
@@ -233,12 +235,69 @@ static void specialise(const struct product *g, const struct lat_gemm_form *form
         lat_gemm_subgroup(form, caps), ragged };
     memset(spec, 0, FORM_SPECS * sizeof *spec);
     memcpy(spec, plain, sizeof plain);
-    if (!form->fragments)
+    if (!form->fragments) {
+        spec[LAT_COUNT(plain)] = form->packed;
         return;
+    }
     const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
     const uint32_t more[] = { fragment->m, fragment->n, fragment->k,
         in_eights(g->a, a_along_k ? COLUMNS : ROWS), in_eights(g->b, b_along_k ? ROWS : COLUMNS) };
     memcpy(&spec[LAT_COUNT(plain)], more, sizeof more);
+}
+
+// Panels of `width` along dimension x of t, ROWS of A or COLUMNS of B: rank 4 as t, with the panels one
+// behind the other along x. Batches that share a matrix share its panels.
+static lattn_tensor *panels_of(lattn_tensor *t, int x, uint32_t width)
+{
+    lattn_ctx *ctx = t->ctx;
+    const struct lat_caps *caps = lat_caps(ctx);
+    uint32_t steps = lat_gemm_pack_steps(caps);
+    int along = x == ROWS ? COLUMNS : ROWS;
+    int64_t dims[4];
+    for (int d = 0; d < ROWS; d++)
+        dims[d] = t->stride[d] == 0 ? 1 : t->dim[d];
+    int64_t n_panels = ceil_div(t->dim[x], width), n_chunks = ceil_div(t->dim[along], steps);
+    dims[ROWS] = n_panels * width;
+    dims[COLUMNS] = t->dim[along];
+    lattn_tensor *packed = lat_tensor_new(ctx, LATTN_DTYPE_F32, 4, dims);
+    if (!packed)
+        return NULL;
+
+    struct gemm_pack_push push = {
+        .n_x = (uint32_t) t->dim[x],
+        .n_k = (uint32_t) t->dim[along],
+        .x_stride = (uint32_t) t->stride[x],
+        .k_stride = (uint32_t) t->stride[along],
+        .n_inner = (uint32_t) dims[INNER],
+        .outer = batch_stride(t, OUTER),
+        .inner = batch_stride(t, INNER),
+        .n_panels = (uint32_t) n_panels,
+        .n_chunks = (uint32_t) n_chunks,
+        .n_groups = (uint32_t) (dims[OUTER] * dims[INNER] * n_panels * n_chunks),
+    };
+    const uint32_t spec[] = { caps->subgroup_size, caps->subgroup_size, width, steps,
+        t->stride[along] == 1 };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_gemm_pack_cpu,
+        .t = LATTN_DTYPE_F32,
+        .u = LAT_NO_DTYPE,
+        .read = { t },
+        .n_read = 1,
+        .write = { packed },
+        .n_write = 1,
+        .push_offset = { offsetof(struct gemm_pack_push, offset) },
+        .push_address = { offsetof(struct gemm_pack_push, address0) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = push.n_groups,
+    };
+    lat_wide_subgroups(ctx, &kernel);
+    if (lat_kernel_run(ctx, &kernel))
+        return NULL;
+    const int transposed[] = { OUTER, INNER, COLUMNS, ROWS };
+    return x == ROWS ? packed : lat_view_permute(packed, transposed);
 }
 
 static lattn_status dispatch_as(
@@ -278,8 +337,12 @@ static lattn_status dispatch(
     const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
     struct product with = *g;
-    if (form->addresses)
+    if (form->packed) {
+        with.a = panels_of(g->a, ROWS, form->bm);
+        with.b = with.a ? panels_of(g->b, COLUMNS, lat_gemm_tile_n(form, problem->caps)) : NULL;
+    } else if (form->addresses) {
         with.b = with_rows(g->b);
+    }
     return with.b ? dispatch_as(&with, form, problem) : g->ctx->error;
 }
 

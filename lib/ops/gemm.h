@@ -15,6 +15,7 @@ struct lat_gemm_form {
     uint32_t tm, tn;   // of an invocation; with fragments, of a subgroup
     bool addresses;    // loads A and B by device address
     bool fragments;    // multiplies with matrix units: group is as many subgroups as the tile needs
+    bool packed;       // and both as panels, which a dispatch each writes before
     float efficiency;  // of the inner loop, relative to the best form there is on such a device
 };
 
@@ -29,7 +30,7 @@ enum {
 };
 
 // The selection table of all matrix products.
-enum { LAT_GEMM_STRATEGIES = 11 };
+enum { LAT_GEMM_STRATEGIES = 12 };
 extern const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES];
 // The form that is expected to be fastest.
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);
@@ -37,6 +38,8 @@ const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_pro
 const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p);
 // The same among tiles with fragments, for conv_coopmat, which asks more of a workgroup; NULL = none will do.
 const struct lat_gemm_form *lat_gemm_select_conv(const struct lat_problem *p);
+// Steps of k that one workgroup packs: k has at least as many where a form is packed.
+uint32_t lat_gemm_pack_steps(const struct lat_caps *caps);
 // Width of a workgroup's tile, once the subgroup size is known.
 uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps);
 // Invocations of a workgroup, and the subgroup size they come in; 0 = of any.

@@ -12,7 +12,9 @@
 // Edges: a tile that would stick out is moved back inside and stores only what is its own, so m >= TM
 // and n >= TN * SG. Steps of k that do not fill an iteration go through a loop of their own, which
 // loads B by gather (see common/wide.glsl for why). k >= BK.
-// B's rows must be contiguous; A may be contiguous along k or along m.
+// B's rows must be contiguous; A may be contiguous along k or along m. PACKED: both are panels as
+// gemm_pack_cpu writes them, read from one end to the other at offsets that are constants; then neither
+// long rows nor strides of a power of two cost anything, and any layout of A and B is as fast as any other.
 //
 // @variants  T = f32
 // @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
@@ -25,6 +27,7 @@ layout(constant_id = 6) const uint BK = 8;
 layout(constant_id = 8) const uint TN = 2;
 layout(constant_id = 9) const uint SG = 8;
 layout(constant_id = 10) const bool RAGGED_K = false;  // k, or a part of it, is no multiple of BK
+layout(constant_id = 11) const bool PACKED = false;    // a_row and b_col are k, A_ALONG_K is false
 
 #include "common/wide.glsl"
 #include "gemm.glsl"
@@ -37,16 +40,18 @@ void main()
     uint first_m = min(tile_m, p.m - TM);
     uint first_n = min(tile_n, p.n - TN * SG);
     uint64_t a = packUint2x32(uvec2(p.a_address0, p.a_address1))
-        + 4ul * (uint64_t(a_base) + uint64_t(first_m) * p.a_row);
-    uint64_t b = packUint2x32(uvec2(p.b_address0, p.b_address1)) + 4ul * (uint64_t(b_base) + first_n);
-    uint64_t a_line = 4ul * (A_ALONG_K ? p.a_row : p.a_col);
-    uint64_t b_line = 4ul * p.b_row;
+        + 4ul * (uint64_t(a_base) + uint64_t(PACKED ? tile_m : first_m) * p.a_row);
+    uint64_t b = packUint2x32(uvec2(p.b_address0, p.b_address1))
+        + 4ul * (uint64_t(b_base) + (PACKED ? uint64_t(tile_n) * p.b_col : uint64_t(first_n)));
+    uint64_t a_line = 4ul * (PACKED ? TM : A_ALONG_K ? p.a_row : p.a_col);
+    uint64_t b_line = 4ul * (PACKED ? TN * SG : p.b_row);
     [[unroll]] for (uint i = 0; i < TM * TN; i++)
         acc[i] = 0.0;
 
     uint k = k_begin;
     for (;;) {
         float columns[BK * TN];
+        uint64_t a_k = a + uint64_t(k) * (A_ALONG_K ? 4ul : a_line);
         uint64_t b_k = b + uint64_t(k) * b_line;
         [[unroll]] for (uint q = 0; q < BK; q++)
             [[unroll]] for (uint j = 0; j < TN; j++)
@@ -54,12 +59,12 @@ void main()
         [[unroll]] for (uint i = 0; i < TM; i++) {
             float row[BK];
             if (A_ALONG_K) {
-                LatFloats r = LatFloats(a + i * a_line + 4ul * k);
+                LatFloats r = LatFloats(a_k + i * a_line);
                 [[unroll]] for (uint q = 0; q < BK; q++)
                     row[q] = r.f[q];
             } else {
                 [[unroll]] for (uint q = 0; q < BK; q++)
-                    row[q] = LatFloats(a + (k + q) * a_line).f[i];
+                    row[q] = LatFloats(a_k + q * a_line).f[i];
             }
             [[unroll]] for (uint q = 0; q < BK; q++)
                 [[unroll]] for (uint j = 0; j < TN; j++)
