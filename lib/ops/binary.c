@@ -4,7 +4,7 @@
 //
 //     y = a op b          da = sum over a's broadcast dimensions of g dy/da,  g = dL/dy
 //
-// Two kernels: binary_fwd where both operands are contiguous or one repeats in a simple way (bias,
+// Three kernels: binary_fwd_cpu where a row repeats and the device is a CPU; binary_fwd where both operands are contiguous or one repeats in a simple way (bias,
 // scalar), binary_fwd_strided for all others. The gradients of add, sub and mul are made by the same
 // kernels; those of div and pow by binary_bwd. A gradient goes straight to its place where the operand
 // was not broadcast, else through a temporary of the result's shape and lat_sum_to.
@@ -99,10 +99,6 @@ static lattn_status run_flat(lattn_ctx *ctx, const struct binary *op, const stru
     uint32_t n = (uint32_t) lat_numel(op->out), inner = f->inner;
     struct lat_divisor by_inner = lat_divisor(inner), by_period = lat_divisor(f->period);
     bool repeat_a = f->repeat == LAT_BINARY_REPEAT_A, repeat_b = f->repeat == LAT_BINARY_REPEAT_B;
-    lattn_tensor *a = repeat_a ? one_period(op->a, f->period) : op->a;
-    lattn_tensor *b = repeat_b ? one_period(op->b, f->period) : op->b;
-    if (!a || !b)
-        return ctx->error;
     struct binary_flat_push push = {
         .n_rows = n / inner,
         .inner = inner,
@@ -117,7 +113,7 @@ static lattn_status run_flat(lattn_ctx *ctx, const struct binary *op, const stru
         .shader = &lat_shader_binary_fwd,
         .t = (int) op->out->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { a, b },
+        .read = { op->a, op->b },
         .n_read = 2,
         .write = { op->out },
         .n_write = 1,
@@ -136,6 +132,56 @@ static lattn_status run_flat(lattn_ctx *ctx, const struct binary *op, const stru
         },
         .flops = n,
     };
+    return lat_kernel_run(ctx, &kernel);
+}
+
+// ---- a row that repeats, on CPU drivers ----------------------------------------------------------
+
+static bool can_bind(const lattn_tensor *t)
+{
+    return lat_tensor_span(t) <= lat_caps(t->ctx)->max_binding_bytes;
+}
+
+// Not pow, whose arithmetic takes longer than any loads.
+static bool in_lanes(lattn_ctx *ctx, const struct binary *op, const struct flat *f)
+{
+    const uint32_t run = LAT_BINARY_CPU_RUN * lat_caps(ctx)->subgroup_size;
+    bool fits = f->repeat != LAT_BINARY_NEITHER && f->inner == 1 && f->period >= run &&
+                op->kind != LAT_BINARY_POW && !op->accumulate && can_bind(op->out);
+    return lat_wide_chosen(ctx, "binary", op->out->dtype, fits);
+}
+
+static lattn_status run_cpu(lattn_ctx *ctx, const struct binary *op, const struct flat *f)
+{
+    const uint32_t size = lat_caps(ctx)->subgroup_size;
+    uint32_t n_runs = (uint32_t) lat_ceil_div(f->period, LAT_BINARY_CPU_RUN * size);
+    struct lat_divisor by_runs = lat_divisor(n_runs);
+    struct binary_cpu_push push = {
+        .n_rows = (uint32_t) lat_numel(op->out) / f->period,
+        .period = f->period,
+        .n_runs = n_runs,
+        .runs_magic = by_runs.magic,
+        .runs_shift = by_runs.shift,
+    };
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, op->kind, f->repeat, size };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_binary_fwd_cpu,
+        .t = (int) op->out->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { op->a, op->b },
+        .n_read = 2,
+        .write = { op->out },
+        .n_write = 1,
+        .push_address = { offsetof(struct binary_cpu_push, a_address),
+            offsetof(struct binary_cpu_push, b_address) },
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = lat_ceil_div((uint64_t) n_runs * push.n_rows, LAT_POINTWISE_GROUP / size),
+        .flops = (double) lat_numel(op->out),
+    };
+    lat_wide_subgroups(ctx, &kernel);
     return lat_kernel_run(ctx, &kernel);
 }
 
@@ -186,7 +232,16 @@ static lattn_status run(lattn_ctx *ctx, const struct binary *op)
     struct lat_operands o;
     lat_operands(&o, op->out, (lattn_tensor *[]){ op->a, op->b }, 2);
     struct flat f;
-    return plan_flat(op, &o, &f) ? run_flat(ctx, op, &f) : run_strided(ctx, op, &o);
+    if (!plan_flat(op, &o, &f))
+        return run_strided(ctx, op, &o);
+    struct binary periods = *op;
+    if (f.repeat == LAT_BINARY_REPEAT_A)
+        periods.a = one_period(op->a, f.period);
+    if (f.repeat == LAT_BINARY_REPEAT_B)
+        periods.b = one_period(op->b, f.period);
+    if (!periods.a || !periods.b)
+        return ctx->error;
+    return in_lanes(ctx, op, &f) ? run_cpu(ctx, &periods, &f) : run_flat(ctx, &periods, &f);
 }
 
 // ---- gradients -----------------------------------------------------------------------------------
@@ -309,6 +364,8 @@ static lattn_status backward(struct lat_call *c)
         .forward = forward,                          \
         .backward = backward,                        \
         .pass_grad = pass_,                          \
+        .strategies = lat_wide_strategies,           \
+        .n_strategies = LAT_WIDE_STRATEGIES,         \
     }
 // clang-format on
 BINARY_OP(add, 0, pass_grad);

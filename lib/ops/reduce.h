@@ -20,7 +20,7 @@ struct lat_reduction {
 lattn_status lat_reduction_run(lattn_ctx *ctx, const struct lat_reduction *r);
 
 // Of the kernels underneath.
-enum { LAT_N_REDUCTION_STRATEGIES = 2 };
+enum { LAT_N_REDUCTION_STRATEGIES = 3 };
 extern const struct lat_strategy lat_reduction_strategies[LAT_N_REDUCTION_STRATEGIES];
 
 // How many lanes join into one result of a run of n elements that lie inner apart, and in which

@@ -63,6 +63,19 @@ static bool admits_subgroup(const struct lat_problem *p)
            caps->subgroup_size <= LAT_REDUCE_GROUP;
 }
 
+// Sums of columns: shaders/reduce/reduce_cpu.comp.
+static bool admits_cpu(const struct lat_problem *p)
+{
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && p->size[3] &&
+           p->size[2] >= LAT_REDUCE_VECTORS * (int64_t) p->caps->subgroup_size;
+}
+
+static double cost_cpu(const struct lat_problem *p)
+{
+    (void) p;
+    return 0.5;
+}
+
 // A subgroup walks long runs with few lanes; a workgroup pays for barriers on short ones.
 static double cost_base(const struct lat_problem *p)
 {
@@ -77,6 +90,7 @@ static double cost_subgroup(const struct lat_problem *p)
 const struct lat_strategy lat_reduction_strategies[LAT_N_REDUCTION_STRATEGIES] = {
     { LAT_STRATEGY_BASE, "", NULL, cost_base, NULL },
     { LAT_STRATEGY_SUBGROUP, "", admits_subgroup, cost_subgroup, NULL },
+    { LAT_STRATEGY_CPU, "", admits_cpu, cost_cpu, NULL },
 };
 
 static struct lat_split split_of(const struct pass *p, uint32_t results)
@@ -105,24 +119,9 @@ static uint32_t read_of(const struct pass *p)
     return runs ? LAT_REDUCE_RUN_QUADS : LAT_REDUCE_ELEMENTS;
 }
 
-static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
+static struct reduce_push push_of(const struct pass *p)
 {
-    const struct lat_caps *caps = lat_caps(ctx);
-    struct lat_problem problem = {
-        .caps = caps,
-        .dtype = p->x->dtype,
-        .size = { (int64_t) (p->outer * p->n_chunks), (int64_t) p->chunk, (int64_t) p->inner },
-    };
-    int chosen = lat_strategy_select(
-        ctx, "reduce", lat_reduction_strategies, LAT_N_REDUCTION_STRATEGIES, &problem);
-    bool subgroup = lat_reduction_strategies[chosen].kind == LAT_STRATEGY_SUBGROUP;
-    uint32_t read = read_of(p), run_step = read == LAT_REDUCE_RUN_QUADS ? 4 : 1;
-    uint32_t inner_step = read == LAT_REDUCE_INNER_QUADS ? 4 : 1;
-    struct lat_lanes lanes = lat_lanes(p->chunk / run_step, p->inner / inner_step);
-    if (subgroup)
-        lanes.results = LAT_REDUCE_GROUP / caps->subgroup_size;
-
-    struct reduce_push push = {
+    return (struct reduce_push){
         .outer = (uint32_t) p->outer,
         .n = (uint32_t) p->n,
         .inner = (uint32_t) p->inner,
@@ -130,26 +129,79 @@ static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
         .n_chunks = (uint32_t) p->n_chunks,
         .scale = p->scale,
     };
+}
+
+// Fills in what does not depend on the form.
+static lattn_status run_form(lattn_ctx *ctx, const struct pass *p, struct lat_kernel *k)
+{
+    struct reduce_push push = push_of(p);
+    k->t = (int) p->x->dtype;
+    k->read[0] = p->x;
+    k->n_read = 1;
+    k->write[0] = p->y;
+    k->n_write = 1;
+    k->push = &push;
+    k->push_bytes = sizeof push;
+    k->flops = (double) (p->outer * p->n * p->inner);
+    return lat_kernel_run(ctx, k);
+}
+
+static lattn_status run_cpu(lattn_ctx *ctx, const struct pass *p)
+{
+    const uint32_t size = lat_caps(ctx)->subgroup_size, strip = LAT_REDUCE_VECTORS * size;
+    const uint64_t strips = lat_ceil_div(p->inner, strip);
+    bool ragged = p->chunk % LAT_REDUCE_ROWS != 0 || p->n % p->chunk % LAT_REDUCE_ROWS != 0;
+    const uint32_t spec[] = { size, p->kind, p->root, p->accumulate, size, ragged };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_reduce_cpu,
+        .u = LAT_NO_DTYPE,
+        .push_address = { offsetof(struct reduce_push, x_address) },
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = strips * p->outer * p->n_chunks,
+        .split = split_of(p, strip),
+    };
+    kernel.split.rows_per_group = 1;
+    kernel.split.groups_per_row = (uint32_t) (p->outer == 1 ? strips : strips * p->n_chunks);
+    lat_wide_subgroups(ctx, &kernel);
+    return run_form(ctx, p, &kernel);
+}
+
+static lattn_status run_lanes(lattn_ctx *ctx, const struct pass *p, bool subgroup)
+{
+    uint32_t read = read_of(p), run_step = read == LAT_REDUCE_RUN_QUADS ? 4 : 1;
+    uint32_t inner_step = read == LAT_REDUCE_INNER_QUADS ? 4 : 1;
+    struct lat_lanes lanes = lat_lanes(p->chunk / run_step, p->inner / inner_step);
+    if (subgroup)
+        lanes.results = LAT_REDUCE_GROUP / lat_caps(ctx)->subgroup_size;
     const uint32_t spec[] = { LAT_REDUCE_GROUP, p->kind, p->root, p->accumulate,
         subgroup ? lanes.results : lanes.lanes, lanes.run_first, read };
     struct lat_kernel kernel = {
         .shader = subgroup ? &lat_shader_reduce_subgroup : &lat_shader_reduce,
-        .t = (int) p->x->dtype,
         .u = (int) p->y->dtype,
-        .read = { p->x },
-        .n_read = 1,
-        .write = { p->y },
-        .n_write = 1,
-        .push = &push,
-        .push_bytes = sizeof push,
         .spec = spec,
         .n_spec = LAT_COUNT(spec),
         .full_subgroups = subgroup,
         .groups = lat_ceil_div(p->outer * p->n_chunks * (p->inner / inner_step), lanes.results),
         .split = split_of(p, lanes.results * inner_step),
-        .flops = (double) (p->outer * p->n * p->inner),
     };
-    return lat_kernel_run(ctx, &kernel);
+    return run_form(ctx, p, &kernel);
+}
+
+static lattn_status run_kernel(lattn_ctx *ctx, const struct pass *p)
+{
+    bool f32_sum = p->kind != LAT_REDUCE_MAX && p->y->dtype == LATTN_DTYPE_F32;
+    struct lat_problem problem = {
+        .caps = lat_caps(ctx),
+        .dtype = p->x->dtype,
+        .size = { (int64_t) (p->outer * p->n_chunks), (int64_t) p->chunk, (int64_t) p->inner,
+            f32_sum },
+    };
+    int chosen = lat_strategy_select(
+        ctx, "reduce", lat_reduction_strategies, LAT_N_REDUCTION_STRATEGIES, &problem);
+    enum lat_strategy_kind kind = lat_reduction_strategies[chosen].kind;
+    return kind == LAT_STRATEGY_CPU ? run_cpu(ctx, p)
+                                    : run_lanes(ctx, p, kind == LAT_STRATEGY_SUBGROUP);
 }
 
 // ---- passes --------------------------------------------------------------------------------------
@@ -179,8 +231,9 @@ static bool too_long(lattn_ctx *ctx, const struct pass *p)
 static lattn_status run_pass(lattn_ctx *ctx, struct pass *p)
 {
     uint64_t n_chunks = count_chunks(ctx, p);
-    // Pieces start at quads, and where a run is cut, at offsets that every device can bind.
-    uint64_t unit = too_long(ctx, p) ? 128 : 4;
+    // Pieces are whole quads and whole iterations of the cpu form; where a run is cut, they start at
+    // offsets that every device can bind.
+    uint64_t unit = too_long(ctx, p) ? 128 : LAT_REDUCE_ROWS;
     p->chunk = n_chunks == 1 ? p->n : lat_ceil_div(lat_ceil_div(p->n, n_chunks), unit) * unit;
     p->n_chunks = lat_ceil_div(p->n, p->chunk);
     if (p->n_chunks == 1)

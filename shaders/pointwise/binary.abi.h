@@ -24,6 +24,7 @@
 
 #define LAT_BINARY_QUADS_PER_THREAD 2
 #define LAT_BINARY_PER_THREAD 4  // elements, of the strided forms
+#define LAT_BINARY_CPU_RUN 16    // vectors of a subgroup, of the cpu form
 
 #if defined(__STDC_VERSION__) || defined(LAT_BINARY_FLAT)
 // Element i of the result belongs to element i of the full operand and to element
@@ -40,7 +41,20 @@ LAT_PUSH_BEGIN(binary_flat_push)
 LAT_PUSH_END
 #endif
 
-#if defined(__STDC_VERSION__) || !defined(LAT_BINARY_FLAT)
+#if defined(__STDC_VERSION__) || defined(LAT_BINARY_CPU)
+// One operand is [n_rows, period] as the result, the other [period].
+LAT_PUSH_BEGIN(binary_cpu_push)
+    LAT_U32 n_rows;
+    LAT_U32 period;
+    LAT_U32 n_runs;       // of a row
+    LAT_U32 runs_magic;   // division by n_runs
+    LAT_U32 runs_shift;
+    LAT_U32 a_address[2];
+    LAT_U32 b_address[2];
+LAT_PUSH_END
+#endif
+
+#if defined(__STDC_VERSION__) || !(defined(LAT_BINARY_FLAT) || defined(LAT_BINARY_CPU))
 LAT_PUSH_BEGIN(binary_strided_push)
     LAT_U32 n;
     LAT_U32 rank;

@@ -13,6 +13,10 @@
 #define LAT_REDUCE_RUN_QUADS 1    // four neighbours of a run: inner is 1, n and chunk multiples of 4
 #define LAT_REDUCE_INNER_QUADS 2  // four results side by side: inner is a multiple of 4
 
+// Of the cpu strategy: columns of a workgroup in vectors, and rows of an iteration.
+#define LAT_REDUCE_VECTORS 4
+#define LAT_REDUCE_ROWS 8
+
 // x is [outer, n, inner]. Each run of n is cut into n_chunks pieces of at most chunk, and each piece
 // gives one element of y [outer, n_chunks, inner].
 LAT_PUSH_BEGIN(reduce_push)
@@ -23,6 +27,7 @@ LAT_PUSH_BEGIN(reduce_push)
     LAT_U32 n_chunks;
     LAT_U32 chunk0;  // number of the first chunk in x, when one run is cut across dispatches; y is whole
     LAT_F32 scale;   // of the result, before the square root
+    LAT_U32 x_address[2];  // cpu strategy
 LAT_PUSH_END
 
 #endif

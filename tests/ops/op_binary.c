@@ -46,6 +46,10 @@ static const char *shape(const int64_t *v, struct ot_case *c)
     { "group", { { OT_DIMS(1024), .fill = fill_a }, { OT_DIMS(1024), .fill = fill_b } } },                  \
     { "group_and_one", { { OT_DIMS(1025), .fill = fill_a }, { OT_DIMS(1025), .fill = fill_b } } },          \
     { "bias", { { OT_DIMS(9, 13), .fill = fill_a }, { OT_DIMS(13), .fill = fill_b } } },                    \
+    { "wide_bias", { { OT_DIMS(3, 301), .fill = fill_a }, { OT_DIMS(301), .fill = fill_b } },              \
+        .flags = OT_NO_GRAD },                                                                          \
+    { "wide_bias_first", { { OT_DIMS(301), .fill = fill_a }, { OT_DIMS(3, 301), .fill = fill_b } },        \
+        .flags = OT_NO_GRAD },                                                                          \
     { "bias_first", { { OT_DIMS(13), .fill = fill_a }, { OT_DIMS(9, 13), .fill = fill_b } } },              \
     { "column", { { OT_DIMS(9, 13), .fill = fill_a }, { OT_DIMS(9, 1), .fill = fill_b } } },                \
     { "channel", { { OT_DIMS(2, 3, 4, 5), .fill = fill_a }, { OT_DIMS(3, 1, 1), .fill = fill_b } } },       \

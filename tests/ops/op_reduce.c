@@ -166,6 +166,7 @@ static const char *shape(const int64_t *v, struct ot_case *c)
     { "two_passes", { { OT_DIMS(70000), .fill = fill_ } }, .flags = OT_NO_GRAD },                  \
     { "two_passes_columns", { { OT_DIMS(2500, 29), .fill = fill_ } }, .i = { 1 },                  \
         .flags = OT_NO_GRAD },                                                                     \
+    { "strips", { { OT_DIMS(3, 21, 77), .fill = fill_ } }, .i = { 2 }, .flags = OT_NO_GRAD },      \
     { "long_rows", { { OT_DIMS(2, 20003), .fill = fill_ } }, .i = { 2 }, .flags = OT_NO_GRAD },  \
     { "long_columns", { { OT_DIMS(2, 6001, 5), .fill = fill_ } }, .i = { 2 }, .flags = OT_NO_GRAD }, \
     { "bert_bias_grad", { { OT_DIMS(4096, 3072), .fill = fill_ } }, .i = { 1 },                    \
