@@ -14,6 +14,10 @@ layout(binding = 6) writeonly buffer Dr { float dr[]; };
 layout(binding = 4) writeonly buffer Dx { float dx[]; };
 #endif
 
+#ifdef FUSED
+bvec4 kept[STEPS];  // drawn before anything else, where more of it stays in registers
+#endif
+
 vec4 normalised(uint row, uint k, float mean, float rstd)
 {
     vec4 v = lat_load_lanes4(norm_row(LAT_NORM_BWD_SAVED, row), k * (4 * SG));
@@ -42,7 +46,7 @@ void put(uint row, uint k, vec4 dv)
         LAT_STORE_LANES4(dr, row * COLS + i, sum)
     }
     if (DROPOUT && has(LAT_NORM_DX))
-        dv = mix(vec4(0.0), dv * p.keep_scale, norm_kept(uvec2(random_state[0], random_state[1]), row, k));
+        dv = mix(vec4(0.0), dv * p.keep_scale, kept[k]);
 #endif
     if (has(LAT_NORM_DX)) {
         if (has(LAT_NORM_ADD_DX))
@@ -53,10 +57,15 @@ void put(uint row, uint k, vec4 dv)
 
 void main()
 {
-    if (lat_group() >= p.n_rows)  // would be added twice
-        return;
+    if (has(LAT_NORM_ADD_DX | LAT_NORM_ADD_DRES) && lat_group() >= p.n_rows)
+        return;  // would be added twice
     uint row = min(lat_group(), p.n_rows - 1u);
     float mean = stats[2u * row], rstd = stats[2u * row + 1u];
+#ifdef FUSED
+    if (DROPOUT)
+        [[unroll]] for (uint k = 0; k < STEPS; k++)
+            kept[k] = norm_kept(uvec2(random_state[0], random_state[1]), row, k);
+#endif
     vec4 acc_g = vec4(0.0), acc_gh = vec4(0.0);
     [[unroll]] for (uint k = 0; k < STEPS; k++) {
         vec4 g = weighted(row, k);
