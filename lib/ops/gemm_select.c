@@ -13,8 +13,8 @@
 
 enum { GPU_WIDTH = 128, CPU_WIDTH = 4, MIN_K_PART = 256, MAX_SPLITS = 64 };
 // Of an element that is copied, and of a dispatch, in multiply-adds at efficiency 1: on lavapipe 26 with two
-// cores, November 2026, 0.6 ns and 25 us, where efficiency 1 is 5 multiply-adds per ns.
-enum { PACK_COST = 3, DISPATCH_COST = 130000 };
+// cores, November 2026, 0.8 ns and 25 us, where efficiency 1 is 5 multiply-adds per ns.
+enum { PACK_COST = 4, DISPATCH_COST = 130000 };
 
 static uint32_t width_of(const struct lat_caps *caps)
 {
@@ -193,7 +193,7 @@ static const struct lat_gemm_form subgroup_16 = {
 static const struct lat_gemm_form cpu_8 = {
     &lat_shader_gemm_cpu, .bm = 8, .bk = 8, .tm = 8, .tn = 2, .addresses = true, .efficiency = 3 };
 static const struct lat_gemm_form cpu_32 = {
-    &lat_shader_gemm_cpu, .bm = 32, .bk = 8, .tm = 32, .tn = 2, .addresses = true, .efficiency = 7 };
+    &lat_shader_gemm_cpu, .bm = 32, .bk = 8, .tm = 32, .tn = 2, .addresses = true, .efficiency = 7.6f };
 static const struct lat_gemm_form cpu_packed = {
     &lat_shader_gemm_cpu, .bm = 32, .bk = 8, .tm = 32, .tn = 2, .addresses = true, .packed = true,
     .efficiency = 9 };

@@ -170,9 +170,9 @@ static const struct ot_case cases[] = {
     { "special_b", { { OT_DIMS(20, 1), .fill = OT_AWAY }, { OT_DIMS(1, 80), .fill = OT_SPECIAL } },
       .flags = OT_NO_GRAD },
     // Large enough to be packed, with edges everywhere; a matrix for all batches.
-    { "panels", NN(433, 91, 417), .flags = OT_NO_GRAD },
+    { "panels", NN(705, 91, 690), .flags = OT_NO_GRAD },
     { "panels_tt", { { OT_DIMS(290, 100), .layout = OT_TRANSPOSED },
-                     { OT_DIMS(3, 100, 300), .layout = OT_TRANSPOSED } }, .flags = OT_NO_GRAD },
+                     { OT_DIMS(3, 100, 330), .layout = OT_TRANSPOSED } }, .flags = OT_NO_GRAD },
     { "bert_projection", NN(4096, 768, 768), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
     { "bert_scores", { { OT_DIMS(8, 12, 128, 64) }, { OT_DIMS(8, 12, 64, 128), .layout = OT_TRANSPOSED } },
       .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
