@@ -19,7 +19,7 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint WIDTH = 32;  // a multiple of SG
-layout(constant_id = 3) const uint STEPS = 16;  // of k in a chunk, a multiple of SG
+layout(constant_id = 3) const uint STEPS = 8;  // of k in a chunk, a multiple of SG
 layout(constant_id = 4) const bool ALONG_K = false;
 
 #include "common/dtype.glsl"
