@@ -383,8 +383,6 @@ static lattn_status visit_store(void *user, const int64_t plane[2], struct taps 
     const struct lat_conv_walk *w = p->w;
     struct conv_taps_push push = {
         .n_groups = (uint32_t) w->groups,
-        .taps_y = (uint32_t) t->count[0],
-        .taps_x = (uint32_t) t->count[1],
         .m = (uint32_t) w->m,
         .q = (uint32_t) w->q,
         .w_base = (uint32_t) (t->first[0] * w->w_tap[0] + t->first[1] * w->w_tap[1]),
@@ -393,10 +391,10 @@ static lattn_status visit_store(void *user, const int64_t plane[2], struct taps 
         .w_tx = (uint32_t) (t->every[1] * w->w_tap[1]),
         .w_m = (uint32_t) w->w_m,
         .w_q = (uint32_t) w->w_q,
-        .accumulate = p->dw->accumulate,
     };
     lattn_ctx *ctx = t->sum->ctx;
-    const uint32_t spec[] = { lat_caps(ctx)->subgroup_size };
+    const uint32_t spec[] = { lat_caps(ctx)->subgroup_size, (uint32_t) t->count[0],
+        (uint32_t) t->count[1], p->dw->accumulate };
     struct lat_kernel kernel = {
         .shader = &lat_shader_conv_taps,
         .t = LATTN_DTYPE_F32,

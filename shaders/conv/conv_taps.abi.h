@@ -5,8 +5,6 @@
 
 LAT_PUSH_BEGIN(conv_taps_push)
     LAT_U32 n_groups;
-    LAT_U32 taps_y;
-    LAT_U32 taps_x;
     LAT_U32 m;
     LAT_U32 q;
     LAT_U32 out_offset;  // elements from the start of the binding
@@ -16,7 +14,6 @@ LAT_PUSH_BEGIN(conv_taps_push)
     LAT_U32 w_tx;
     LAT_U32 w_m;
     LAT_U32 w_q;
-    LAT_U32 accumulate;
 LAT_PUSH_END
 
 #endif
