@@ -12,6 +12,7 @@
 
 struct blas {
     const char *library;  // NULL = none here, or the device is no CPU
+    const char *kernels;  // as it names them: "Haswell"
     int threads;
     void (*sgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a,
         int lda, const float *b, int ldb, float beta, float *c, int ldc);

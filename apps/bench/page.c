@@ -196,8 +196,8 @@ static void print_head(const struct files *f, const char *commit, const char *co
         printf("| copy, read and written | %.1f GB/s |\n| multiply-add, f32 | %.1f GFLOP/s |\n",
             number_of(peaks, "copy_gb_per_s"), number_of(peaks, "fma_gflops"));
     if (json_object_get(floors, "blas_gflops"))
-        printf("| OpenBLAS, %.0f threads | %.1f GFLOP/s |\n", number_of(floors, "blas_threads"),
-            number_of(floors, "blas_gflops"));
+        printf("| OpenBLAS (%s), %.0f threads | %.1f GFLOP/s |\n", text_of(floors, "blas_kernels"),
+            number_of(floors, "blas_threads"), number_of(floors, "blas_gflops"));
     if (strcmp(text_of(c, "device_type"), "CPU") == 0)
         printf("\n**This device is a processor, not a GPU.** liblattn has not been measured on a "
                "hardware "
