@@ -114,7 +114,7 @@ int lat_strategy_peek(lattn_ctx *ctx, const char *op, const struct lat_strategy 
     struct select *s = state_of(ctx);
     if (!s)
         return -1;
-    if (s->tried >= table && s->tried < table + n)
+    if (s->tried && s->tried >= table && s->tried < table + n)
         return (int) (s->tried - table);
     int row = -1;
     if (s->forced >= 0)
