@@ -4,9 +4,9 @@
 //
 //     y = a op b          da = sum over a's broadcast dimensions of g dy/da,  g = dL/dy
 //
-// Three kernels: binary_fwd_cpu where a row repeats and the device is a CPU; binary_fwd where both operands are contiguous or one repeats in a simple way (bias,
-// scalar), binary_fwd_strided for all others. The gradients of add, sub and mul are made by the same
-// kernels; those of div and pow by binary_bwd. A gradient goes straight to its place where the operand
+// Three kernels: binary_fwd_cpu where a row repeats and the device is a CPU; binary_fwd where both operands are
+// contiguous or one repeats in a simple way (bias, scalar); binary_fwd_strided for all others. The gradients of
+// add, sub and mul are made by the same kernels; those of div and pow by binary_bwd. A gradient goes straight to its place where the operand
 // was not broadcast, else through a temporary of the result's shape and lat_sum_to.
 
 #include "ops/pointwise.h"

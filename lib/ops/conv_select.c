@@ -85,10 +85,10 @@ static const struct lat_strategy weight_strategies[] = {
     { LAT_STRATEGY_COOPMAT, "", admits_coopmat, cost_coopmat, NULL },
 };
 
-enum lat_strategy_kind lat_conv_select_weight(
-    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits)
+static struct lat_problem problem_of(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, int64_t fits)
 {
-    struct lat_problem problem = {
+    return (struct lat_problem){
         .caps = lat_caps(ctx),
         .dtype = dtype,
         .size = {
@@ -96,9 +96,17 @@ enum lat_strategy_kind lat_conv_select_weight(
             [LAT_CONV_Q] = w->q,
             [LAT_CONV_TAPS] = w->taps[0] * w->taps[1],
             [LAT_CONV_POSITIONS] = w->images * w->positions[0] * w->positions[1],
-            [LAT_CONV_FITS] = (cpu_fits ? LAT_CONV_CPU_FITS : 0) | LAT_CONV_COOPMAT_FITS,
+            [LAT_CONV_TILES] = fits & LAT_CONV_WINOGRAD_FITS ? lat_conv_winograd_tiles(w) : 0,
+            [LAT_CONV_FITS] = fits,
         },
     };
+}
+
+enum lat_strategy_kind lat_conv_select_weight(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits)
+{
+    int64_t fits = (cpu_fits ? LAT_CONV_CPU_FITS : 0) | LAT_CONV_COOPMAT_FITS;
+    struct lat_problem problem = problem_of(ctx, w, dtype, fits);
     int row = lat_strategy_select(
         ctx, "conv2d", weight_strategies, LAT_COUNT(weight_strategies), &problem);
     return weight_strategies[row].kind;
@@ -108,22 +116,11 @@ enum lat_strategy_kind lat_conv_select(
     lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype)
 {
     const struct lat_caps *caps = lat_caps(ctx);
-    bool cpu = w->taps[0] > 0 && lat_conv_cpu_fits(caps, w);
-    bool winograd = lat_conv_winograd_fits(caps, w);
-    struct lat_problem problem = {
-        .caps = caps,
-        .dtype = dtype,
-        .size = {
-            [LAT_CONV_M] = w->m,
-            [LAT_CONV_Q] = w->q,
-            [LAT_CONV_TAPS] = w->taps[0] * w->taps[1],
-            [LAT_CONV_POSITIONS] = w->images * w->positions[0] * w->positions[1],
-            [LAT_CONV_TILES] = lat_conv_winograd_tiles(w),
-            [LAT_CONV_FITS] = (cpu ? LAT_CONV_CPU_FITS : 0) |
-                               (winograd ? LAT_CONV_WINOGRAD_FITS : 0) |
-                               (w->taps[0] > 0 ? LAT_CONV_COOPMAT_FITS : 0),
-        },
-    };
+    bool has_taps = w->taps[0] > 0;
+    int64_t fits = (has_taps && lat_conv_cpu_fits(caps, w) ? LAT_CONV_CPU_FITS : 0) |
+                   (lat_conv_winograd_fits(caps, w) ? LAT_CONV_WINOGRAD_FITS : 0) |
+                   (has_taps ? LAT_CONV_COOPMAT_FITS : 0);
+    struct lat_problem problem = problem_of(ctx, w, dtype, fits);
     int row =
         lat_strategy_select(ctx, "conv2d", lat_conv_strategies, LAT_CONV_STRATEGIES, &problem);
     return lat_conv_strategies[row].kind;

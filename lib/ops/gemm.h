@@ -13,8 +13,8 @@ struct lat_gemm_form {
     uint32_t bm, bn;   // tile of a workgroup; bn 0 = tn subgroups wide
     uint32_t bk;       // slab of k
     uint32_t tm, tn;   // of an invocation; with fragments, of a subgroup
-    bool addresses;    // loads A and B by device address
     bool fragments;    // multiplies with matrix units: group is as many subgroups as the tile needs
+    bool addresses;    // loads A and B by device address
     bool packed;       // and both as panels, which a dispatch each writes before
     float efficiency;  // of the inner loop, relative to the best form there is on such a device
 };

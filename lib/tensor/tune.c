@@ -14,8 +14,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "base/log.h"
+#include "base/thread.h"
 
 struct tuning {
     struct lat_ext ext;
@@ -188,20 +188,13 @@ static lattn_status compare(const struct lat_tunable *t, const struct results *r
 
 // ---- running a row --------------------------------------------------------------------------------
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
 // n runs, each with its own scratch; *seconds of one. The scratch goes with a step that does not end as
 // a program's does: the random stream stays where it is.
 static lattn_status run(lattn_ctx *ctx, const struct lat_tunable *t, int n, double *seconds)
 {
     LAT_TRY(lattn_sync(ctx));
     uint64_t device_ns = ctx->dev->stats.device_time_ns;
-    double start = now();
+    uint64_t start = lat_now_ns();
     for (int i = 0; i < n; i++) {
         LAT_TRY(LAT_PUSH(&ctx->marks, ctx->step.n));
         lattn_status st = t->run(t->user);
@@ -209,7 +202,7 @@ static lattn_status run(lattn_ctx *ctx, const struct lat_tunable *t, int n, doub
         LAT_TRY(lat_done(ctx, st));
     }
     LAT_TRY(lattn_sync(ctx));
-    double wall = (now() - start) / n;
+    double wall = 1e-9 * (double) (lat_now_ns() - start) / n;
     *seconds = 1e-9 * (double) (ctx->dev->stats.device_time_ns - device_ns) / n;
     if (*seconds <= 0)  // no timestamps here
         *seconds = wall;
