@@ -182,7 +182,8 @@ static bool is_best(const struct roofline *r, const struct dot *d)
     return true;
 }
 
-// Names of products, from the top down, each at least a line below the one above where both would overlap.
+// Names of products beside their best dot. One that would have to go far from it, because others stand there, is
+// left out: every dot says its name under the mouse.
 static void draw_labels(FILE *svg, const struct plot *p, const struct roofline *r)
 {
     struct {
@@ -194,11 +195,14 @@ static void draw_labels(FILE *svg, const struct plot *p, const struct roofline *
         if (!d->is_product || !is_best(r, d))
             continue;
         double x = x_at(p, intensity_of(d)) + 8, y = y_at(p, row_gflops(&d->row)) + 4;
+        const double own = y;
         for (int k = 0; k < n; k++)
             if (fabs(taken[k].x - x) < 110 && fabs(taken[k].y - y) < LABEL - 1) {
                 y = taken[k].y + LABEL;
                 k = -1;
             }
+        if (y - own > LABEL || x + 60 > WIDTH - RIGHT)
+            continue;
         taken[n].x = x;
         taken[n++].y = y;
         fprintf(svg, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%.*s</text>\n", x, y,

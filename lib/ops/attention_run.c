@@ -67,6 +67,7 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     const struct lat_coopmat_shape *fragment =
         form->fragments ? lat_coopmat_fragment(lat_caps(a->ctx)) : &none;
     bool eights = form->fragments && in_eights(a->q) && in_eights(a->k) && in_eights(a->v);
+    enum { PLAIN_SPECS = 8 };  // of kernels without fragments
     uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
         (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,
         form->block, a->window, fragment->m, fragment->n, fragment->k, eights };
@@ -86,7 +87,7 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     kernel->push = &push;
     kernel->push_bytes = sizeof push;
     kernel->spec = spec;
-    kernel->n_spec = form->fragments ? LAT_COUNT(spec) : 8;
+    kernel->n_spec = form->fragments ? LAT_COUNT(spec) : PLAIN_SPECS;
     if (form->subgroup_size) {
         const struct lat_caps *caps = lat_caps(a->ctx);
         kernel->subgroup_size = caps->subgroup_size_control ? form->subgroup_size : 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Convolution as an implicit matrix product: shaders/conv/conv_base.comp on any device, conv_coopmat.comp
-// on matrix units. Tiles are those of gemm_base and gemm_coopmat, chosen by the same cost; k of a weight gradient, which is as long as all images
-// have positions, is split like that of any product, and lat_sum_to adds the parts in their order.
+// Convolution as an implicit matrix product: shaders/conv/conv_base.comp on any device, conv_coopmat.comp on
+// matrix units. Tiles are those of gemm_base and gemm_coopmat, chosen by the same cost; k of a weight gradient,
+// which is as long as all images have positions, is split like that of any product, and lat_sum_to adds the
+// parts in their order.
 
 #include "lat_shaders.h"
 #include "ops/conv.h"

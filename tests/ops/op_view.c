@@ -55,7 +55,6 @@ const struct ot_op ot_op_reshape = {
     .n_inputs = 1,
     .build = reshape_build,
     .reference = reshape_reference,
-    .bytes = ot_bytes_in_out,
     .cases = reshape_cases,
     .n_cases = OT_COUNT(reshape_cases),
 };
@@ -108,7 +107,6 @@ const struct ot_op ot_op_permute = {
     .n_inputs = 1,
     .build = permute_build,
     .reference = permute_reference,
-    .bytes = ot_bytes_in_out,
     .cases = permute_cases,
     .n_cases = OT_COUNT(permute_cases),
 };
@@ -134,14 +132,6 @@ static void slice_reference(
         int64_t outer = i / (out->dim[dim] * inner), k = i / inner % out->dim[dim];
         out->v[i] = in[0].v[(outer * size + start + k * c->i[3]) * inner + i % inner];
     }
-}
-
-static double slice_bytes(const struct ot_case *c, size_t element)
-{
-    int rank = c->in[0].rank;
-    int dim = (int) (c->i[0] < 0 ? c->i[0] + rank : c->i[0]);
-    double part = (double) (c->i[2] - c->i[1]) / (double) c->i[3];
-    return 2 * ot_numel(&c->in[0]) / (double) c->in[0].dim[dim] * part * (double) element;
 }
 
 // clang-format off
@@ -171,7 +161,6 @@ const struct ot_op ot_op_slice = {
     .n_inputs = 1,
     .build = slice_build,
     .reference = slice_reference,
-    .bytes = slice_bytes,
     .cases = slice_cases,
     .n_cases = OT_COUNT(slice_cases),
 };
@@ -189,14 +178,6 @@ static void expand_reference(
     (void) c;
     for (int64_t i = 0; i < out->n; i++)
         out->v[i] = in[0].v[ot_broadcast_at(&in[0], out, i)];
-}
-
-static double expand_bytes(const struct ot_case *c, size_t element)
-{
-    double n = 1;
-    for (int d = 0; d < (int) c->f[0]; d++)
-        n *= (double) c->i[d];
-    return (ot_numel(&c->in[0]) + n) * (double) element;
 }
 
 // clang-format off
@@ -223,7 +204,6 @@ const struct ot_op ot_op_expand = {
     .n_inputs = 1,
     .build = expand_build,
     .reference = expand_reference,
-    .bytes = expand_bytes,
     .cases = expand_cases,
     .n_cases = OT_COUNT(expand_cases),
     .grad_tolerance = { 1e-5, 1e-5, 4e-3, 4e-3, 3e-2, 3e-2 },
