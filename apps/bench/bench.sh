@@ -31,6 +31,10 @@ bench_all() {
         *) die "there is no option '$argument' of bench; there are --quick and --keep" 2 ;;
         esac
     done
+    setup_packages run
+    (setup_packages bench) || say "Without OpenBLAS, products are measured and not judged."
+    build_commands
+    choose_runner
     out=$build/bench
     mkdir -p "$out"
     rm -f "$out"/*.json "$out"/roofline.svg "$out"/FIGURES.md
