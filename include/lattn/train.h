@@ -28,7 +28,7 @@ typedef struct lattn_fields {
     lattn_field field[LATTN_MAX_FIELDS];
     int n_fields;
     int64_t n_samples;
-    int64_t n_cut;          // of these, texts that were longer than the token limit
+    int64_t n_cut;          // texts that were longer than the token limit
     const int32_t *labels;  // [n_samples] for the metrics of evaluation, or NULL
 } lattn_fields;
 

@@ -108,10 +108,11 @@ done:
     return st;
 }
 
-void lat_tell_cut(int64_t n_cut, int64_t n)
+// Not "of how many": a sample may be a word, and what is cut is a text.
+void lat_tell_cut(int64_t n_cut)
 {
-    lat_log(LATTN_LOG_WARN, "%lld of %lld texts are longer than the token limit and were cut",
-        (long long) n_cut, (long long) n);
+    lat_log(LATTN_LOG_WARN, "%lld texts are longer than the token limit and were cut",
+        (long long) n_cut);
 }
 
 lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task, const lattn_source *source,
@@ -125,7 +126,7 @@ lattn_status lattn_evaluate(lattn_ctx *ctx, const lattn_task *task, const lattn_
     LAT_GO(lat_steps_create(ctx, task, NULL, false, &steps));
     LAT_GO(lat_evaluate(steps, task, source, each, user, out));
     if (out->n_cut)
-        lat_tell_cut(out->n_cut, source->n_samples);
+        lat_tell_cut(out->n_cut);
 
 done:
     lat_steps_destroy(&steps);

@@ -39,7 +39,7 @@ struct lat_run {
     int64_t n_skipped, n_skipped_now;
     uint64_t busy_ns;  // spent on training steps in this call
     int64_t samples;   // trained in this call
-    int64_t n_cut;     // of these, shortened to fit
+    int64_t n_cut;     // texts shortened to fit
     bool cut_told;
     bool log_behind;  // metrics.jsonl lacks entries that could not be written
 };

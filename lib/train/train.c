@@ -379,7 +379,7 @@ static void tell_cut(struct lat_run *r)
 {
     if (r->n_cut && !r->cut_told) {
         lat_progress_clear(&r->progress);
-        lat_tell_cut(r->n_cut, r->samples);
+        lat_tell_cut(r->n_cut);
     }
     r->cut_told = true;
 }

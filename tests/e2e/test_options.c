@@ -199,7 +199,7 @@ GPU_TEST(options, cut_skipped_and_empty_texts_are_told)
         dir, dir);
     c = lt_command_run(NULL, line);
     EXPECT_EQ(c.code, 0);
-    EXPECT_CONTAINS(c.err, " of 3 texts are longer than the token limit and were cut");
+    EXPECT_CONTAINS(c.err, "texts are longer than the token limit and were cut");
     lt_command_free(&c);
 }
 
