@@ -22,6 +22,20 @@ measure() {
     fi
 }
 
+# The same rows in PyTorch, where the machine has it: on its GPU if it sees one, else on the CPU.
+measure_pytorch() {
+    python3 -c 'import torch' 2>/dev/null || { say "Without PyTorch there is no column of it."; return 0; }
+    say "apps/bench/baselines/pytorch.py"
+    # shellcheck disable=SC2046
+    if python3 "$top/apps/bench/baselines/pytorch.py" $quick $(ls "$out"/time.json "$out"/model*.json 2>/dev/null) \
+        >"$out/part"; then
+        mv "$out/part" "$out/pytorch.json"
+    else
+        rm -f "$out/part"
+        say "    left out"
+    fi
+}
+
 bench_all() {
     quick='' keep=
     for argument in "$@"; do
@@ -39,13 +53,16 @@ bench_all() {
     mkdir -p "$out"
     rm -f "$out"/*.json "$out"/roofline.svg "$out"/FIGURES.md
     measure floors.json floors --json $quick
-    measure time.json time --json --chosen $quick --roofline "$out/roofline.svg"
     if grep -q '"device_type": "CPU"' "$out/floors.json" 2>/dev/null; then
-        # What a processor does in minutes; the list of sizes would take it hours.
+        # What a processor does in minutes; all dtypes and the list of sizes would take it hours.
+        measure time.json time --json --chosen $quick --roofline "$out/roofline.svg"
         measure model.json model --json $quick --batch_size 8 --seq_len 128 wordnet bert-base
     else
+        measure time.json time --json --chosen --dtype=all $quick --roofline "$out/roofline.svg"
         measure model.json model --json $quick
+        measure model_f16.json model --json --fp16 $quick
     fi
+    measure_pytorch
     measure stats.json stats --json
     commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
     "$apps/lattn-bench" page --commit "$commit" --command "./run bench${quick:+ $quick}" "$out" >"$out/FIGURES.md"

@@ -37,7 +37,8 @@ static int print_op(const struct ot_op *op, void *user)
         printf("%s/%s ", op->name, c->name);
         for (int i = 0; i < op->n_inputs; i++)
             print_shape(&c->in[i]);
-        printf("%s%s\n", c->flags & OT_FULL ? " full" : "", c->flags & OT_BENCH ? " timed" : "");
+        printf("%s%s%s\n", c->flags & OT_FULL ? " full" : "", c->flags & OT_BENCH ? " timed" : "",
+            c->flags & OT_LARGE ? " timed on GPUs" : "");
     }
     return CLI_EXIT_OK;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// lattn-bench page FOLDER: the files that ./run bench has written, time.json, floors.json, model.json and
-// stats.json, as one page of Markdown on stdout. A file that is not there is a section that is not there, so that
-// the page never says more than what was measured.
+// lattn-bench page FOLDER: the files that ./run bench has written, time.json, floors.json, model.json (and more of
+// its rows in model_f16.json), stats.json, as one page of Markdown on stdout. A file that is not there is a section that
+// is not there, so that the page never says more than what was measured. pytorch.json, of baselines/pytorch.py,
+// becomes a column of the others.
 
 #include <jansson.h>
 #include <string.h>
@@ -11,6 +12,11 @@
 #include "common/json.h"
 
 static const char name[] = "lattn-bench page";
+
+// Those that are there; NULL = not.
+struct files {
+    json_t *time, *floors, *model, *model_f16, *stats, *pytorch;
+};
 
 // ---- reading --------------------------------------------------------------------------------------
 
@@ -81,6 +87,32 @@ static void print_rates(const json_t *row)
 
 static const char RATES[] = "| row | time | +- | GB/s | GFLOP/s | of peak |";
 
+// ---- beside PyTorch ---------------------------------------------------------------------------------
+
+static double time_of(const json_t *file, const char *row_name, const char *ending)
+{
+    size_t i;
+    json_t *row;
+    size_t n = strlen(row_name);
+    json_array_foreach(json_object_get(file, "benchmarks"), i, row)
+    {
+        const char *found = text_of(row, "name");
+        if (strncmp(found, row_name, n) == 0 && strcmp(found + n, ending) == 0)
+            return number_of(row, "real_time");
+    }
+    return 0;
+}
+
+// How many times as fast as PyTorch; what both do has the same name. Without its file no column.
+static void print_peer(const json_t *row, const json_t *pytorch, const char *ending)
+{
+    double peer = time_of(pytorch, text_of(row, "name"), ending), own = number_of(row, "real_time");
+    if (peer > 0 && own > 0)
+        printf(" %.2f |", peer / own);
+    else if (pytorch)
+        printf(" |");
+}
+
 static void print_floors(const json_t *file)
 {
     size_t i;
@@ -105,7 +137,7 @@ static void print_floors(const json_t *file)
     }
 }
 
-static void print_ops(const json_t *file, bool drawn)
+static void print_ops(const json_t *file, const json_t *pytorch, bool drawn)
 {
     size_t i;
     json_t *row;
@@ -117,25 +149,21 @@ static void print_ops(const json_t *file, bool drawn)
     if (drawn)
         printf(
             "\n![operations per byte against GFLOP/s, under the device's peaks](roofline.svg)\n");
-    printf("\n%s of OpenBLAS | form |\n|---|---:|---:|---:|---:|---:|---:|---|\n", RATES);
+    printf("\n%s of OpenBLAS |%s form |\n|---|---:|---:|---:|---:|---:|---:|%s---|\n", RATES,
+        pytorch ? " of PyTorch |" : "", pytorch ? "---:|" : "");
     json_array_foreach(json_object_get(file, "benchmarks"), i, row)
     {
         print_rates(row);
         print_number(row, "blas_share", "%.2f");
+        print_peer(row, pytorch, "");
         printf(" %s |\n", text_of(row, "form"));
     }
 }
 
-static void print_networks(const json_t *file)
+static void print_steps(const json_t *file, const json_t *pytorch)
 {
     size_t i;
     json_t *row;
-    printf("\n## Training steps\n\n`lattn-bench model`: forward, backward, clipping and AdamW, "
-           "captured and "
-           "replayed; operations are those of the matrix products.\n\n%s samples/s | dispatches | "
-           "barriers "
-           "| submits | memory, MB |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-        RATES);
     json_array_foreach(json_object_get(file, "benchmarks"), i, row)
     {
         print_rates(row);
@@ -143,8 +171,23 @@ static void print_networks(const json_t *file)
         print_number(row, "dispatches", "%.0f");
         print_number(row, "barriers", "%.0f");
         print_number(row, "submits", "%.0f");
-        printf(" %.0f |\n", 1e-6 * number_of(row, "peak_bytes"));
+        printf(" %.0f |", 1e-6 * number_of(row, "peak_bytes"));
+        print_peer(row, pytorch, "");
+        print_peer(row, pytorch, "/compiled");
+        printf("\n");
     }
+}
+
+static void print_networks(const struct files *f)
+{
+    printf("\n## Training steps\n\n`lattn-bench model`: forward, backward, clipping and AdamW, "
+           "captured and replayed; operations are those of the matrix products.\n\n");
+    printf("%s samples/s | dispatches | barriers | submits | memory, MB |%s\n", RATES,
+        f->pytorch ? " of PyTorch | of PyTorch, compiled |" : "");
+    printf("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|%s\n",
+        f->pytorch ? "---:|---:|" : "");
+    print_steps(f->model, f->pytorch);
+    print_steps(f->model_f16, f->pytorch);
 }
 
 static void print_kernels(const json_t *file)
@@ -169,14 +212,10 @@ static void print_kernels(const json_t *file)
 
 // ---- the page -------------------------------------------------------------------------------------
 
-struct files {
-    json_t *time, *floors, *model, *stats;
-};
-
 static const json_t *any_context(const struct files *f)
 {
-    const json_t *all[] = { f->time, f->floors, f->model, f->stats };
-    for (int i = 0; i < 4; i++)
+    const json_t *all[] = { f->time, f->floors, f->model, f->model_f16, f->stats };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i])
             return json_object_get(all[i], "context");
     return NULL;
@@ -198,6 +237,11 @@ static void print_head(const struct files *f, const char *commit, const char *co
     if (json_object_get(floors, "blas_gflops"))
         printf("| OpenBLAS (%s), %.0f threads | %.1f GFLOP/s |\n", text_of(floors, "blas_kernels"),
             number_of(floors, "blas_threads"), number_of(floors, "blas_gflops"));
+    if (f->pytorch) {
+        const json_t *peer = json_object_get(f->pytorch, "context");
+        printf("| PyTorch %s | %s; *of PyTorch* is its time over this library's |\n",
+            text_of(peer, "library_version"), text_of(peer, "device"));
+    }
     if (strcmp(text_of(c, "device_type"), "CPU") == 0)
         printf("\n**This device is a processor, not a GPU.** liblattn has not been measured on a "
                "hardware "
@@ -212,7 +256,9 @@ static int print_page(const char *folder, const char *commit, const char *comman
         .time = load(folder, "time.json", &bad),
         .floors = load(folder, "floors.json", &bad),
         .model = load(folder, "model.json", &bad),
+        .model_f16 = load(folder, "model_f16.json", &bad),
         .stats = load(folder, "stats.json", &bad),
+        .pytorch = load(folder, "pytorch.json", &bad),
     };
     int code = bad ? CLI_EXIT_INPUT : CLI_EXIT_OK;
     if (!bad && !any_context(&f)) {
@@ -225,17 +271,19 @@ static int print_page(const char *folder, const char *commit, const char *comman
         print_head(&f, commit, command);
         if (f.floors)
             print_floors(f.floors);
-        if (f.model)
-            print_networks(f.model);
+        if (f.model || f.model_f16)
+            print_networks(&f);
         if (f.time)
-            print_ops(f.time, access(drawing, F_OK) == 0);
+            print_ops(f.time, f.pytorch, access(drawing, F_OK) == 0);
         if (f.stats)
             print_kernels(f.stats);
     }
     json_decref(f.time);
     json_decref(f.floors);
     json_decref(f.model);
+    json_decref(f.model_f16);
     json_decref(f.stats);
+    json_decref(f.pytorch);
     return code;
 }
 

@@ -55,6 +55,30 @@ void row_print(const struct row *r, const struct ot_peaks *peaks)
         printf("  %s", r->form);
 }
 
+// What another library needs to run the same (baselines/pytorch.py).
+static void print_case(const struct ot_op *op, const struct ot_case *c)
+{
+    int last = OT_MAX_PARAMS;
+    printf(",\n      \"inputs\": [");
+    for (int i = 0; i < op->n_inputs; i++) {
+        printf("%s", i ? ", " : "");
+        if (c->in[i].absent) {
+            printf("null");
+            continue;
+        }
+        printf("[");
+        for (int d = 0; d < c->in[i].rank; d++)
+            printf("%s%lld", d ? ", " : "", (long long) c->in[i].dim[d]);
+        printf("]");
+    }
+    printf("],\n      \"integers\": [");
+    while (last > 0 && c->i[last - 1] == 0)
+        last--;
+    for (int i = 0; i < last; i++)
+        printf("%s%lld", i ? ", " : "", (long long) c->i[i]);
+    printf("]");
+}
+
 void row_print_json(const struct row *r, const struct ot_peaks *peaks, bool first)
 {
     printf("%s\n    {\n      \"name\": ", first ? "" : ",");
@@ -66,6 +90,8 @@ void row_print_json(const struct row *r, const struct ot_peaks *peaks, bool firs
     printf("      \"real_time\": %.6g,\n      \"cpu_time\": %.6g,\n      \"time_unit\": \"ns\",\n",
         1e9 * r->seconds, 1e9 * r->wall_seconds);
     printf("      \"spread\": %.4g", r->spread);
+    if (r->op)
+        print_case(r->op, r->c);
     if (r->work.bytes > 0)
         printf(",\n      \"gb_per_s\": %.6g", row_gb_per_s(r));
     if (r->work.flops > 0)
@@ -103,4 +129,6 @@ void row_of_timing(const struct ot_timing *t, struct row *r)
     r->applications = t->applications;
     r->work = t->work;
     r->blas_gflops = 0;
+    r->op = t->op;
+    r->c = t->c;
 }

@@ -13,6 +13,8 @@ struct row {
     int64_t applications;
     struct ot_work work;
     double blas_gflops;  // of the same product by OpenBLAS; 0 = not measured
+    const struct ot_op *op;  // what ran; NULL = a network
+    const struct ot_case *c;
 };
 
 void row_of_timing(const struct ot_timing *t, struct row *r);

@@ -116,6 +116,30 @@ TEST(bench, stats_are_shown_or_why_there_are_none)
     lt_command_free(&c);
 }
 
+// A row of the same name is the same work: the page says how many times as fast this one is.
+TEST(bench, the_page_has_a_column_of_pytorch)
+{
+    static const char form[] = "{ \"context\": { \"library_version\": \"2.11\", \"device\": \"a "
+                               "card\" }, \"benchmarks\": [ %s ] }";
+    static const char rows[] = "{ \"name\": \"wordnet/b2_t8/f16/train\", \"real_time\": %d }, "
+                               "{ \"name\": \"wordnet/b2_t8/f16/train%s\", \"real_time\": %d }";
+    const char *dir = lt_temp_dir();
+    char own[300], peer[300], text[600], line[400];
+    snprintf(own, sizeof own, rows, 200, "/nothing", 1);
+    snprintf(text, sizeof text, form, own);
+    lt_write_file(lt_path(dir, "model_f16.json"), text);
+    snprintf(peer, sizeof peer, rows, 150, "/compiled", 50);
+    snprintf(text, sizeof text, form, peer);
+    lt_write_file(lt_path(dir, "pytorch.json"), text);
+    snprintf(line, sizeof line, "lattn-bench page %s", dir);
+    struct lt_command c = lt_command_run(NULL, line);
+    EXPECT_EQ(c.code, 0);
+    EXPECT_CONTAINS(c.out, "| PyTorch 2.11 | a card;");
+    EXPECT_CONTAINS(c.out, "| of PyTorch | of PyTorch, compiled |");
+    EXPECT_CONTAINS(c.out, "| 0.75 | 0.25 |\n");
+    lt_command_free(&c);
+}
+
 // Beyond the threshold and the spread of both, and only then, a row is slower.
 TEST(bench, a_slower_row_is_exit_code_1)
 {

@@ -295,6 +295,11 @@ static const struct ot_case cases[] = {
     { "bert_mini", { QKV(64, 2, 2, 32, 32, 64), NO_MASK, PADDED(64, 32) }, .f = { 0, 0.1 }, .flags = OT_FULL | OT_BENCH },
     { "bert_base_128", { QKV(8, 12, 12, 128, 128, 64), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_BENCH },
     { "bert_base_512", { QKV(1, 12, 12, 512, 512, 64), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "bert_base_32x128", { QKV(32, 12, 12, 128, 128, 64), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    { "bert_base_32x512", { QKV(32, 12, 12, 512, 512, 64), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    // As FlashAttention's tables: 16,384 tokens in all, 2,048 units.
+    { "flash_2048", { QKV(8, 16, 16, 2048, 2048, 128), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    { "flash_8192", { QKV(2, 16, 16, 8192, 8192, 128), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
 };
 // clang-format on
 

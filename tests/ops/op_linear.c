@@ -113,6 +113,12 @@ static const struct ot_case cases[] = {
     { "bert_mini_up", XWB(2048, 128, 512), GELU, .flags = OT_FULL | OT_BENCH },
     { "bert_mini_down", XWB(2048, 512, 128), .flags = OT_FULL | OT_BENCH },
     { "bert_base_up", XWB(4096, 768, 3072), GELU, .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    // The four products of a layer of BERT-base, 32 x 128 tokens, and the widest of BERT-large, 32 x 512.
+    { "bert_base_32x128_qkv", XWB(4096, 768, 2304), .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    { "bert_base_32x128_out", XWB(4096, 768, 768), .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    { "bert_base_32x128_up", XWB(4096, 768, 3072), GELU, .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    { "bert_base_32x128_down", XWB(4096, 3072, 768), .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
+    { "bert_large_32x512_up", XWB(16384, 1024, 4096), GELU, .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE },
 };
 // clang-format on
 

@@ -187,6 +187,8 @@ static const struct ot_case cases[] = {
     { "resnet18_layer3_weight", NN(256, 392, 2304), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
     { "resnet18_layer4_weight", NN(512, 98, 4608), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
     { "square_1024", NN(1024, 1024, 1024), .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
+    { "square_4096", NN(4096, 4096, 4096), .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE | OT_NO_GRAD },
+    { "square_8192", NN(8192, 8192, 8192), .flags = OT_FULL | OT_LARGE | OT_TIME_ALONE | OT_NO_GRAD },
 };
 // clang-format on
 

@@ -67,6 +67,7 @@ enum ot_case_flags {
     // two with all_types only.
     OT_GEOMETRY = 32,
     OT_TIME_ALONE = 64,  // neither checked nor differentiated: the reference would take minutes
+    OT_LARGE = 128,      // timed by default on GPUs: a CPU would take minutes
 };
 
 struct ot_case {

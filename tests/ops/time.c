@@ -154,11 +154,14 @@ static lattn_status time_one(
     return st == LATTN_ERR_UNSUPPORTED ? LATTN_OK : st;
 }
 
-static bool wanted(const struct ot_op *op, const struct ot_case *c, const struct ot_time_options *o)
+static bool wanted(lattn_ctx *ctx, const struct ot_op *op, const struct ot_case *c,
+    const struct ot_time_options *o)
 {
+    bool cpu = lattn_ctx_device(ctx)->type == LATTN_DEVICE_TYPE_CPU;
+    unsigned by_default = OT_BENCH | (cpu ? 0 : OT_LARGE);
     if (!op->build)
         return false;
-    return o->case_name ? strcmp(o->case_name, c->name) == 0 : (c->flags & OT_BENCH) != 0;
+    return o->case_name ? strcmp(o->case_name, c->name) == 0 : (c->flags & by_default) != 0;
 }
 
 static lattn_status time_strategies(struct ot_session *proto, const struct ot_time_options *o)
@@ -201,7 +204,7 @@ lattn_status ot_time_op(lattn_ctx *ctx, const struct ot_op *op, const struct ot_
     if (o->shape)
         return time_case(ctx, op, o->shape, o);
     for (int k = 0; k < op->n_cases && !st; k++)
-        if (wanted(op, &op->cases[k], o))
+        if (wanted(ctx, op, &op->cases[k], o))
             st = time_case(ctx, op, &op->cases[k], o);
     return st;
 }
