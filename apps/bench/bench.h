@@ -14,6 +14,7 @@ int bench_grad(int argc, char **argv);
 int bench_time(int argc, char **argv);
 int bench_model(int argc, char **argv);
 int bench_floors(int argc, char **argv);
+int bench_costs(int argc, char **argv);
 int bench_stats(int argc, char **argv);
 int bench_page(int argc, char **argv);
 int bench_compare(int argc, char **argv);

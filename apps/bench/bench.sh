@@ -63,6 +63,7 @@ bench_all() {
         measure model_f16.json model --json --fp16 $quick
     fi
     measure_pytorch
+    measure costs.json costs --json $quick
     measure stats.json stats --json
     commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
     "$apps/lattn-bench" page --commit "$commit" --command "./run bench${quick:+ $quick}" "$out" >"$out/FIGURES.md"

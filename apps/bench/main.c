@@ -8,6 +8,7 @@
 //   lattn-bench time [OP...]              time, GB/s, GFLOP/s and shares of the device's own peaks
 //   lattn-bench model [NETWORK...]        whole training steps: samples/s, GFLOP/s, dispatches, memory
 //   lattn-bench floors                    the kernels of a training step against what they have to reach
+//   lattn-bench costs                     microseconds of a dispatch, a barrier, a replay
 //   lattn-bench stats [OP...]             registers, spills, occupancy of each kernel, as the driver says
 //   lattn-bench page FOLDER               the files of ./run bench as one page
 //   lattn-bench compare OLD NEW           two files of `time --json`
@@ -131,6 +132,7 @@ int main(int argc, char **argv)
         { "time", "measures GB/s and GFLOP/s of each op", bench_time },
         { "model", "measures training steps of whole networks", bench_model },
         { "floors", "measures the kernels of a training step against their floors", bench_floors },
+        { "costs", "measures what a dispatch costs besides its work", bench_costs },
         { "stats", "shows registers and spills of each kernel", bench_stats },
         { "page", "prints a page of measurements", bench_page },
         { "compare", "compares two measurements", bench_compare },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // lattn-bench page FOLDER: the files that ./run bench has written, time.json, floors.json, model.json (and more of
-// its rows in model_f16.json), stats.json, as one page of Markdown on stdout. A file that is not there is a section that
+// its rows in model_f16.json), costs.json, stats.json, as one page of Markdown on stdout. A file that is not there is a section that
 // is not there, so that the page never says more than what was measured. pytorch.json, of baselines/pytorch.py,
 // becomes a column of the others.
 
@@ -15,7 +15,7 @@ static const char name[] = "lattn-bench page";
 
 // Those that are there; NULL = not.
 struct files {
-    json_t *time, *floors, *model, *model_f16, *stats, *pytorch;
+    json_t *time, *floors, *model, *model_f16, *costs, *stats, *pytorch;
 };
 
 // ---- reading --------------------------------------------------------------------------------------
@@ -190,6 +190,19 @@ static void print_networks(const struct files *f)
     print_steps(f->model_f16, f->pytorch);
 }
 
+static void print_costs(const json_t *file)
+{
+    size_t i;
+    json_t *row;
+    printf(
+        "\n## Dispatches\n\n`lattn-bench costs`: of one dispatch besides its work; *submit* is a "
+        "step of one, the others are in steps of 1,000.\n\n"
+        "| row | host, us | device, us | until it is done, us |\n|---|---:|---:|---:|\n");
+    json_array_foreach(json_object_get(file, "benchmarks"), i, row) printf(
+        "| %s | %.2f | %.2f | %.2f |\n", text_of(row, "name"), 1e-3 * number_of(row, "cpu_time"),
+        1e-3 * number_of(row, "device_time"), 1e-3 * number_of(row, "real_time"));
+}
+
 static void print_kernels(const json_t *file)
 {
     size_t i;
@@ -214,7 +227,7 @@ static void print_kernels(const json_t *file)
 
 static const json_t *any_context(const struct files *f)
 {
-    const json_t *all[] = { f->time, f->floors, f->model, f->model_f16, f->stats };
+    const json_t *all[] = { f->time, f->floors, f->model, f->model_f16, f->costs, f->stats };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i])
             return json_object_get(all[i], "context");
@@ -257,12 +270,14 @@ static int print_page(const char *folder, const char *commit, const char *comman
         .floors = load(folder, "floors.json", &bad),
         .model = load(folder, "model.json", &bad),
         .model_f16 = load(folder, "model_f16.json", &bad),
+        .costs = load(folder, "costs.json", &bad),
         .stats = load(folder, "stats.json", &bad),
         .pytorch = load(folder, "pytorch.json", &bad),
     };
     int code = bad ? CLI_EXIT_INPUT : CLI_EXIT_OK;
     if (!bad && !any_context(&f)) {
-        fprintf(stderr, "%s: %s holds none of time.json, floors.json, model.json, stats.json\n",
+        fprintf(stderr,
+            "%s: %s holds none of time.json, floors.json, model.json, costs.json, stats.json\n",
             name, folder);
         code = CLI_EXIT_INPUT;
     }
@@ -275,6 +290,8 @@ static int print_page(const char *folder, const char *commit, const char *comman
             print_networks(&f);
         if (f.time)
             print_ops(f.time, f.pytorch, access(drawing, F_OK) == 0);
+        if (f.costs)
+            print_costs(f.costs);
         if (f.stats)
             print_kernels(f.stats);
     }
@@ -282,6 +299,7 @@ static int print_page(const char *folder, const char *commit, const char *comman
     json_decref(f.floors);
     json_decref(f.model);
     json_decref(f.model_f16);
+    json_decref(f.costs);
     json_decref(f.stats);
     json_decref(f.pytorch);
     return code;
@@ -298,7 +316,7 @@ int bench_page(int argc, char **argv)
     const struct cli_command cmd = {
         .name = name,
         .summary = "Prints a page of the measurements in a folder: time.json, floors.json, "
-                   "model.json, stats.json, those that are there.",
+                   "model.json, costs.json, stats.json, those that are there.",
         .operands = "FOLDER",
         .opts = opts,
         .min_operands = 1,

@@ -51,6 +51,8 @@ TEST(bench, ops_and_networks_are_measured_and_compared)
     snprintf(path, sizeof path, "%s/model.json", dir);
     expect_rows("lattn-bench model --quick --json --batch_size 2 --seq_len 8 wordnet",
         "wordnet/b2_t8/f32/train", of_network, path);
+    expect_rows("lattn-bench costs --quick --json", "cost/",
+        (const char *const[]){ "real_time", "cpu_time", NULL }, lt_path(dir, "costs.json"));
     snprintf(line, sizeof line, "lattn-bench compare %s %s", path, path);
     struct lt_command c = lt_command_run(NULL, line);
     EXPECT_EQ(c.code, 0);
@@ -67,6 +69,7 @@ TEST(bench, ops_and_networks_are_measured_and_compared)
     EXPECT_CONTAINS(c.out, "| commit | 1234567 |");
     EXPECT_CONTAINS(c.out, "| softmax/rows=3,columns=33/f32/");
     EXPECT_CONTAINS(c.out, "| wordnet/b2_t8/f32/train |");
+    EXPECT_CONTAINS(c.out, "| cost/replay/barrier |");
     EXPECT_CONTAINS(c.out, "](roofline.svg)");
     EXPECT(!strstr(c.out, "## Floors"));
     lt_command_free(&c);

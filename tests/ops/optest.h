@@ -235,4 +235,18 @@ struct ot_peaks {
 };
 lattn_status ot_measure_peaks(lattn_ctx *ctx, struct ot_peaks *peaks);
 
+// Of one dispatch in a chain of them, medians (costs.c).
+struct ot_cost {
+    double host_s;    // until the calls came back
+    double device_s;  // 0 = the device has no clock
+    double wall_s;    // until it was done
+};
+struct ot_chain {
+    int n;                     // dispatches
+    bool dependent, replayed;  // each behind a barrier; captured before
+    struct ot_cost *out;
+};
+lattn_status ot_measure_costs(
+    lattn_ctx *ctx, const struct ot_chain *chains, int n_chains, double seconds);
+
 #endif
