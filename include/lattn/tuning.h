@@ -3,7 +3,7 @@
 // Choosing kernels by measuring them, where a cost model chooses otherwise.
 //
 // Nothing is measured unless a program asks for it: measured choices may change the order of sums, and so
-// the last bits of results. `lattn-bench tune` is the command; it writes a file into the cache folder, which
+// the last bits of results. `lattn-bench time --tune` is the command; it writes a file into the cache folder, which
 // every context on the same device and driver reads from then on.
 #ifndef LATTN_TUNING_H
 #define LATTN_TUNING_H
@@ -14,9 +14,9 @@ extern "C" {
 #endif
 
 /**
- * Switches measuring on or off. While it is on, matrix products, attention and recurrent layers that meet
- * a shape for the first time run every form the device admits on the operands at hand: each is compared
- * with the base form first, and left out where its numbers are others; of the rest the fastest is kept, if it
+ * Switches measuring on or off. While it is on, matrix products, convolutions, attention and recurrent
+ * layers that meet a shape for the first time run every form the device admits on the operands at hand: each is
+ * compared with the base form first, and left out where its numbers are others; of the rest the fastest is kept, if it
  * is at least 5 % faster than the one the cost model takes. Results stay right, and that one call takes some
  * tenths of a second. As torch.backends.cudnn.benchmark, with a memory.
  *
@@ -29,8 +29,8 @@ LATTN_API bool lattn_is_tuning(const lattn_ctx *ctx);
 
 // What was measured for one shape.
 typedef struct lattn_tuned {
-    const char
-        *op;  // "matmul", "attention", "attention_bwd_q", "attention_bwd_kv", "rnn", "rnn_bwd"
+    // "matmul", "conv2d", "conv2d_weight", "attention", "attention_bwd_q", "attention_bwd_kv", "rnn", "rnn_bwd"
+    const char *op;
     lattn_dtype dtype;
     int64_t size[6];  // what the op's cost model looks at (lattn_op_strategies in introspect.h)
     const char *strategy, *form;              // the one that runs: "cpu", "32x2"

@@ -185,6 +185,33 @@ static lattn_status flush(lattn_ctx *ctx, struct walks *walks, lattn_tensor *src
     return n ? lat_conv_cpu(ctx, walks->items, n, src, weight, dst) : LATTN_OK;
 }
 
+// One walk, to be measured.
+struct walk_work {
+    lattn_ctx *ctx;
+    const struct lat_conv_walk *w;
+    lattn_tensor *const *t;
+    const struct lat_conv_out *dst;
+};
+
+static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_conv_walk *w,
+    lattn_tensor *const t[2], const struct lat_conv_out *dst);
+
+static lattn_status run_walk(const void *user)
+{
+    const struct walk_work *work = user;
+    struct walks walks = { .n = 0 };
+    LAT_TRY(add(work->ctx, &walks, work->w, work->t, work->dst));
+    return flush(work->ctx, &walks, work->t[0], work->t[1], work->dst);
+}
+
+static lattn_status tune_walk(lattn_ctx *ctx, const struct lat_conv_walk *w,
+    lattn_tensor *const t[2], const struct lat_conv_out *dst)
+{
+    const struct walk_work walk = { ctx, w, t, dst };
+    const struct lat_conv_work work = { run_walk, &walk, dst->t };
+    return lat_conv_tune(ctx, w, t[0]->dtype, &work);
+}
+
 // Walks for the cpu kernel wait for each other, because they share a copy; others run at once.
 static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_conv_walk *w,
     lattn_tensor *const t[2], const struct lat_conv_out *dst)
@@ -195,6 +222,7 @@ static lattn_status add(lattn_ctx *ctx, struct walks *walks, const struct lat_co
         return run_product(ctx, w, t[0], t[1], dst);
     if (lat_conv_direct_fits(w))
         return run_parts(ctx, lat_conv_direct, w, t, dst);
+    LAT_TRY(tune_walk(ctx, w, t, dst));
     enum lat_strategy_kind kind = lat_conv_select(ctx, w, t[0]->dtype);
     if (kind == LAT_STRATEGY_WINOGRAD)
         return run_parts(ctx, lat_conv_winograd, w, t, dst);
@@ -233,6 +261,20 @@ lattn_status lat_conv_input(lattn_ctx *ctx, const struct lat_conv *cv, lattn_ten
     return flush(ctx, &walks, dy, weight, dx);
 }
 
+// A weight gradient, to be measured.
+struct weight_work {
+    lattn_ctx *ctx;
+    const struct lat_conv *cv;
+    lattn_tensor *x, *dy;
+    const struct lat_conv_out *dw;
+};
+
+static lattn_status run_weight(const void *user)
+{
+    const struct weight_work *work = user;
+    return lat_conv_weight(work->ctx, work->cv, work->x, work->dy, work->dw);
+}
+
 lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_tensor *x,
     lattn_tensor *dy, const struct lat_conv_out *dw)
 {
@@ -247,6 +289,10 @@ lattn_status lat_conv_weight(lattn_ctx *ctx, const struct lat_conv *cv, lattn_te
     bool many =
         w.step[0] * w.step[1] <= LAT_CONV_MAX_PLANES && lat_conv_cpu_fits_weight(lat_caps(ctx), &w);
     bool fits = many || lat_conv_cpu_fits_few(lat_caps(ctx), &w);
+    const struct weight_work weight = { ctx, cv, x, dy, dw };
+    const struct lat_conv_work work = { run_weight, &weight, dw->t };
+    if (!direct)
+        LAT_TRY(lat_conv_tune_weight(ctx, &w, x->dtype, fits, &work));
     enum lat_strategy_kind kind =
         direct ? LAT_STRATEGY_BASE : lat_conv_select_weight(ctx, &w, x->dtype, fits);
     if (kind == LAT_STRATEGY_CPU)

@@ -128,6 +128,17 @@ enum lat_strategy_kind lat_conv_select(
 enum lat_strategy_kind lat_conv_select_weight(
     lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits);
 
+// The same choices by measuring, where tuning is on: run does all of the work and selects as above.
+struct lat_conv_work {
+    lattn_status (*run)(const void *user);
+    const void *user;
+    lattn_tensor *out;
+};
+lattn_status lat_conv_tune(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype,
+    const struct lat_conv_work *work);
+lattn_status lat_conv_tune_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype,
+    bool cpu_fits, const struct lat_conv_work *work);
+
 // For CPU drivers that load by address, f32. fits: the kernels' own conditions. walks differ in
 // positions, taps and offsets only, and have taps; n at most LAT_CONV_MAX_PLANES.
 enum { LAT_CONV_MAX_PLANES = 16 };

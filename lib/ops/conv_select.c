@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // Which kernel a convolution runs with where more than one can do it: the selection tables of forward and
-// input gradient, and of the weight gradient. Groups count alike in all costs and are left out.
+// input gradient, and of the weight gradient. Groups count alike in all costs and are left out, and so are steps: a
+// measured choice goes for all of one size.
 
 #include "ops/conv.h"
+#include "tensor/tune.h"
+
+static const char forward_name[] = "conv2d", weight_name[] = "conv2d_weight";
 
 static bool admits_cpu(const struct lat_problem *p)
 {
@@ -102,26 +106,69 @@ static struct lat_problem problem_of(
     };
 }
 
-enum lat_strategy_kind lat_conv_select_weight(
+static struct lat_problem weight_problem(
     lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits)
 {
-    int64_t fits = (cpu_fits ? LAT_CONV_CPU_FITS : 0) | LAT_CONV_COOPMAT_FITS;
-    struct lat_problem problem = problem_of(ctx, w, dtype, fits);
-    int row = lat_strategy_select(
-        ctx, "conv2d", weight_strategies, LAT_COUNT(weight_strategies), &problem);
-    return weight_strategies[row].kind;
+    return problem_of(ctx, w, dtype, (cpu_fits ? LAT_CONV_CPU_FITS : 0) | LAT_CONV_COOPMAT_FITS);
+}
+
+static struct lat_problem forward_problem(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype)
+{
+    const struct lat_caps *caps = lat_caps(ctx);
+    bool has_taps = w->taps[0] > 0;
+    return problem_of(ctx, w, dtype,
+        (has_taps && lat_conv_cpu_fits(caps, w) ? LAT_CONV_CPU_FITS : 0) |
+            (lat_conv_winograd_fits(caps, w) ? LAT_CONV_WINOGRAD_FITS : 0) |
+            (has_taps ? LAT_CONV_COOPMAT_FITS : 0));
 }
 
 enum lat_strategy_kind lat_conv_select(
     lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype)
 {
-    const struct lat_caps *caps = lat_caps(ctx);
-    bool has_taps = w->taps[0] > 0;
-    int64_t fits = (has_taps && lat_conv_cpu_fits(caps, w) ? LAT_CONV_CPU_FITS : 0) |
-                   (lat_conv_winograd_fits(caps, w) ? LAT_CONV_WINOGRAD_FITS : 0) |
-                   (has_taps ? LAT_CONV_COOPMAT_FITS : 0);
-    struct lat_problem problem = problem_of(ctx, w, dtype, fits);
+    struct lat_problem problem = forward_problem(ctx, w, dtype);
     int row =
-        lat_strategy_select(ctx, "conv2d", lat_conv_strategies, LAT_CONV_STRATEGIES, &problem);
+        lat_strategy_select(ctx, forward_name, lat_conv_strategies, LAT_CONV_STRATEGIES, &problem);
     return lat_conv_strategies[row].kind;
+}
+
+enum lat_strategy_kind lat_conv_select_weight(
+    lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype, bool cpu_fits)
+{
+    struct lat_problem problem = weight_problem(ctx, w, dtype, cpu_fits);
+    int row = lat_strategy_select(
+        ctx, weight_name, weight_strategies, LAT_COUNT(weight_strategies), &problem);
+    return weight_strategies[row].kind;
+}
+
+lattn_status lat_conv_tune(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype,
+    const struct lat_conv_work *work)
+{
+    struct lat_problem problem = forward_problem(ctx, w, dtype);
+    const struct lat_tunable tunable = {
+        .op = forward_name,
+        .table = lat_conv_strategies,
+        .n = LAT_CONV_STRATEGIES,
+        .problem = &problem,
+        .run = work->run,
+        .user = work->user,
+        .out = { work->out },
+    };
+    return lat_tune(ctx, &tunable);
+}
+
+lattn_status lat_conv_tune_weight(lattn_ctx *ctx, const struct lat_conv_walk *w, lattn_dtype dtype,
+    bool cpu_fits, const struct lat_conv_work *work)
+{
+    struct lat_problem problem = weight_problem(ctx, w, dtype, cpu_fits);
+    const struct lat_tunable tunable = {
+        .op = weight_name,
+        .table = weight_strategies,
+        .n = LAT_COUNT(weight_strategies),
+        .problem = &problem,
+        .run = work->run,
+        .user = work->user,
+        .out = { work->out },
+    };
+    return lat_tune(ctx, &tunable);
 }

@@ -4,6 +4,7 @@
 // larger than the workspace, accumulated gradients, volumes, sequences, refused arguments.
 
 #include "harness/harness.h"
+#include "tensor/kernel.h"
 
 static lattn_tensor *normal(lattn_ctx *ctx, int rank, const int64_t *dims)
 {
@@ -96,6 +97,43 @@ static void compare_with_small_bindings(lattn_ctx *ctx, int64_t stride)
         free(cut.v[i]);
     }
     lattn_ctx_destroy(&small);
+    free(x);
+    free(w);
+}
+
+// What is measured is written once, as if nothing had been; every direction is measured, and afterwards known.
+GPU_TEST(conv2d, forms_can_be_measured)
+{
+    const int64_t stride = 1;
+    float *x = read(NORMAL(IMAGES, IN, SIDE, SIDE)), *w = read(NORMAL(OUT, IN, 3, 3));
+    struct results model = run_layer(ctx, x, w, stride);
+    bool forward = false, weight = false;
+    // The products inside are measured as well: theirs are tested elsewhere, and take long to compile.
+    lat_strategy_disable(ctx, LAT_STRATEGY_COOPMAT, true);
+    lat_strategy_disable(ctx, LAT_STRATEGY_SUBGROUP, true);
+    lattn_set_tuning(ctx, true);
+    struct results tuned = run_layer(ctx, x, w, stride);
+    int n = lattn_tuning_count(ctx);
+    struct results again = run_layer(ctx, x, w, stride);
+    lattn_set_tuning(ctx, false);
+    EXPECT_EQ(lattn_tuning_count(ctx), n);
+    for (int i = 0; i < n; i++) {
+        lattn_tuned t;
+        EXPECT_OK(lattn_tuning_get(ctx, i, &t));
+        EXPECT_EQ(t.n_wrong, 0);
+        forward = forward || strcmp(t.op, "conv2d") == 0;
+        weight = weight || strcmp(t.op, "conv2d_weight") == 0;
+    }
+    // Winograd's form is everywhere; of the weight gradient there may be base alone.
+    EXPECT(forward || !lat_strategy_is_free(ctx));
+    EXPECT(weight || !lat_loads_by_address(lat_caps(ctx)) || !lat_strategy_is_free(ctx));
+    for (int i = 0; i < 3; i++) {
+        EXPECT_NEAR(largest_difference(model.v[i], tuned.v[i], model.n[i]), 0, 1e-5);
+        EXPECT_NEAR(largest_difference(tuned.v[i], again.v[i], tuned.n[i]), 0, 0);
+        free(model.v[i]);
+        free(tuned.v[i]);
+        free(again.v[i]);
+    }
     free(x);
     free(w);
 }
