@@ -12,7 +12,7 @@ struct row {
     double seconds, spread, wall_seconds;
     int64_t applications;
     struct ot_work work;
-    double blas_gflops;  // of the same product by OpenBLAS; 0 = not measured
+    double blas_gflops;      // of the same product by OpenBLAS; 0 = not measured
     const struct ot_op *op;  // what ran; NULL = a network
     const struct ot_case *c;
 };
