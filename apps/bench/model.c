@@ -11,7 +11,7 @@
 #include <string.h>
 #include "bench/bench.h"
 #include "bench/row.h"
-#include "bench/tuned.h"
+#include "common/tuned.h"
 #include "common/precision.h"
 #include "common/run.h"
 #include "ops/stopwatch.h"

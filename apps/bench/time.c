@@ -9,7 +9,7 @@
 #include "bench/bench.h"
 #include "bench/blas.h"
 #include "bench/roofline.h"
-#include "bench/tuned.h"
+#include "common/tuned.h"
 
 struct report {
     lattn_ctx *ctx;

@@ -264,7 +264,7 @@ static lattn_status train(struct job *j)
     params.metric_for_best = metric_of(j->o.metric);
     params.data_hash = lattn_dataset_stats(j->train).hash;
     params.fingerprint = j->settings;
-    return lattn_train(j->m.ctx, &params, &j->result);
+    return tuned_train(name, j->m.ctx, j->o.t.tune, &params, &j->result);
 }
 
 // The output folder has the best model by now; the test set judges that one.

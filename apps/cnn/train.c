@@ -11,6 +11,7 @@
 #include <string.h>
 #include "cnn/cnn.h"
 #include "common/precision.h"
+#include "common/tuned.h"
 
 static const char name[] = "lattn-cnn train";
 
@@ -25,7 +26,7 @@ struct options {
     int n_milestones;
     float flip, vertical_flip, rotate, brightness, contrast, saturation, min_area, mixup;
     int cutout;
-    bool nesterov, overwrite, eager, quiet, json;
+    bool nesterov, overwrite, eager, tune, quiet, json;
     struct cnn_rates rates;
     struct precision precision;
     int64_t max_steps, eval_steps, save_steps, seed;
@@ -300,7 +301,7 @@ static lattn_status train(struct job *j)
         .show_progress = !o->quiet,
         .eager = o->eager,
     };
-    return lattn_train(j->m.ctx, &params, &j->result);
+    return tuned_train(name, j->m.ctx, o->tune, &params, &j->result);
 }
 
 // The output folder has the best model by now; the test set judges that one, and where there is none the
@@ -502,6 +503,7 @@ int cnn_train(int argc, char **argv)
         CLI_STR("device", 'd', &o->device, "WHICH", "index, UUID or part of the name"),
         CLI_INT("workers", 'j', &o->threads, 1, 64, "threads that prepare batches"),
         CLI_FLAG("eager", 0, &o->eager, "record every step anew"),
+        TUNE_OPTION(&o->tune),
         CLI_FLAG("json", 0, &o->json, "result as JSON on stdout"),
         CLI_FLAG("quiet", 'q', &o->quiet, "no progress"),
         CLI_END,

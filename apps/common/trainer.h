@@ -5,6 +5,7 @@
 #ifndef LATTN_APPS_TRAINER_H
 #define LATTN_APPS_TRAINER_H
 #include "common/precision.h"
+#include "common/tuned.h"
 #include "lattn/train.h"
 
 struct trainer_options {
@@ -14,7 +15,7 @@ struct trainer_options {
     float label_smoothing;
     int64_t max_steps, warmup_steps, eval_steps, save_steps, logging_steps, seed;
     int scheduler, save_total_limit;
-    bool overwrite, recompute, eager, json, quiet;
+    bool overwrite, recompute, eager, tune, json, quiet;
     struct precision precision;
 };
 extern const char *const trainer_schedulers[];
@@ -69,6 +70,7 @@ extern const char *const trainer_schedulers[];
     CLI_STR("device", 'd', &(o)->device, "WHICH", "index, UUID or part of the name"),              \
     CLI_INT("dataloader_num_workers", 0, &(o)->threads, 1, 64, "threads that prepare batches"),    \
     CLI_FLAG("eager", 0, &(o)->eager, "record every step anew"),                                   \
+    TUNE_OPTION(&(o)->tune),                                                                       \
     CLI_FLAG("json", 0, &(o)->json, "result as JSON on stdout"),                                   \
     CLI_FLAG("quiet", 'q', &(o)->quiet, "no progress")
 // clang-format on

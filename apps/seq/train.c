@@ -160,7 +160,7 @@ static lattn_status train(struct job *j)
     params.optim = j->optim;
     params.data_hash = lattn_dataset_stats(j->data.train.data).hash;
     params.fingerprint = j->settings;
-    return lattn_train(j->m.ctx, &params, &j->result);
+    return tuned_train(name, j->m.ctx, j->o.t.tune, &params, &j->result);
 }
 
 static lattn_status measure(struct job *j, struct seq_set *s, struct seq_more *more)

@@ -2,12 +2,14 @@
 //
 // One captured step per kind and shape of batch. A step owns the tensors its batch is written
 // to, so its command buffers stay valid for as long as it is kept; the least recently used one
-// makes room for a new shape.
+// makes room for a new shape. While kernels are chosen by measuring (tuning.h), which a capture rules out, the
+// first run of a step is recorded like an eager one.
 
 #include <math.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "optim/optim.h"
+#include "lattn/tuning.h"
 #include "train/step.h"
 
 enum { MAX_STEPS = 48, MAX_OUTPUTS = 2 };
@@ -19,8 +21,8 @@ struct lat_step {
     int divisor;
     lattn_fields shape;  // data pointers unused
     lattn_tensor *field[LATTN_MAX_FIELDS];
-    lattn_graph *graph;
-    lattn_tensor *eager_out[MAX_OUTPUTS];  // results of the last run, when not captured
+    lattn_graph *graph;                    // NULL = not captured yet
+    lattn_tensor *eager_out[MAX_OUTPUTS];  // results of the last run that was recorded
     int n_outputs;
     int64_t runs;
     uint64_t used;  // time of last use, in runs of the cache
@@ -141,8 +143,6 @@ static lattn_status create_step(struct lat_steps *s, unsigned kind, const lattn_
         const lattn_field *f = &batch->field[i];
         st = lattn_tensor_create(s->ctx, f->dtype, f->rank, f->dim, &step->field[i]);
     }
-    if (!st && !s->eager)
-        st = capture(step);
     if (st) {
         destroy_step(step);
         return st;
@@ -241,15 +241,19 @@ lattn_status lat_steps_run(struct lat_steps *s, unsigned kind, const lattn_field
 {
     struct lat_step *step = NULL;
     LAT_TRY(find_step(s, kind, batch, divisor, &step));
-    if (!step->graph && kind & LAT_STEP_UPDATE)
+    bool recorded = s->eager || (step->runs == 0 && lattn_is_tuning(s->ctx));
+    if (recorded && kind & LAT_STEP_UPDATE)
         LAT_TRY(lattn_optim_set_lr(s->optim, lr));
-    LAT_TRY(step->graph ? run_captured(step, batch, lr) : run_eager(step, batch));
+    if (!recorded && !step->graph)
+        LAT_TRY(capture(step));
+    LAT_TRY(recorded ? run_eager(step, batch) : run_captured(step, batch, lr));
     step->used = ++s->clock;
     *out = (struct lat_pending){
         .step = step,
         .run = ++step->runs,
         .n_samples = batch->n_samples,
         .updated = kind & LAT_STEP_UPDATE,
+        .recorded = recorded,
     };
     return LATTN_OK;
 }
@@ -257,8 +261,8 @@ lattn_status lat_steps_run(struct lat_steps *s, unsigned kind, const lattn_field
 static lattn_status read_output(const struct lat_pending *p, int output, void *data, size_t bytes)
 {
     int age = (int) (p->step->runs - p->run);
-    return p->step->graph ? lattn_graph_read(p->step->graph, output, age, data, bytes)
-                          : lattn_tensor_read(p->step->eager_out[output], data, bytes);
+    return p->recorded ? lattn_tensor_read(p->step->eager_out[output], data, bytes)
+                       : lattn_graph_read(p->step->graph, output, age, data, bytes);
 }
 
 lattn_status lat_steps_read(

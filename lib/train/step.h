@@ -29,6 +29,7 @@ struct lat_pending {
     int64_t n_samples;
     int64_t update;  // number of the update it belongs to, counted from 1; the caller's
     bool updated;
+    bool recorded;  // not replayed
 };
 
 // Runs a batch. lr is used by steps that update; divisor is the number of batches per update.

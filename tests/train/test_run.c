@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/file.h"
 #include "io/disk.h"
+#include "tensor/kernel.h"
 
 enum { N_FEATURES = 4, N_CLASSES = 3, BATCH = 6, N_BATCHES = 4, N_STEPS = 4, N_WEIGHTS = 12 };
 
@@ -197,6 +198,22 @@ GPU_TEST(run, eager_and_captured_steps_give_the_same_bits)
             (lattn_train_params){ .accumulation_steps = accumulation, .eager = true });
         expect_same(&a, &b);
     }
+}
+
+// What is measured changes nothing else: the first run of a step is recorded, and all others are replays with the
+// kernels that a later run finds chosen.
+GPU_TEST(run, kernels_can_be_measured_in_the_first_steps)
+{
+    lat_strategy_disable(ctx, LAT_STRATEGY_COOPMAT, true);
+    lat_strategy_disable(ctx, LAT_STRATEGY_SUBGROUP, true);
+    lattn_set_tuning(ctx, true);
+    uint64_t before = lattn_ctx_stats(ctx).graph_runs;
+    struct outcome first = run(ctx, folder("a"), (lattn_train_params){ .accumulation_steps = 1 });
+    EXPECT_EQ(lattn_ctx_stats(ctx).graph_runs - before, (uint64_t) N_STEPS - 1);
+    EXPECT(lattn_tuning_count(ctx) > 0 || !lat_strategy_is_free(ctx));
+    lattn_set_tuning(ctx, false);
+    struct outcome second = run(ctx, folder("b"), (lattn_train_params){ .accumulation_steps = 1 });
+    expect_same(&first, &second);
 }
 
 // A gradient over all batches of an epoch, against plain arithmetic: the first update of AdamW goes by the

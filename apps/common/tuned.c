@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-//
-// --tune of time and model: forms of kernels are measured on the shapes at hand before they are timed, and what
-// was found stays in the cache folder, where every program on this device finds it.
 
-#include "bench/tuned.h"
+#include "common/tuned.h"
 #include <stdio.h>
 #include "common/run.h"
 #include "lattn/tuning.h"
@@ -34,4 +31,16 @@ int tuned_finish(const char *command, lattn_ctx *ctx)
     }
     lattn_status st = lattn_tuning_save(ctx, NULL);
     return st ? cli_fail(command, st, ctx) : CLI_EXIT_OK;
+}
+
+lattn_status tuned_train(const char *command, lattn_ctx *ctx, bool tune,
+    const lattn_train_params *params, lattn_train_result *result)
+{
+    if (tune)
+        lattn_set_tuning(ctx, true);
+    lattn_status st = lattn_train(ctx, params, result);
+    // A table that cannot be kept is told, and no reason to lose the training.
+    if (tune)
+        (void) tuned_finish(command, ctx);
+    return st;
 }
