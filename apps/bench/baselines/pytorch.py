@@ -9,6 +9,7 @@ column of it. On a GPU: 16-bit rows in those dtypes, attention as scaled_dot_pro
 networks in 16 bits under autocast, and a second row `.../compiled` from torch.compile.
 """
 import argparse
+import contextlib
 import json
 import math
 import statistics
@@ -240,7 +241,8 @@ def train_step(name, rows, tokens, dtype, compiled):
 
     def step():
         optim.zero_grad(set_to_none=True)
-        with torch.autocast(args.device, dtype=dtype, enabled=dtype != torch.float32):
+        precision = contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(args.device, dtype=dtype)
+        with precision:
             loss = F.cross_entropy(run(ids).float(), labels)
         scaler.scale(loss).backward()
         scaler.unscale_(optim)
