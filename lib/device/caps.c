@@ -27,6 +27,7 @@ struct property_chain {
     VkPhysicalDeviceShaderIntegerDotProductProperties dot;
     VkPhysicalDevicePushDescriptorPropertiesKHR push_descriptor;
     VkPhysicalDeviceCooperativeMatrixPropertiesKHR coopmat;
+    VkPhysicalDeviceCooperativeMatrix2PropertiesNV coopmat2;
 };
 
 static void link_in(struct property_chain *c, void *part, VkStructureType type)
@@ -61,6 +62,9 @@ static void query_properties(const struct lat_vk *vk, VkPhysicalDevice physical,
     if (lat_extensions_have(ext, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
         link_in(
             c, &c->coopmat, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR);
+    if (lat_extensions_have(ext, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME))
+        link_in(
+            c, &c->coopmat2, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV);
     vk->GetPhysicalDeviceProperties2(physical, &c->head);
 }
 
@@ -118,6 +122,9 @@ static void read_limits(const struct property_chain *c, struct lat_caps *caps)
             LAT_MIN(l->maxDescriptorSetStorageBuffers, c->v11.maxPerSetDescriptors));
     caps->max_memory_allocations = l->maxMemoryAllocationCount;
     caps->timestamp_ns = l->timestampPeriod;
+    caps->coopmat2_max_group = c->coopmat2.cooperativeMatrixWorkgroupScopeMaxWorkgroupSize;
+    caps->coopmat2_max_dimension = c->coopmat2.cooperativeMatrixFlexibleDimensionsMaxDimension;
+    caps->coopmat2_reserved_bytes = c->coopmat2.cooperativeMatrixWorkgroupScopeReservedSharedMemory;
     caps->mixed_dot = c->dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
 }
 

@@ -17,6 +17,18 @@ struct lat_coopmat_shape {
     bool workgroup_scope;
 };
 
+// Matrices of f16 summed in f32 whose m, n and k are multiples of these (VK_NV_cooperative_matrix2).
+struct lat_coopmat_grain {
+    uint32_t m, n, k;
+    uint32_t invocations;  // of the workgroup that holds a matrix; 0 = a subgroup does
+};
+
+struct lat_coopmat_tile {
+    uint32_t m, n, k;
+    uint32_t invocations;  // as above
+    bool from_f32;         // operands are loaded as f32 and converted
+};
+
 struct lat_caps {
     lattn_device_info info;  // what the public sees
     uint32_t api_version;
@@ -69,6 +81,11 @@ struct lat_caps {
     bool reduced_precision;
     struct lat_coopmat_shape coopmat_shapes[64];
     uint32_t n_coopmat_shapes;
+    struct lat_coopmat_grain coopmat_grains[32];
+    uint32_t n_coopmat_grains;
+    // Of coopmat2: invocations of a workgroup that holds matrices, rows or columns of one, and the bytes of
+    // shared memory that such a workgroup loses.
+    uint32_t coopmat2_max_group, coopmat2_max_dimension, coopmat2_reserved_bytes;
     bool mixed_dot;  // integerDotProduct4x8BitPackedMixedSignednessAccelerated
     bool coopmat2_workgroup, coopmat2_flexible, coopmat2_reductions, coopmat2_conversions,
         coopmat2_per_element, coopmat2_tensor_addressing, coopmat2_block_loads;
@@ -92,6 +109,8 @@ lattn_status lat_caps_clamp(struct lat_caps *caps);
 const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps);
 // The subgroup size that kernels with fragments ask for.
 uint32_t lat_coopmat_subgroup(const struct lat_caps *caps);
+// Whether kernels may multiply f16 with matrices of these sizes, summed in f32 (coopmat2).
+bool lat_coopmat_takes(const struct lat_caps *caps, const struct lat_coopmat_tile *tile);
 // Writes why the device is below the floor of design.md section 3; "" = usable.
 void lat_caps_refusal(const struct lat_caps *caps, char *text, size_t bytes);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The table of drivers whose matrix units are not what they seem, and the choice of a fragment.
+// The table of drivers whose matrix units are not what they seem, the choice of a fragment, and what may be
+// one matrix.
 
 #include "device/coopmat.h"
 #include "base/log.h"
@@ -71,6 +72,41 @@ static void read_shapes(const struct lat_vk *vk, VkPhysicalDevice physical, stru
     }
 }
 
+static bool sums_f16_in_f32(const VkCooperativeMatrixFlexibleDimensionsPropertiesNV *row)
+{
+    return row->AType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+           row->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+           row->CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+           row->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && !row->saturatingAccumulation;
+}
+
+static void read_grains(const struct lat_vk *vk, VkPhysicalDevice physical, struct lat_caps *caps)
+{
+    if (!vk->GetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV)
+        return;
+    VkCooperativeMatrixFlexibleDimensionsPropertiesNV rows[128] = { 0 };
+    uint32_t n = LAT_COUNT(rows);
+    for (uint32_t i = 0; i < n; i++)
+        rows[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV;
+    VkResult r =
+        vk->GetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV(physical, &n, rows);
+    if (r != VK_SUCCESS && r != VK_INCOMPLETE)
+        n = 0;
+    for (uint32_t i = 0; i < n && caps->n_coopmat_grains < LAT_COUNT(caps->coopmat_grains); i++) {
+        bool workgroup = rows[i].scope == VK_SCOPE_WORKGROUP_KHR;
+        bool sized = rows[i].MGranularity && rows[i].NGranularity && rows[i].KGranularity;
+        if ((rows[i].scope != VK_SCOPE_SUBGROUP_KHR && !workgroup) || !sized ||
+            !sums_f16_in_f32(&rows[i]))
+            continue;
+        caps->coopmat_grains[caps->n_coopmat_grains++] = (struct lat_coopmat_grain){
+            .m = rows[i].MGranularity,
+            .n = rows[i].NGranularity,
+            .k = rows[i].KGranularity,
+            .invocations = workgroup ? rows[i].workgroupInvocations : 0,
+        };
+    }
+}
+
 void lat_coopmat_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     VkShaderStageFlags stages, struct lat_caps *caps)
 {
@@ -88,6 +124,8 @@ void lat_coopmat_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     }
     read_shapes(vk, physical, caps);
     caps->coopmat = caps->n_coopmat_shapes > 0;
+    if (caps->coopmat && caps->coopmat2_flexible)
+        read_grains(vk, physical, caps);
 }
 
 // Fragments are copied in eights, and every tile of the selection tables is whole fragments.
@@ -126,4 +164,45 @@ uint32_t lat_coopmat_subgroup(const struct lat_caps *caps)
         return USUAL;
     bool one_size = caps->min_subgroup_size == caps->max_subgroup_size;
     return can_ask || one_size ? caps->subgroup_size : 0;
+}
+
+// Kernels with such matrices are SPIR-V 1.6, and give the size of a workgroup as that version does.
+static bool has_coopmat2(const struct lat_caps *caps)
+{
+    return caps->coopmat && caps->coopmat2_flexible && caps->coopmat2_per_element &&
+           caps->shader_f16 && caps->storage_16 && caps->api_version >= VK_API_VERSION_1_3 &&
+           caps->maintenance4;
+}
+
+// Matrices that a workgroup holds are loaded through tensor layouts.
+static bool workgroup_holds(const struct lat_caps *caps, uint32_t invocations)
+{
+    uint32_t most = LAT_MIN(caps->max_invocations, caps->max_group_size[0]);
+    return caps->coopmat2_workgroup && caps->coopmat2_tensor_addressing &&
+           invocations <= LAT_MIN(most, caps->coopmat2_max_group) &&
+           caps->coopmat2_reserved_bytes <= caps->max_shared_bytes;
+}
+
+// What is loaded as f32 has the type of sums, so that either of its sides is a multiple of what sums ask for.
+static bool is_whole(const struct lat_coopmat_grain *g, const struct lat_coopmat_tile *tile)
+{
+    bool sums = tile->m % g->m == 0 && tile->n % g->n == 0;
+    bool steps = tile->k % g->k == 0;
+    return sums && steps && (!tile->from_f32 || (tile->k % g->m == 0 && tile->k % g->n == 0));
+}
+
+bool lat_coopmat_takes(const struct lat_caps *caps, const struct lat_coopmat_tile *tile)
+{
+    bool held = tile->invocations ? workgroup_holds(caps, tile->invocations)
+                                  : lat_coopmat_subgroup(caps) != 0;
+    uint32_t longest = LAT_MAX(tile->m, LAT_MAX(tile->n, tile->k));
+    if (!has_coopmat2(caps) || !held || longest > caps->coopmat2_max_dimension ||
+        (tile->from_f32 && !caps->coopmat2_conversions))
+        return false;
+    for (uint32_t i = 0; i < caps->n_coopmat_grains; i++) {
+        const struct lat_coopmat_grain *g = &caps->coopmat_grains[i];
+        if (g->invocations == tile->invocations && is_whole(g, tile))
+            return true;
+    }
+    return false;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Matrix units (VK_KHR_cooperative_matrix): which shapes a device lists, whether its driver is to be
-// trusted with them. What kernels ask about them is in caps.h.
+// Matrix units (VK_KHR_cooperative_matrix, VK_NV_cooperative_matrix2): which shapes a device lists, whether
+// its driver is to be trusted with them. What kernels ask about them is in caps.h.
 #ifndef LAT_COOPMAT_H
 #define LAT_COOPMAT_H
 #include "device/caps.h"
 
-// Fills the shapes; coopmat becomes false where compute shaders cannot use any, or should not.
+// Fills shapes and grains; coopmat becomes false where compute shaders cannot use any, or should not.
 void lat_coopmat_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     VkShaderStageFlags stages, struct lat_caps *caps);
 // Why matrix units that a driver offers are left alone; NULL = they are used.

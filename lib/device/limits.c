@@ -164,6 +164,7 @@ static void drop_dependants(struct lat_caps *caps)
         caps->coopmat_bf16 = false;
         caps->n_coopmat_shapes = 0;
     }
+    caps->n_coopmat_grains = 0;
 }
 
 static void fill_info(struct lat_caps *caps)

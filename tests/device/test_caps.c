@@ -32,6 +32,7 @@ TEST(caps, device_is_above_the_floor_and_info_agrees)
     EXPECT_EQ(c->info.storage_f16, c->storage_16);
     EXPECT_EQ(c->info.coopmat, c->coopmat);
     EXPECT_EQ(c->coopmat, c->n_coopmat_shapes > 0);
+    EXPECT(c->n_coopmat_grains == 0 || (c->coopmat2_flexible && c->coopmat2_max_dimension > 0));
     EXPECT(c->info.memory_bytes > 0 && *c->info.driver && !*c->info.refused);
     dt_close(&dev);
 }
@@ -85,7 +86,7 @@ TEST(caps, disabled_features_are_off_and_strategies_are_ignored)
         return;
     const struct lat_caps *c = &dev->caps;
     EXPECT(!c->shader_f16 && !c->buffer_address && !c->subgroup_arithmetic);
-    EXPECT(!c->push_descriptors && !c->coopmat && !c->coopmat2_flexible);
+    EXPECT(!c->push_descriptors && !c->coopmat && !c->coopmat2_flexible && !c->n_coopmat_grains);
     EXPECT(c->max_binding_bytes > 65536);
     dt_close(&dev);
 }
