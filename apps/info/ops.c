@@ -9,7 +9,7 @@
 #include "info/info.h"
 #include "lattn/introspect.h"
 
-enum { N_DTYPES = 3, MAX_ROWS = 16 };
+enum { N_DTYPES = 3, MAX_ROWS = 32 };
 
 static const lattn_dtype dtypes[N_DTYPES] = { LATTN_DTYPE_F32, LATTN_DTYPE_F16, LATTN_DTYPE_BF16 };
 static const char *const dtype_names[N_DTYPES] = { "f32", "f16", "bf16" };

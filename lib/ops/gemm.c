@@ -229,20 +229,24 @@ static void specialise(const struct product *g, const struct lat_gemm_form *form
     const struct lat_caps *caps = problem->caps;
     bool a_along_k = !form->packed && (problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_ALONG_K);
     bool b_along_k = problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_B_ALONG_K;
-    bool ragged = !form->fragments && problem->size[LAT_GEMM_K] % form->bk != 0;
+    bool units = form->fragments || form->one_matrix;
+    bool ragged = !units && problem->size[LAT_GEMM_K] % form->bk != 0;
     const uint32_t plain[] = { lat_gemm_group(form, caps), g->epilogue, a_along_k, b_along_k,
         form->bm, lat_gemm_tile_n(form, caps), form->bk, form->tm, form->tn,
         lat_gemm_subgroup(form, caps), ragged };
     memset(spec, 0, FORM_SPECS * sizeof *spec);
     memcpy(spec, plain, sizeof plain);
-    if (!form->fragments) {
-        spec[LAT_COUNT(plain)] = form->packed;
-        return;
+    uint32_t *more = &spec[LAT_COUNT(plain)];
+    if (form->fragments) {
+        const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+        memcpy(more, (uint32_t[]){ fragment->m, fragment->n, fragment->k }, 3 * sizeof *more);
+    } else if (!units) {
+        more[0] = form->packed;
     }
-    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
-    const uint32_t more[] = { fragment->m, fragment->n, fragment->k,
-        in_eights(g->a, a_along_k ? COLUMNS : ROWS), in_eights(g->b, b_along_k ? ROWS : COLUMNS) };
-    memcpy(&spec[LAT_COUNT(plain)], more, sizeof more);
+    if (units) {
+        more[3] = in_eights(g->a, a_along_k ? COLUMNS : ROWS);
+        more[4] = in_eights(g->b, b_along_k ? ROWS : COLUMNS);
+    }
 }
 
 // Panels of `width` along dimension x of t, ROWS of A or COLUMNS of B: rank 4 as t, with the panels one

@@ -14,6 +14,7 @@ struct lat_gemm_form {
     uint32_t bk;       // slab of k
     uint32_t tm, tn;   // of an invocation; with fragments, of a subgroup
     bool fragments;    // multiplies with matrix units: group is as many subgroups as the tile needs
+    bool one_matrix;   // a tile is one matrix (coopmat2) that the group holds together
     bool addresses;    // loads A and B by device address
     bool packed;       // and both as panels, which a dispatch each writes before
     float efficiency;  // of the inner loop, relative to the best form there is on such a device
@@ -30,7 +31,7 @@ enum {
 };
 
 // The selection table of all matrix products.
-enum { LAT_GEMM_STRATEGIES = 12 };
+enum { LAT_GEMM_STRATEGIES = 17 };
 extern const struct lat_strategy lat_gemm_strategies[LAT_GEMM_STRATEGIES];
 // The form that is expected to be fastest.
 const struct lat_gemm_form *lat_gemm_select(lattn_ctx *ctx, const struct lat_problem *p);

@@ -3,7 +3,9 @@
 // matmul and linear where the table of cases does not reach: bindings longer than the device allows,
 // accumulated gradients, split sums, refused arguments.
 
+#define LATTN_EXPERIMENTAL
 #include "harness/harness.h"
+#include "lattn/introspect.h"
 
 static lattn_tensor *normal(lattn_ctx *ctx, int rank, const int64_t *dims)
 {
@@ -136,6 +138,32 @@ GPU_TEST(matmul, split_sums_are_exact_for_integers)
 }
 
 // ---- reduced precision ------------------------------------------------------------------------------
+
+// A whole tile of 16 x 16, and one with an edge below it. 1 + 3 / 4 of f16's step is nearer to 1 + a step.
+GPU_TEST(matmul, matrices_of_any_size_round_f32_to_nearest)
+{
+    enum { ROWS = 17, TERMS = 24, COLUMNS = 16 };
+    if (!lattn_ctx_device(ctx)->coopmat2)
+        return lt_skip("no VK_NV_cooperative_matrix2");
+    lattn_ctx *own = NULL;
+    EXPECT_OK(lattn_ctx_create(&(lattn_ctx_params){ .allow_reduced_precision = true }, &own));
+    REQUIRE(own);
+    EXPECT_OK(lattn_strategy_force(own, "coopmat2"));
+    float a[ROWS * TERMS], b[TERMS * COLUMNS], want[ROWS * COLUMNS];
+    for (int i = 0; i < ROWS * TERMS; i++)
+        a[i] = 1 + 0x3p-12f;
+    for (int i = 0; i < TERMS * COLUMNS; i++)
+        b[i] = 1;
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        want[i] = TERMS * (1 + 0x1p-10f);
+    lattn_tensor *y = lattn_matmul(own, lt_tensor(own, 2, (int64_t[]){ ROWS, TERMS }, a),
+        lt_tensor(own, 2, (int64_t[]){ TERMS, COLUMNS }, b));
+    if (strcmp(lattn_strategy_last(own, NULL), "coopmat2") == 0)
+        lt_expect_near(own, y, want, ROWS * COLUMNS, 0);
+    else
+        lt_skip("too little of VK_NV_cooperative_matrix2");
+    lattn_ctx_destroy(&own);
+}
 
 // 16 by 16 products of 1 + 2^-12, which f16 does not hold, with 1, and their convolution with 3 x 3 ones.
 static void expect_sums(lattn_ctx *ctx, float term)

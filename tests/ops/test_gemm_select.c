@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+//
+// Which kernels of a matrix product a device admits, where that device is one with VK_NV_cooperative_matrix2
+// that is made up.
+
+#include "harness/harness.h"
+#include "lat_shaders.h"
+#include "ops/gemm.h"
+
+// As NVIDIA's driver lists it.
+static struct lat_caps with_any_matrices(void)
+{
+    return (struct lat_caps){
+        .api_version = VK_API_VERSION_1_3,
+        .maintenance4 = true,
+        .shader_f16 = true,
+        .storage_16 = true,
+        .subgroup_basic = true,
+        .subgroup_size_control = true,
+        .full_subgroups = true,
+        .subgroup_size = 32,
+        .min_subgroup_size = 32,
+        .max_subgroup_size = 32,
+        .max_invocations = 1024,
+        .max_group_size = { 1024, 1024, 64 },
+        .max_shared_bytes = 49152,
+        .max_binding_bytes = UINT32_MAX,
+        .coopmat = true,
+        .coopmat_shapes = { { 16, 16, 16, VK_COMPONENT_TYPE_FLOAT16_KHR,
+            VK_COMPONENT_TYPE_FLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT32_KHR,
+            VK_COMPONENT_TYPE_FLOAT32_KHR, false } },
+        .n_coopmat_shapes = 1,
+        .coopmat2_workgroup = true,
+        .coopmat2_flexible = true,
+        .coopmat2_conversions = true,
+        .coopmat2_per_element = true,
+        .coopmat2_tensor_addressing = true,
+        .coopmat_grains = { { 16, 16, 16, 0 }, { 32, 16, 16, 128 }, { 32, 32, 16, 256 } },
+        .n_coopmat_grains = 3,
+        .coopmat2_max_group = 1024,
+        .coopmat2_max_dimension = 1024,
+        .coopmat2_reserved_bytes = 8192,
+    };
+}
+
+static struct lat_problem problem_of(const struct lat_caps *caps, lattn_dtype dtype)
+{
+    return (struct lat_problem){
+        .caps = caps,
+        .dtype = dtype,
+        .size = { 1, 1024, 1024, 1024, LAT_GEMM_A_ALONG_K | LAT_GEMM_A_UNIT | LAT_GEMM_B_UNIT },
+    };
+}
+
+// How many rows of coopmat2 admit a problem, and the last of them.
+static int matrices(const struct lat_problem *p, const struct lat_gemm_form **form)
+{
+    int n = 0;
+    for (int i = 0; i < LAT_GEMM_STRATEGIES; i++) {
+        const struct lat_strategy *row = &lat_gemm_strategies[i];
+        if (row->kind != LAT_STRATEGY_COOPMAT2 || !row->admits(p))
+            continue;
+        *form = row->config;
+        n++;
+    }
+    return n;
+}
+
+static bool is_built(void)
+{
+    if (lat_shader_gemm_coopmat2.n_variants > 0 && lat_shader_gemm_coopmat.n_variants > 0)
+        return true;
+    lt_skip("built without kernels for matrix units");
+    return false;
+}
+
+TEST(gemm_select, a_workgroup_holds_a_matrix_where_the_driver_lists_that)
+{
+    if (!is_built())
+        return;
+    struct lat_caps caps = with_any_matrices();
+    struct lat_problem p = problem_of(&caps, LATTN_DTYPE_F16);
+    const struct lat_gemm_form *form = NULL;
+    EXPECT_EQ(matrices(&p, &form), 4);
+    REQUIRE(form);
+    EXPECT_EQ(lat_gemm_group(form, &caps), form->group);
+    EXPECT_EQ(lat_gemm_subgroup(form, &caps), 0);
+
+    p.size[LAT_GEMM_LAYOUT] &= ~LAT_GEMM_B_UNIT;  // tensor layouts want lines
+    EXPECT_EQ(matrices(&p, &form), 0);
+    p = problem_of(&caps, LATTN_DTYPE_BF16);
+    EXPECT_EQ(matrices(&p, &form), 0);
+    p = problem_of(&caps, LATTN_DTYPE_F32);
+    EXPECT_EQ(matrices(&p, &form), 0);
+    caps.reduced_precision = true;
+    EXPECT_EQ(matrices(&p, &form), 4);
+}
+
+TEST(gemm_select, a_subgroup_holds_a_matrix_with_strides_of_any_kind)
+{
+    if (!is_built())
+        return;
+    struct lat_caps caps = with_any_matrices();
+    caps.coopmat2_workgroup = caps.coopmat2_tensor_addressing = false;
+    caps.coopmat_grains[0] = (struct lat_coopmat_grain){ 8, 8, 8, 0 };
+    struct lat_problem p = problem_of(&caps, LATTN_DTYPE_F16);
+    p.size[LAT_GEMM_LAYOUT] = 0;
+    const struct lat_gemm_form *form = NULL;
+    EXPECT_EQ(matrices(&p, &form), 1);
+    REQUIRE(form);
+    EXPECT_EQ(lat_gemm_group(form, &caps), 32);
+    EXPECT_EQ(lat_gemm_subgroup(form, &caps), 32);
+}
+
+// What nobody has timed runs on request, and where it is measured to be the fastest.
+TEST(gemm_select, fragments_come_before_matrices_of_any_size)
+{
+    if (!is_built())
+        return;
+    const int64_t sizes[][4] = { { 1, 64, 64, 64 }, { 1, 768, 768, 4096 }, { 1, 4096, 3072, 768 },
+        { 384, 128, 128, 64 }, { 1, 8192, 8192, 8192 }, { 1, 1408, 1408, 512 } };
+    struct lat_caps caps = with_any_matrices();
+    struct lat_problem p = problem_of(&caps, LATTN_DTYPE_F16);
+    for (size_t i = 0; i < LAT_COUNT(sizes); i++) {
+        memcpy(p.size, sizes[i], sizeof sizes[i]);
+        int best = 0;
+        for (int r = 1; r < LAT_GEMM_STRATEGIES; r++) {
+            const struct lat_strategy *row = &lat_gemm_strategies[r];
+            if ((!row->admits || row->admits(&p)) &&
+                row->cost(&p) < lat_gemm_strategies[best].cost(&p))
+                best = r;
+        }
+        EXPECT_EQ(lat_gemm_strategies[best].kind, LAT_STRATEGY_COOPMAT);
+    }
+}
