@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "data/dataset.h"
-#include "data/image.h"
+#include "image/image.h"
 
 struct names {
     char **items;

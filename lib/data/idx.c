@@ -9,7 +9,7 @@
 
 #include <string.h>
 #include "data/dataset.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "data/text_rows.h"
 
 enum { UNSIGNED_BYTE = 8, MAX_RANK = 3 };

@@ -13,7 +13,7 @@
 #include "base/rng.h"
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "data/transform.h"
+#include "image/transform.h"
 
 #define MIXUP_KEY ((uint64_t) 0x6D697875 << 32)
 

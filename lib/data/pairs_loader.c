@@ -5,7 +5,7 @@
 #include <string.h>
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "data/tokenizer.h"
+#include "text/tokenizer.h"
 
 enum { MAX_TOKENS = 1 << 20, NO_TARGET = -100 };
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "data/dataset.h"
 #include "data/text_rows.h"
-#include "data/tokenizer.h"
+#include "text/tokenizer.h"
 
 struct opener {
     const char *path;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "data/tokenizer.h"
+#include "text/tokenizer.h"
 
 enum { NO_TARGET = -100 };
 

@@ -6,7 +6,7 @@
 #include <zlib.h>
 #include "base/alloc.h"
 #include "base/compiler.h"
-#include "data/pictures.h"
+#include "image/pictures.h"
 #include "harness/harness.h"
 
 static void expect_refused(

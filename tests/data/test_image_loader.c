@@ -7,7 +7,7 @@
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "data/dataset.h"
-#include "data/pictures.h"
+#include "image/pictures.h"
 #include "harness/harness.h"
 
 enum { ROWS = 37, C = 3, H = 8, W = 6, SIZE = C * H * W };

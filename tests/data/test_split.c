@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/compiler.h"
 #include "data/dataset.h"
-#include "data/pictures.h"
+#include "image/pictures.h"
 #include "harness/harness.h"
 
 // Rows of 10 labels in these numbers, mixed.

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include "base/alloc.h"
-#include "data/image.h"
+#include "image/image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

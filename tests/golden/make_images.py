@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Small pictures in every kind that is read, and what Pillow makes of them, as goldens for
-tests/data/test_image.c and tests/data/test_transform.c.
+tests/image/test_image.c and tests/image/test_transform.c.
 
 usage: make_images.py [OUTPUT_DIR]      (default: images beside this script)
 

@@ -2,7 +2,7 @@
 //
 // Batches of a loader as fields of a training step.
 
-#include "data/pictures.h"
+#include "image/pictures.h"
 #include "harness/harness.h"
 
 TEST(source, pictures_are_x_labels_and_targets)
