@@ -250,6 +250,9 @@ LATTN_API LATTN_MUST_CHECK lattn_status lattn_linear_create(
 /** x [..., in] -> [..., out]. */
 LATTN_API lattn_tensor *lattn_linear_forward(
     lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_epilogue epilogue);
+/** x [..., in], residual [..., out] -> [..., out]: residual + x weight^T + bias, fused. */
+LATTN_API lattn_tensor *lattn_linear_residual_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual);
 
 // ---- convolution --------------------------------------------------------------------------
 

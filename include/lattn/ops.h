@@ -615,12 +615,27 @@ LATTN_API lattn_tensor *lattn_matmul(lattn_ctx *ctx, lattn_tensor *a, lattn_tens
  * Dtypes   f32, f16, bf16, the same for all; sums accumulate in f32
  * Args     bias  NULL = none; epilogue  what is done to the sum, before it is rounded
  * Edge     in = 0 gives the bias; NaN and infinities as in the formula
- * Grad     x, weight, bias; the last two add to an accumulated gradient in place.
+ * Grad     x, weight, bias; each is added in place to what has been accumulated.
  *          Keeps x, weight and, with GELU, the value before it
  * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for an unknown epilogue
  */
 LATTN_API lattn_tensor *lattn_linear(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
     lattn_tensor *bias, lattn_epilogue epilogue);
+
+/**
+ * Linear layer and what goes past it: product, bias and residual in one kernel.
+ *
+ *     out = x weight^T + bias + residual
+ *
+ * Shapes   x [..., in], weight [out, in], bias [out], residual [..., out]  ->  out [..., out]
+ * Dtypes   f32, f16, bf16, the same for all; the sum is rounded once
+ * Args     bias  NULL = none
+ * Edge     in = 0 gives bias + residual; NaN and infinities as in the formula
+ * Grad     x, weight, bias as lattn_linear; that of residual is that of out, not a copy. Keeps x and weight
+ * Errors   as lattn_linear; ERR_SHAPE, ERR_DTYPE if residual is not like out
+ */
+LATTN_API lattn_tensor *lattn_linear_add(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
+    lattn_tensor *bias, lattn_tensor *residual);
 
 // ---- convolution --------------------------------------------------------------------------
 

@@ -7,12 +7,16 @@
 //     x = x + self_attention(ln_1(x));   x = x + mlp(ln_2(x))       for every layer
 //     logits = head(ln(x)[0])
 //
+// The last product of each part adds x itself, and the first of mlp does GELU, unless an observer wants the
+// result of every module.
+//
 // An image whose sides are no multiples of the patch gets black rows below and columns on the right.
 // Sources: Dosovitskiy et al. 2020, arXiv:2010.11929; sizes: Touvron et al. 2020, arXiv:2012.12877, table 1.
 
 #include "models/vit.h"
 #include <math.h>
 #include <stdio.h>
+#include "nn/transformer.h"
 #include "tensor/tensor.h"
 
 static const float norm_eps = 1e-6f;
@@ -30,6 +34,7 @@ struct encoder {
 
 struct layer {
     lattn_module *ln_1, *self_attention, *ln_2, *mlp;
+    lattn_module *up, *down;  // of mlp
 };
 
 // ---- forward --------------------------------------------------------------------------------------
@@ -75,10 +80,15 @@ static lattn_tensor *encoder_forward(lattn_ctx *ctx, lattn_module *m, lattn_tens
 static lattn_tensor *layer_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
     const struct layer *l = m->data;
+    bool apart = lat_module_is_observed(m);
     lattn_tensor *a = lattn_module_forward(ctx, l->ln_1, x);
-    x = lattn_add(ctx, x, lattn_module_forward(ctx, l->self_attention, a));
+    x = apart ? lattn_add(ctx, x, lattn_module_forward(ctx, l->self_attention, a))
+              : lat_attention_residual_forward(ctx, l->self_attention, a, NULL, NULL, x);
     lattn_tensor *h = lattn_module_forward(ctx, l->ln_2, x);
-    return lattn_add(ctx, x, lattn_module_forward(ctx, l->mlp, h));
+    if (apart)
+        return lattn_add(ctx, x, lattn_module_forward(ctx, l->mlp, h));
+    h = lattn_linear_forward(ctx, l->up, h, LATTN_EPILOGUE_GELU);
+    return lattn_linear_residual_forward(ctx, l->down, h, x);
 }
 
 static lattn_tensor *attend(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
@@ -96,7 +106,7 @@ static lattn_status add_norm(
     return LATTN_OK;
 }
 
-static lattn_status add_mlp(lattn_module *parent, int64_t width, lattn_module **out)
+static lattn_status add_mlp(lattn_module *parent, int64_t width, struct layer *l)
 {
     lattn_linear_params params = {
         .in_features = width,
@@ -105,12 +115,12 @@ static lattn_status add_mlp(lattn_module *parent, int64_t width, lattn_module **
         .has_init = true,
     };
     lattn_module *m = NULL;
-    LAT_ADOPT(parent, "mlp", lattn_sequential_create(parent->ctx, out), *out);
-    LAT_ADOPT(*out, "0", lattn_linear_create(parent->ctx, &params, &m), m);
-    LAT_ADOPT(*out, "1", lattn_activation_create(parent->ctx, LATTN_ACTIVATION_GELU, &m), m);
+    LAT_ADOPT(parent, "mlp", lattn_sequential_create(parent->ctx, &l->mlp), l->mlp);
+    LAT_ADOPT(l->mlp, "0", lattn_linear_create(parent->ctx, &params, &l->up), l->up);
+    LAT_ADOPT(l->mlp, "1", lattn_activation_create(parent->ctx, LATTN_ACTIVATION_GELU, &m), m);
     params.in_features = 4 * width;
     params.out_features = width;
-    LAT_ADOPT(*out, "3", lattn_linear_create(parent->ctx, &params, &m), m);
+    LAT_ADOPT(l->mlp, "3", lattn_linear_create(parent->ctx, &params, &l->down), l->down);
     return LATTN_OK;
 }
 
@@ -126,7 +136,7 @@ static lattn_status fill_layer(lattn_module *m, int64_t width, int n_heads)
         l->self_attention);
     l->self_attention->forward = attend;
     LAT_TRY(add_norm(m, "ln_2", width, &l->ln_2));
-    return add_mlp(m, width, &l->mlp);
+    return add_mlp(m, width, l);
 }
 
 static lattn_status fill_encoder(

@@ -12,6 +12,7 @@
 
 #include "nn/kv_cache.h"
 #include "nn/module.h"
+#include "nn/transformer.h"
 #include "tensor/tensor.h"
 
 static const char kind[] = "multihead_attention";
@@ -253,10 +254,9 @@ static lattn_tensor *mask_of(lattn_ctx *ctx, const struct attention *a, lattn_te
     return scores;
 }
 
-lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
-    lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs)
+lattn_tensor *lat_attention_residual_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *query,
+    lattn_tensor *key_value, const lattn_attention_inputs *inputs, lattn_tensor *residual)
 {
-    LAT_NEED_ARG(ctx, m);
     const lattn_attention_inputs none = { 0 };
     const struct attention *a = lat_module_data(ctx, m, kind);
     if (!a || !query)
@@ -290,5 +290,15 @@ lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
     lattn_tensor *y = inputs->weights
                           ? lattn_attention_unfused(ctx, q, k, v, &args, inputs->weights)
                           : lattn_attention(ctx, q, k, v, &args);
-    return lattn_linear_forward(ctx, a->projection[OUT], join_heads(ctx, y), LATTN_EPILOGUE_NONE);
+    y = join_heads(ctx, y);
+    if (residual)
+        return lattn_linear_residual_forward(ctx, a->projection[OUT], y, residual);
+    return lattn_linear_forward(ctx, a->projection[OUT], y, LATTN_EPILOGUE_NONE);
+}
+
+lattn_tensor *lattn_multihead_attention_forward(lattn_ctx *ctx, lattn_module *m,
+    lattn_tensor *query, lattn_tensor *key_value, const lattn_attention_inputs *inputs)
+{
+    LAT_NEED_ARG(ctx, m);
+    return lat_attention_residual_forward(ctx, m, query, key_value, inputs, NULL);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Linear layer: y = epilogue(x weight^T + bias).
+// Linear layer: y = epilogue(x weight^T + bias), or with a residual added.
 
 #include <math.h>
 #include "nn/module.h"
@@ -62,4 +62,12 @@ lattn_tensor *lattn_linear_forward(
     LAT_NEED_ARG(ctx, m);
     const struct linear *l = lat_module_data(ctx, m, kind);
     return l ? lattn_linear(ctx, x, l->weight, l->bias, epilogue) : NULL;
+}
+
+lattn_tensor *lattn_linear_residual_forward(
+    lattn_ctx *ctx, lattn_module *m, lattn_tensor *x, lattn_tensor *residual)
+{
+    LAT_NEED_ARG(ctx, m);
+    const struct linear *l = lat_module_data(ctx, m, kind);
+    return l ? lattn_linear_add(ctx, x, l->weight, l->bias, residual) : NULL;
 }

@@ -331,6 +331,18 @@ static lattn_tensor *find_tensor(lattn_module *m, const char *name, bool buffer)
     return NULL;
 }
 
+static const lattn_module *root_of(const lattn_module *m)
+{
+    while (m->parent)
+        m = m->parent;
+    return m;
+}
+
+bool lat_module_is_observed(const lattn_module *m)
+{
+    return root_of(m)->observer != NULL;
+}
+
 lattn_tensor *lattn_module_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
 {
     LAT_NEED_ARG(ctx, m);
@@ -343,9 +355,7 @@ lattn_tensor *lattn_module_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor
     size_t outer = lat_path_push(ctx, m->name ? m->name : m->kind);
     lattn_tensor *y = m->forward(ctx, m, x);
     lat_path_pop(ctx, outer);
-    const lattn_module *root = m;
-    while (root->parent)
-        root = root->parent;
+    const lattn_module *root = root_of(m);
     if (y && root->observer)
         root->observer(root->observer_user, m, y);
     return y;

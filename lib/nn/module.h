@@ -56,6 +56,8 @@ int lat_module_count(const lattn_module *m, unsigned what);
         LAT_TRY(create);                                                                           \
         LAT_TRY(lattn_module_add(parent, name, child));                                            \
     } while (0)
+// Whether somebody wants the result of every module, also of those that could be computed together.
+bool lat_module_is_observed(const lattn_module *m);
 // The data when m is of that kind, else NULL with ERR_ARG kept in ctx.
 void *lat_module_data(lattn_ctx *ctx, const lattn_module *m, const char *kind);
 

@@ -6,6 +6,8 @@
 //   pre-norm    x = x + dropout(part(norm(x)))
 //   feed-forward(x) = linear2(f(linear1(x))), or linear2(f(gate(x)) linear1(x))
 //
+// Where no dropout is between a part and its sum, the part's last product adds x itself; where layer norm
+// follows the sum, both are one kernel with the dropout.
 // Sources: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020,
 // arXiv:2002.04745 (pre-norm); Shazeer 2020, "GLU variants improve transformer", arXiv:2002.05202.
 
@@ -188,13 +190,16 @@ static lattn_tensor *activated(
     }
 }
 
-// x [B, T, C] -> [B, T, C]
-static lattn_tensor *feed_forward(lattn_ctx *ctx, const struct layer *l, lattn_tensor *x)
+// x [B, T, C] -> [B, T, C]; residual: added by the last product, NULL = none
+static lattn_tensor *feed_forward(
+    lattn_ctx *ctx, const struct layer *l, lattn_tensor *x, lattn_tensor *residual)
 {
     bool gated = is_gated(l->feed_forward);
     lattn_tensor *h = activated(ctx, l, l->part[gated ? GATE : LINEAR1], x);
     if (gated)
         h = lattn_mul(ctx, h, lattn_linear_forward(ctx, l->part[LINEAR1], x, LATTN_EPILOGUE_NONE));
+    if (residual)
+        return lattn_linear_residual_forward(ctx, l->part[LINEAR2], h, residual);
     return lattn_linear_forward(ctx, l->part[LINEAR2], h, LATTN_EPILOGUE_NONE);
 }
 
@@ -204,28 +209,37 @@ static lattn_tensor *before(lattn_ctx *ctx, const struct layer *l, int norm, lat
     return l->norm_first ? lattn_module_forward(ctx, l->part[norm], x) : x;
 }
 
-static lattn_tensor *after(
-    lattn_ctx *ctx, const struct layer *l, int norm, lattn_tensor *x, lattn_tensor *part)
+// added: to x, by the part itself
+static lattn_tensor *after(lattn_ctx *ctx, const struct layer *l, int norm, lattn_tensor *x,
+    lattn_tensor *part, bool added)
 {
     lattn_module *n = l->part[norm];
     if (!l->norm_first && lat_is_layer_norm(n))
         return lattn_layer_norm_residual_forward(ctx, n, part, x, l->dropout);
-    x = lattn_add(ctx, x, lattn_dropout(ctx, part, l->dropout));
+    x = added ? part : lattn_add(ctx, x, lattn_dropout(ctx, part, l->dropout));
     return l->norm_first ? x : lattn_module_forward(ctx, n, x);
+}
+
+static bool parts_add(lattn_ctx *ctx, const struct layer *l)
+{
+    bool fused_norm = !l->norm_first && lat_is_layer_norm(l->part[NORM1]);
+    return !fused_norm && (l->dropout == 0 || !lattn_is_training(ctx));
 }
 
 static lattn_tensor *forward(lattn_ctx *ctx, const struct layer *l, lattn_tensor *x,
     lattn_tensor *memory, const lattn_attention_inputs *self, const lattn_attention_inputs *cross)
 {
-    lattn_tensor *y = lattn_multihead_attention_forward(
-        ctx, l->part[ATTENTION], before(ctx, l, NORM1, x), NULL, self);
-    x = after(ctx, l, NORM1, x, y);
+    bool add = parts_add(ctx, l);
+    lattn_tensor *y = lat_attention_residual_forward(
+        ctx, l->part[ATTENTION], before(ctx, l, NORM1, x), NULL, self, add ? x : NULL);
+    x = after(ctx, l, NORM1, x, y, add);
     if (l->part[CROSS]) {
-        y = lattn_multihead_attention_forward(
-            ctx, l->part[CROSS], before(ctx, l, NORM_CROSS, x), memory, cross);
-        x = after(ctx, l, NORM_CROSS, x, y);
+        y = lat_attention_residual_forward(ctx, l->part[CROSS], before(ctx, l, NORM_CROSS, x), memory, cross,
+            add ? x : NULL);
+        x = after(ctx, l, NORM_CROSS, x, y, add);
     }
-    return after(ctx, l, NORM2, x, feed_forward(ctx, l, before(ctx, l, NORM2, x)));
+    y = feed_forward(ctx, l, before(ctx, l, NORM2, x), add ? x : NULL);
+    return after(ctx, l, NORM2, x, y, add);
 }
 
 lattn_tensor *lattn_encoder_layer_forward(

@@ -21,7 +21,7 @@ lattn_status lat_sum_to(lattn_ctx *ctx, lattn_tensor *src, lattn_tensor *dst, bo
 lattn_status lat_sum_to_scaled(
     lattn_ctx *ctx, lattn_tensor *src, lattn_tensor *dst, float scale, bool accumulate);
 
-// gemm.c: out (+)= epilogue(scale * a b + bias) on raw tensors, for products that are part of other
+// gemm.c: out (+)= epilogue(scale * a b + bias + residual) on raw tensors, for products that are part of other
 // ops and for their gradients. No tape. Rank 2 to 4: up to two batch dimensions before rows and
 // columns, of the same size in all (stride 0 = broadcast). a and b may have any strides, a product
 // reads transposed views in place; out and pre are contiguous. k = 0 gives zeros plus bias.
@@ -29,6 +29,7 @@ struct lat_gemm {
     lattn_tensor *a, *b, *out;  // [..., M, K], [..., K, N], [..., M, N]
     lattn_tensor *bias;         // [N] or NULL
     bool bias_rows;             // bias is [M]
+    lattn_tensor *residual;     // [..., M, N] or NULL, contiguous; not with pre
     lattn_tensor *pre;          // [..., M, N] or NULL: receives the value before GELU
     bool gelu;                  // erf form, after bias
     bool relu;                  // after bias

@@ -2,12 +2,13 @@
 //
 // Linear layer with its epilogue in one kernel.
 //
-//   forward    pre = x W^T + b, y = gelu(pre) or pre
+//   forward    pre = x W^T + b (+ residual), y = gelu(pre) or pre
 //   backward   g = dy gelu'(pre), dx = g W, dW = g^T x, db = sum of the rows of g
 //
 // Without GELU backward needs x and W only. With it the value before GELU is kept, because y does
-// not determine it. g and the sums that make db come from one pass over dy; dW and db can be added
-// to what is there, so gradient accumulation costs no further pass.
+// not determine it. g and the sums that make db come from one pass over dy; dx, dW and db can be added
+// to what is there, so neither gradient accumulation nor an x with several uses costs a further pass. The
+// gradient of the residual is dy itself.
 
 #include "ops/gemm.h"
 #include <string.h>
@@ -16,8 +17,8 @@
 #include "matmul/bias_bwd.abi.h"
 #include "matmul/bias_bwd_sum.abi.h"
 
-enum { X, WEIGHT, BIAS };  // inputs
-enum { Y, PRE };           // outputs
+enum { X, WEIGHT, BIAS, RESIDUAL };  // inputs
+enum { Y, PRE };                     // outputs
 enum { GROUP = 64, ROWS_OF_A_RUN = 64 };
 
 struct linear_attr {
@@ -56,6 +57,18 @@ static lattn_status check(struct lat_call *c)
     return LATTN_OK;
 }
 
+static lattn_status check_residual(struct lat_call *c)
+{
+    const lattn_tensor *residual = c->in[RESIDUAL], *out = c->out[Y];
+    if (residual->dtype != out->dtype)
+        lat_fail(c->ctx, LATTN_ERR_DTYPE, "linear: dtypes of x and residual (%s, %s) differ",
+            lattn_dtype_name(out->dtype), lattn_dtype_name(residual->dtype));
+    else if (!lat_same_shape(residual, out))
+        lat_fail(c->ctx, LATTN_ERR_SHAPE, "linear: residual %s is not of the result's shape %s",
+            LAT_SHAPE(residual), LAT_SHAPE(out));
+    return c->ctx->error;
+}
+
 static lattn_status infer(struct lat_call *c)
 {
     LAT_TRY(check(c));
@@ -64,6 +77,8 @@ static lattn_status infer(struct lat_call *c)
     memcpy(dims, x->dim, sizeof dims);
     dims[x->rank - 1] = c->in[WEIGHT]->dim[0];
     LAT_TRY(lat_out(c, Y, x->dtype, x->rank, dims));
+    if (c->in[RESIDUAL])
+        return check_residual(c);
     return has_gelu(c) && c->grad_wanted ? lat_out(c, PRE, x->dtype, x->rank, dims) : LATTN_OK;
 }
 
@@ -92,11 +107,13 @@ static lattn_status forward(struct lat_call *c)
         .a = matrix(c->in[X]),
         .b = transposed(matrix(c->in[WEIGHT])),
         .out = matrix(c->out[Y]),
+        .residual = c->in[RESIDUAL] ? matrix(c->in[RESIDUAL]) : NULL,
         .pre = c->out[PRE] ? matrix(c->out[PRE]) : NULL,
         .bias = c->in[BIAS],
         .gelu = has_gelu(c),
     };
-    if (!gemm.a || !gemm.b || !gemm.out || (c->out[PRE] && !gemm.pre))
+    if (!gemm.a || !gemm.b || !gemm.out || (c->in[RESIDUAL] && !gemm.residual) ||
+        (c->out[PRE] && !gemm.pre))
         return c->ctx->error;
     return lat_gemm_run(c->ctx, &gemm);
 }
@@ -219,10 +236,10 @@ static lattn_status through_epilogue(struct lat_call *c, lattn_tensor *dy, lattn
     return partial ? sum_runs(ctx, partial, grad_bias, c->accumulate & 1u << BIAS) : LATTN_OK;
 }
 
-// No rows: sums over nothing.
+// No rows, or no columns: sums over nothing.
 static lattn_status zero_gradients(struct lat_call *c)
 {
-    for (int i = WEIGHT; i <= BIAS; i++)
+    for (int i = X; i <= BIAS; i++)
         if (c->grad_in[i] && !(c->accumulate & 1u << i))
             LAT_TRY(lat_prim_fill(c->grad_in[i], 0));
     return LATTN_OK;
@@ -239,7 +256,12 @@ static lattn_status backward(struct lat_call *c)
     LAT_TRY(through_epilogue(c, dy, &g));
 
     if (c->grad_in[X]) {
-        struct lat_gemm dx = { .a = g, .b = matrix(c->in[WEIGHT]), .out = matrix(c->grad_in[X]) };
+        struct lat_gemm dx = {
+            .a = g,
+            .b = matrix(c->in[WEIGHT]),
+            .out = matrix(c->grad_in[X]),
+            .accumulate = c->accumulate & 1u << X,
+        };
         LAT_TRY(dx.b && dx.out ? lat_gemm_run(c->ctx, &dx) : c->ctx->error);
     }
     if (c->grad_in[WEIGHT]) {
@@ -254,18 +276,24 @@ static lattn_status backward(struct lat_call *c)
     return LATTN_OK;
 }
 
+static lattn_tensor *pass_grad(struct lat_call *c, int i)
+{
+    return i == RESIDUAL ? c->grad_out[0] : NULL;
+}
+
 const struct lat_op lat_op_linear = {
     .name = "linear",
-    .n_inputs = 3,
+    .n_inputs = 4,
     .n_outputs = 2,
     .attr_bytes = sizeof(struct linear_attr),
     .keep_in = 1u << X | 1u << WEIGHT,
     .keep_out = 1u << PRE,
     .strided_in = 1u << X | 1u << WEIGHT,
-    .can_accumulate = 1u << WEIGHT | 1u << BIAS,
+    .can_accumulate = 1u << X | 1u << WEIGHT | 1u << BIAS,
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .pass_grad = pass_grad,
     .strategies = lat_gemm_strategies,
     .n_strategies = LAT_GEMM_STRATEGIES,
     .typical = { 1, 12 * 128, 768, 768, LAT_GEMM_A_ALONG_K | LAT_GEMM_A_UNIT },
@@ -281,4 +309,14 @@ lattn_tensor *lattn_linear(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight
     struct linear_attr attr = { epilogue };
     lattn_tensor *in[] = { x, weight, bias };
     return lat_apply(ctx, &lat_op_linear, in, 3, &attr);
+}
+
+lattn_tensor *lattn_linear_add(lattn_ctx *ctx, lattn_tensor *x, lattn_tensor *weight,
+    lattn_tensor *bias, lattn_tensor *residual)
+{
+    if (!x || !weight || !residual)
+        return NULL;
+    struct linear_attr attr = { LATTN_EPILOGUE_NONE };
+    lattn_tensor *in[] = { x, weight, bias, residual };
+    return lat_apply(ctx, &lat_op_linear, in, 4, &attr);
 }

@@ -38,7 +38,7 @@ layout(constant_id = 13) const bool PLAIN_A = false;   // the weight's steps of 
 layout(binding = 2) readonly buffer Bias { T bias[]; };
 layout(binding = 3) buffer Out { T out_[]; };
 
-#define LAT_GEMM_NO_PRE
+#define LAT_GEMM_NO_BESIDE
 #include "matmul/gemm_finish.glsl"
 
 float acc[TM * TN];

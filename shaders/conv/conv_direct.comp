@@ -22,7 +22,7 @@ layout(binding = 1) readonly buffer Source { T source[]; };
 layout(binding = 2) readonly buffer Bias { T bias[]; };
 layout(binding = 3) buffer Out { T out_[]; };
 
-#define LAT_GEMM_NO_PRE
+#define LAT_GEMM_NO_BESIDE
 #include "matmul/gemm_finish.glsl"
 
 void main()

@@ -20,7 +20,7 @@ layout(binding = 2) readonly buffer Bias { T bias[]; };
 layout(binding = 3) buffer Out { T out_[]; };
 layout(binding = 4) buffer Partial { float partial[]; };
 
-#define LAT_GEMM_NO_PRE
+#define LAT_GEMM_NO_BESIDE
 #include "matmul/gemm_finish.glsl"
 
 uint tile_m, tile_n, group, split, k_end;

@@ -23,7 +23,7 @@ layout(binding = 0) readonly buffer Square { float square[]; };
 layout(binding = 1) readonly buffer Bias { T bias[]; };
 layout(binding = 2) buffer Out { T out_[]; };
 
-#define LAT_GEMM_NO_PRE
+#define LAT_GEMM_NO_BESIDE
 #include "matmul/gemm_finish.glsl"
 
 vec2 transform(float a, float b, float c, float d)

@@ -6,7 +6,7 @@
 //     lat_gemm_tile(BM, BN)           false when this workgroup has nothing to do
 //     lat_gemm_store(m, n, acc)       for m < p.m and n < p.n
 //
-// Bindings 0 and 1 are A and B and belong to the kernel; 2 to 5 are here.
+// Bindings 0 and 1 are A and B and belong to the kernel; 2 to 6 are here.
 #ifndef LAT_GEMM_GLSL
 #define LAT_GEMM_GLSL
 #include "common/dtype.glsl"
@@ -14,16 +14,17 @@
 #include "gemm.abi.h"
 
 layout(binding = 2) readonly buffer Bias { T bias[]; };
-layout(binding = 3) buffer Out { T out_[]; };
-layout(binding = 4) writeonly buffer Pre { T pre[]; };
-layout(binding = 5) buffer Partial { float partial[]; };
+layout(binding = 3) readonly buffer Residual { T residual[]; };
+layout(binding = 4) buffer Out { T out_[]; };
+layout(binding = 5) writeonly buffer Pre { T pre[]; };
+layout(binding = 6) buffer Partial { float partial[]; };
 
 #include "gemm_finish.glsl"
 
 uint tile_m, tile_n;        // first row and column of the tile
 uint a_base, b_base;        // first elements of this batch's matrices
 uint k_begin, k_end;        // this workgroup's part of k
-uint out_base, pre_base, partial_base;
+uint out_base, beside_base, partial_base;
 
 // Column tiles are the fastest, so that neighbours share rows of A in cache; then row tiles,
 // batches, and parts of k. With LAT_GEMM_COLUMN_GROUP tiles are taken in groups of that many columns,
@@ -54,7 +55,7 @@ bool lat_gemm_tile(uint bm, uint bn)
     a_base = p.a_offset + outer * p.a_outer + inner * p.a_inner;
     b_base = p.b_offset + outer * p.b_outer + inner * p.b_inner;
     out_base = p.out_offset + batch * p.out_batch;
-    pre_base = p.pre_offset + batch * p.out_batch;
+    beside_base = p.beside_offset + batch * p.out_batch;
     partial_base = z * p.m * p.n;
     k_begin = split * p.k_part;
     k_end = min(k_begin + p.k_part, p.k);
@@ -66,7 +67,7 @@ void lat_gemm_store(uint m, uint n, float acc)
     if ((EPILOGUE & LAT_GEMM_PARTIAL) == 0) {
         uint at = m * p.out_row + n;
         uint at_bias = (EPILOGUE & LAT_GEMM_BIAS_ROWS) != 0 ? m : n;
-        lat_gemm_finish(out_base + at, pre_base + at, at_bias, acc * p.scale);
+        lat_gemm_finish(out_base + at, beside_base + at, at_bias, acc * p.scale);
         return;
     }
     uint at = partial_base + m * p.n + n;

@@ -12,5 +12,6 @@
 #define LAT_GEMM_PARTIAL 16u    // store f32 sums per split instead; a second pass does the rest
 #define LAT_GEMM_RELU 32u
 #define LAT_GEMM_BIAS_ROWS 64u  // the bias is bias[m]
+#define LAT_GEMM_RESIDUAL 128u  // add residual, which lies as out does; not with PRE
 
 #endif

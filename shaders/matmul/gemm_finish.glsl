@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
 // The epilogue of a matrix product: what happens to the sum over all of k on its way to out. The
-// kernel declares EPILOGUE, bias, out_ and pre before it includes this, or LAT_GEMM_NO_PRE and no pre.
+// kernel declares EPILOGUE, bias, residual, out_ and pre before it includes this, or LAT_GEMM_NO_BESIDE and
+// neither residual nor pre.
 #ifndef LAT_GEMM_FINISH_GLSL
 #define LAT_GEMM_FINISH_GLSL
 #include "common/gelu.glsl"
 #include "common/math.glsl"
 
-// at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
-void lat_gemm_finish(uint at, uint at_pre, uint at_bias, float v)
+// at_beside: of residual or pre. at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
+void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
 {
     if ((EPILOGUE & LAT_GEMM_BIAS) != 0)
         v += load(bias[at_bias]);
     if ((EPILOGUE & LAT_GEMM_ACCUMULATE) != 0)
         v += load(out_[at]);
-#ifndef LAT_GEMM_NO_PRE
+#ifndef LAT_GEMM_NO_BESIDE
+    if ((EPILOGUE & LAT_GEMM_RESIDUAL) != 0)
+        v += load(residual[at_beside]);
     if ((EPILOGUE & LAT_GEMM_PRE) != 0)
-        pre[at_pre] = store(v);
+        pre[at_beside] = store(v);
 #endif
     if ((EPILOGUE & LAT_GEMM_GELU) != 0)
         v = lat_gelu(v);

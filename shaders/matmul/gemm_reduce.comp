@@ -19,8 +19,9 @@ layout(constant_id = 1) const uint EPILOGUE = 0;
 
 layout(binding = 0) readonly buffer Partial { float partial[]; };
 layout(binding = 1) readonly buffer Bias { T bias[]; };
-layout(binding = 2) buffer Out { T out_[]; };
-layout(binding = 3) writeonly buffer Pre { T pre[]; };
+layout(binding = 2) readonly buffer Residual { T residual[]; };
+layout(binding = 3) buffer Out { T out_[]; };
+layout(binding = 4) writeonly buffer Pre { T pre[]; };
 
 #include "gemm_finish.glsl"
 
@@ -41,5 +42,5 @@ void main()
     uint n = e % p.n;
     uint at = batch * p.out_batch + m * p.out_row + n;
     uint at_bias = (EPILOGUE & LAT_GEMM_BIAS_ROWS) != 0 ? m : n;
-    lat_gemm_finish(p.out_offset + at, p.pre_offset + at, at_bias, sum * p.scale);
+    lat_gemm_finish(p.out_offset + at, p.beside_offset + at, at_bias, sum * p.scale);
 }

@@ -526,6 +526,9 @@ GPU_TEST(null, ops_of_several_tensors)
     NOTHING(lattn_where(ctx, t, t, NULL));
     NOTHING(lattn_linear(ctx, NULL, t, NULL, LATTN_EPILOGUE_NONE));
     NOTHING(lattn_linear(ctx, t, NULL, NULL, LATTN_EPILOGUE_NONE));
+    NOTHING(lattn_linear_add(ctx, NULL, t, NULL, t));
+    NOTHING(lattn_linear_add(ctx, t, NULL, NULL, t));
+    NOTHING(lattn_linear_add(ctx, t, t, NULL, NULL));
     const lattn_recurrent_args none = { 0 };
     NOTHING(lattn_rnn_layer(ctx, NULL, &none, NULL));
     NOTHING(lattn_lstm_layer(ctx, NULL, &none, NULL, NULL));

@@ -144,6 +144,7 @@ GPU_TEST(null, forward_of_layers)
     lattn_tensor *t = lt_tensor(ctx, 1, DIMS(2), (float[]){ 1, 2 });
     lattn_module *m = NULL;
     KEPT(lattn_linear_forward(ctx, NULL, t, LATTN_EPILOGUE_NONE));
+    KEPT(lattn_linear_residual_forward(ctx, NULL, t, t));
     KEPT(lattn_conv2d_forward(ctx, NULL, t));
     KEPT(lattn_conv3d_forward(ctx, NULL, t));
     KEPT(lattn_rnn_forward(ctx, NULL, t, NULL, NULL));

@@ -126,6 +126,7 @@ def matmul():
     x, w, b = f.normal(2, 5, 6), f.normal(9, 6), f.normal(9)
     f.case("linear", lambda x, w, b: F.linear(x, w, b), x, w, b)
     f.case("linear_gelu", lambda x, w, b: F.gelu(F.linear(x, w, b)), x, w, b)
+    f.case("linear_add", lambda x, w, b, r: F.linear(x, w, b) + r, x, w, b, f.normal(2, 5, 9))
     return f
 
 

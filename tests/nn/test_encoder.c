@@ -94,6 +94,34 @@ GPU_TEST(encoder, both_forms_of_gelu_in_a_pre_norm_layer)
     }
 }
 
+// Kernels of a forward pass.
+static uint64_t dispatches_of(lattn_ctx *ctx, lattn_module *m, lattn_tensor *x)
+{
+    float y[N];
+    uint64_t before = lattn_ctx_stats(ctx).dispatches;
+    EXPECT_OK(lattn_tensor_read_f32(lattn_encoder_layer_forward(ctx, m, x, NULL), y, N));
+    return lattn_ctx_stats(ctx).dispatches - before;
+}
+
+// Both sums of a pre-norm layer: with dropout two kernels each, without it none.
+GPU_TEST(encoder, products_add_the_residual_where_nothing_is_dropped)
+{
+    lattn_module *m = NULL;
+    lattn_encoder_params params = params_of(LATTN_NAMES_TORCH);
+    params.norm_first = true;
+    params.dropout = 0.1f;
+    EXPECT_OK(lattn_encoder_layer_create(ctx, &params, &m));
+    lattn_tensor *x = lattn_zeros(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ B, T, WIDTH });
+    bool training = lattn_is_training(ctx);
+    lattn_set_training(ctx, true);
+    dispatches_of(ctx, m, x);  // with those that make x and the parameters
+    uint64_t dropping = dispatches_of(ctx, m, x);
+    lattn_set_training(ctx, false);
+    EXPECT_EQ(dropping - dispatches_of(ctx, m, x), 4);
+    lattn_set_training(ctx, training);
+    lattn_module_destroy(&m);
+}
+
 static void expect_refused(lattn_ctx *ctx, const lattn_encoder_params *params, const char *sentence)
 {
     lattn_module *m = NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// linear: reference, cases, tolerances. Case parameters: i[0] the epilogue.
+// linear: reference, cases, tolerances. Case parameters: i[0] the epilogue. With a fourth input it is
+// lattn_linear_add.
 //
 // Tolerance as for matmul; GELU multiplies what it is given by at most 1.13 and adds the error of its
 // erf, 4e-7 of |x| / 2.
@@ -8,8 +9,12 @@
 #include <math.h>
 #include "ops/reference.h"
 
+enum { RESIDUAL = 3 };
+
 static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
 {
+    if (in[RESIDUAL])
+        return lattn_linear_add(ctx, in[0], in[1], in[2], in[RESIDUAL]);
     return lattn_linear(ctx, in[0], in[1], in[2], (lattn_epilogue) c->i[0]);
 }
 
@@ -27,6 +32,10 @@ static double before_gelu(const struct ot_array *in, int64_t row, int64_t column
     for (int64_t q = 0; q < k; q++) {
         sum += x[q] * w[q];
         *magnitude += fabs(x[q] * w[q]);
+    }
+    if (in[RESIDUAL].v) {
+        sum += in[RESIDUAL].v[row * in[1].dim[0] + column];
+        *magnitude += fabs(in[RESIDUAL].v[row * in[1].dim[0] + column]);
     }
     return sum;
 }
@@ -66,23 +75,30 @@ static double bytes(const struct ot_case *c, size_t element)
 {
     double out = rows(c) * (double) c->in[1].dim[0];
     double bias = c->in[2].absent ? 0 : ot_numel(&c->in[2]);
-    return (ot_numel(&c->in[0]) + ot_numel(&c->in[1]) + bias + out) * (double) element;
+    double residual = c->in[RESIDUAL].absent ? 0 : out;
+    return (ot_numel(&c->in[0]) + ot_numel(&c->in[1]) + bias + residual + out) * (double) element;
 }
 
 static const char *shape(const int64_t *v, struct ot_case *c)
 {
-    enum { M, N, K, NO_BIAS, GELU };
+    enum { M, N, K, NO_BIAS, GELU, ADD };
     OT_RESIZE(&c->in[0], v[M], v[K]);
     OT_RESIZE(&c->in[1], v[N], v[K]);
     OT_RESIZE(&c->in[2], v[N]);
     c->in[2].absent = v[NO_BIAS];
+    OT_RESIZE(&c->in[RESIDUAL], v[M], v[N]);
+    c->in[RESIDUAL].absent = !v[ADD];
+    if (v[GELU] && v[ADD])
+        return "a residual is added to what has no GELU";
     c->i[0] = v[GELU] ? LATTN_EPILOGUE_GELU : LATTN_EPILOGUE_NONE;
     return NULL;
 }
 
 // clang-format off
-#define XWB(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) } }
-#define XW(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n), .absent = true } }
+#define PLAIN { .absent = true }
+#define XWB(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) }, PLAIN }
+#define XW(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n), .absent = true }, PLAIN }
+#define XWBR(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) }, { OT_DIMS(m, n) } }
 #define GELU .i = { LATTN_EPILOGUE_GELU }
 static const struct ot_case cases[] = {
     { "empty", XWB(0, 3, 2) },
@@ -91,25 +107,31 @@ static const struct ot_case cases[] = {
     { "one_element_gelu", XWB(1, 1, 1), GELU },
     { "no_bias", XW(5, 7, 3) },
     { "no_bias_gelu", XW(5, 7, 3), GELU },
-    { "vector", { { OT_DIMS(7) }, { OT_DIMS(3, 7) }, { OT_DIMS(3) } } },
+    { "vector", { { OT_DIMS(7) }, { OT_DIMS(3, 7) }, { OT_DIMS(3) }, PLAIN } },
     { "tile_less_one", XWB(31, 15, 31) },
     { "tile", XWB(32, 16, 32), GELU },
     { "tile_and_one", XWB(33, 17, 33), GELU },
     { "rows_of_a_run_and_one", XWB(65, 8, 65), GELU },
-    { "rank_4", { { OT_DIMS(2, 3, 5, 8) }, { OT_DIMS(6, 8) }, { OT_DIMS(6) } }, GELU },
-    { "x_transposed", { { OT_DIMS(20, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) } }, GELU },
-    { "x_sliced", { { OT_DIMS(3, 20, 24), .layout = OT_SLICED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) } } },
-    { "weight_transposed", { { OT_DIMS(20, 24) }, { OT_DIMS(18, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(18) } } },
-    { "x_expanded", { { OT_DIMS(3, 20, 24), .layout = OT_EXPANDED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) } } },
+    { "rank_4", { { OT_DIMS(2, 3, 5, 8) }, { OT_DIMS(6, 8) }, { OT_DIMS(6) }, PLAIN }, GELU },
+    { "x_transposed", { { OT_DIMS(20, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) }, PLAIN }, GELU },
+    { "x_sliced", { { OT_DIMS(3, 20, 24), .layout = OT_SLICED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) }, PLAIN } },
+    { "weight_transposed", { { OT_DIMS(20, 24) }, { OT_DIMS(18, 24), .layout = OT_TRANSPOSED }, { OT_DIMS(18) }, PLAIN } },
+    { "x_expanded", { { OT_DIMS(3, 20, 24), .layout = OT_EXPANDED }, { OT_DIMS(18, 24) }, { OT_DIMS(18) }, PLAIN } },
     { "classifier", XWB(64, 128, 26) },
     { "two_classes", XWB(16, 24, 2) },
     { "few_tiles", XWB(600, 9, 7), .flags = OT_NO_GRAD },
-    { "wide_range_gelu", { { OT_DIMS(40, 2), .fill = OT_BIG }, { OT_DIMS(30, 2) }, { OT_DIMS(30) } }, GELU, .flags = OT_NO_GRAD },
-    { "special", { { OT_DIMS(40, 1), .fill = OT_SPECIAL }, { OT_DIMS(30, 1), .fill = OT_AWAY }, { OT_DIMS(30), .absent = true } },
+    { "wide_range_gelu", { { OT_DIMS(40, 2), .fill = OT_BIG }, { OT_DIMS(30, 2) }, { OT_DIMS(30) }, PLAIN }, GELU, .flags = OT_NO_GRAD },
+    { "special", { { OT_DIMS(40, 1), .fill = OT_SPECIAL }, { OT_DIMS(30, 1), .fill = OT_AWAY }, { OT_DIMS(30), .absent = true }, PLAIN },
       .flags = OT_NO_GRAD },
-    { "special_bias", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80), .fill = OT_SPECIAL } }, .flags = OT_NO_GRAD },
+    { "special_bias", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80), .fill = OT_SPECIAL }, PLAIN }, .flags = OT_NO_GRAD },
     { "integers", { { OT_DIMS(33, 40), .fill = OT_INTEGERS }, { OT_DIMS(35, 40), .fill = OT_INTEGERS },
-                    { OT_DIMS(35), .fill = OT_INTEGERS } }, .flags = OT_EXACT },
+                    { OT_DIMS(35), .fill = OT_INTEGERS }, PLAIN }, .flags = OT_EXACT },
+    { "add", XWBR(33, 17, 35) },
+    { "add_no_terms", XWBR(3, 0, 2) },
+    { "add_empty", XWBR(0, 3, 2) },
+    { "add_split", XWBR(6, 600, 7), .flags = OT_NO_GRAD },
+    { "add_rank_3", { { OT_DIMS(2, 20, 9) }, { OT_DIMS(33, 9) }, { OT_DIMS(33), .absent = true }, { OT_DIMS(2, 20, 33), .layout = OT_TRANSPOSED } } },
+    { "add_special", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80) }, { OT_DIMS(9, 80), .fill = OT_SPECIAL } }, .flags = OT_NO_GRAD },
     { "bert_mini_up", XWB(2048, 128, 512), GELU, .flags = OT_FULL | OT_BENCH },
     { "bert_mini_down", XWB(2048, 512, 128), .flags = OT_FULL | OT_BENCH },
     { "bert_base_up", XWB(4096, 768, 3072), GELU, .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
@@ -124,7 +146,7 @@ static const struct ot_case cases[] = {
 
 const struct ot_op ot_op_linear = {
     .name = "linear",
-    .n_inputs = 3,
+    .n_inputs = 4,
     .build = build,
     .reference = reference,
     .bound = bound,
@@ -132,7 +154,7 @@ const struct ot_op ot_op_linear = {
     .flops = flops,
     .backward = ot_backward_product,
     .keys =
-        OT_KEYS(OT_SIZE("m"), OT_SIZE("n"), OT_SIZE("k"), OT_SWITCH("no_bias"), OT_SWITCH("gelu")),
+        OT_KEYS(OT_SIZE("m"), OT_SIZE("n"), OT_SIZE("k"), OT_SWITCH("no_bias"), OT_SWITCH("gelu"), OT_SWITCH("add")),
     .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),

@@ -269,7 +269,8 @@ FAMILY(class_loss, ROW(soft), ROW(soft_none), ROW(hinge), ROW(hinge_sum), ROW(fo
 BUILD(build_matmul, lattn_matmul(ctx, in[0], in[1]))
 BUILD(build_linear, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_NONE))
 BUILD(build_linear_gelu, lattn_linear(ctx, in[0], in[1], in[2], LATTN_EPILOGUE_GELU))
-FAMILY(matmul, ROW(matmul), ROW(linear), ROW(linear_gelu))
+BUILD(build_linear_add, lattn_linear_add(ctx, in[0], in[1], in[2], in[3]))
+FAMILY(matmul, ROW(matmul), ROW(linear), ROW(linear_gelu), ROW(linear_add))
 
 #define POOL(name_, ...) lattn_##name_##_pool2d(ctx, in[0], &(lattn_pool2d_args){ __VA_ARGS__ })
 BUILD(build_max_pool, POOL(max, .kernel = { 2 }))

@@ -91,6 +91,36 @@ GPU_TEST(matmul, bindings_longer_than_the_device_allows_are_cut)
     free(g);
 }
 
+// out of a linear layer with a residual, whose pieces have to be those of out.
+static float *add_residual(lattn_ctx *ctx, const float *x, const float *w, const float *r)
+{
+    return read(lattn_linear_add(ctx, lt_tensor(ctx, 2, (int64_t[]){ M, K }, x),
+                    lt_tensor(ctx, 2, (int64_t[]){ N, K }, w), NULL,
+                    lt_tensor(ctx, 2, (int64_t[]){ M, N }, r)),
+        M * N);
+}
+
+GPU_TEST(linear, a_residual_is_cut_with_the_result)
+{
+    float *x = read(of_size(ctx, M, K), M * K), *w = read(of_size(ctx, N, K), N * K);
+    float *r = read(of_size(ctx, M, N), M * N), *whole = add_residual(ctx, x, w, r), *cut = NULL;
+    lattn_ctx *small = NULL;
+    setenv("LATTN_LIMITS", "max_binding_bytes=16384", 1);
+    EXPECT_OK(lattn_ctx_create(NULL, &small));
+    unsetenv("LATTN_LIMITS");
+    if (small)
+        cut = add_residual(small, x, w, r);
+    EXPECT(cut != NULL);
+    if (cut)
+        EXPECT_NEAR(largest_difference(whole, cut, M * N), 0, 1e-4);
+    lattn_ctx_destroy(&small);
+    free(x);
+    free(w);
+    free(r);
+    free(whole);
+    free(cut);
+}
+
 // ---- gradients that add up --------------------------------------------------------------------------
 
 GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
@@ -115,6 +145,38 @@ GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
         bias_once[i] *= 2;
     lt_expect_near(ctx, lattn_tensor_grad(w), once, 35, 1e-5);
     lt_expect_near(ctx, lattn_tensor_grad(b), bias_once, 5, 1e-5);
+}
+
+// x is a residual, and goes through two weights: all three gradients meet in one place.
+GPU_TEST(linear, gradients_of_an_input_with_several_uses_add_up)
+{
+    enum { ROWS = 3, SIZE = 2 };
+    const int64_t square[] = { SIZE, SIZE };
+    const float given[] = { 1, 0, 0, 1, 2, -1 };
+    const float want[] = { 7, -4, 10, 13, 4, -21 };  // dy + dy v + dy w
+    lattn_tensor *x = of_size(ctx, ROWS, SIZE), *grad = NULL;
+    lattn_tensor *v = lt_tensor(ctx, 2, square, (float[]){ 1, 2, 3, 4 });
+    lattn_tensor *w = lt_tensor(ctx, 2, square, (float[]){ 5, -6, 7, 8 });
+    lattn_tensor *dy = lt_tensor(ctx, 2, (int64_t[]){ ROWS, SIZE }, given);
+    REQUIRE(x && v && w && dy);
+    EXPECT_OK(lattn_tensor_set_requires_grad(x, true));
+    lattn_tensor *y = lattn_linear_add(ctx, x, v, NULL, x);
+    y = lattn_add(ctx, y, lattn_linear(ctx, x, w, NULL, LATTN_EPILOGUE_NONE));
+    EXPECT_OK(lattn_grad(ctx, &y, &dy, 1, &x, 1, false, &grad));
+    lt_expect_near(ctx, grad, want, ROWS * SIZE, 1e-5);
+    lt_expect_near(ctx, dy, given, ROWS * SIZE, 0);
+}
+
+// No column of the result: nothing comes back to x.
+GPU_TEST(linear, without_outputs_the_gradient_of_x_is_zero)
+{
+    lattn_tensor *x = of_size(ctx, 2, 3), *w = of_size(ctx, 0, 3), *grad = NULL;
+    REQUIRE(x && w);
+    EXPECT_OK(lattn_tensor_set_requires_grad(x, true));
+    lattn_tensor *y = lattn_linear(ctx, x, w, NULL, LATTN_EPILOGUE_NONE), *dy = of_size(ctx, 2, 0);
+    EXPECT_OK(lattn_grad(ctx, &y, &dy, 1, &x, 1, false, &grad));
+    const float zeros[6] = { 0 };
+    lt_expect_near(ctx, grad, zeros, 6, 0);
 }
 
 // Few tiles and a long sum: k is split, and the parts are added in order.
@@ -244,6 +306,13 @@ GPU_TEST(linear, shapes_must_fit)
     EXPECT(!lattn_linear(
         ctx, x, of_size(ctx, 5, 3), normal(ctx, 1, (int64_t[]){ 4 }), LATTN_EPILOGUE_NONE));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "bias is not [out]");
+    EXPECT(!lattn_linear_add(ctx, x, of_size(ctx, 5, 3), NULL, of_size(ctx, 1, 5)));
+    lt_expect_error(ctx, LATTN_ERR_SHAPE,
+        "linear: residual [1, 5] is not of the result's shape [2, 5]");
+    lattn_tensor *other = lattn_zeros(ctx, LATTN_DTYPE_I32, 2, (int64_t[]){ 2, 5 });
+    EXPECT(!lattn_linear_add(ctx, x, of_size(ctx, 5, 3), NULL, other));
+    lt_expect_error(
+        ctx, LATTN_ERR_DTYPE, "linear: dtypes of x and residual (f32, i32) differ");
     EXPECT(!lattn_linear(ctx, x, of_size(ctx, 5, 3), NULL, (lattn_epilogue) 7));
     lt_expect_error(ctx, LATTN_ERR_ARG, "linear: no epilogue 7");
 }
