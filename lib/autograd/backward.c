@@ -7,6 +7,7 @@
 //   - a leaf without a gradient yet: the op writes straight into the leaf's gradient memory
 //   - a second gradient for the same place: the op adds it itself where it can (can_accumulate),
 //     else it is written aside and added
+//   - the derivative of a GELU in front of the op that makes the only gradient: multiplied there
 //   - a gradient that is the incoming one seen differently (pass_grad) is handed on, not copied;
 //     storage->grad_users counts who waits for it, and only a sole user may add to it in place
 
@@ -90,6 +91,10 @@ static lattn_status visit(struct walk *k, struct lat_node *node)
         return LATTN_OK;
     node->pass = k->a->next_pass;
     node->needed = !k->w->targets;
+    for (int i = 0; i < node->n_outputs; i++) {
+        node->out[i].uses = 0;
+        node->out[i].gelu_grad_done = false;
+    }
     LAT_TRY(LAT_PUSH(&k->a->nodes, node));
     return LAT_PUSH(&k->a->stack, node);
 }
@@ -114,18 +119,31 @@ static void mark_needed(struct walk *k)
     }
 }
 
+// node's result number i takes part in the walk, once more.
+static lattn_status visit_use(struct walk *k, struct lat_node *node, int i)
+{
+    LAT_TRY(visit(k, node));
+    if (node)
+        node->out[i].uses++;
+    return LATTN_OK;
+}
+
 static lattn_status collect(struct walk *k)
 {
     struct lat_autograd *a = k->a;
+    const struct lat_walk *w = k->w;
     a->nodes.n = a->stack.n = 0;
     a->next_pass++;
-    for (int i = 0; i < k->w->n_outputs; i++)
-        LAT_TRY(visit(k, k->w->outputs[i]->node));
+    for (int i = 0; i < w->n_outputs; i++)
+        LAT_TRY(visit_use(k, w->outputs[i]->node, w->outputs[i]->node_output));
     while (a->stack.n) {
         struct lat_node *node = a->stack.items[--a->stack.n];
         for (int i = 0; i < node->n_inputs; i++)
-            LAT_TRY(visit(k, node->in[i].node));
+            LAT_TRY(visit_use(k, node->in[i].node, node->in[i].output));
     }
+    for (int i = 0; i < w->n_targets; i++)
+        if (w->targets[i] && w->targets[i]->node)
+            w->targets[i]->node->out[w->targets[i]->node_output].uses++;
     qsort(a->nodes.items, a->nodes.n, sizeof *a->nodes.items, newest_first);
     if (k->w->targets)
         mark_needed(k);
@@ -255,6 +273,20 @@ static lattn_status deliver(struct walk *k, const struct lat_edge *e, lattn_tens
     return leaf_ready(k, leaf);
 }
 
+// Where the input comes out of a GELU and goes nowhere else: what that GELU was given. From then on the gradient
+// is expected to be multiplied by GELU's derivative there.
+static lattn_tensor *take_gelu(const struct lat_op *op, int i, const struct lat_edge *e)
+{
+    struct lat_node *from = e->node;
+    if (!from || !(op->can_gelu_grad >> i & 1) || from->op->gelu_pre == 0 || e->output != 0)
+        return NULL;
+    struct lat_result *pre = &from->out[from->op->gelu_pre];
+    if (from->freed || from->out[0].uses != 1 || !pre->handle.storage)
+        return NULL;
+    from->out[0].gelu_grad_done = true;
+    return &pre->handle;
+}
+
 // ---- one node ---------------------------------------------------------------------------------
 
 static void fill_call(const struct walk *k, struct lat_node *node, struct lat_call *c)
@@ -264,6 +296,7 @@ static void fill_call(const struct walk *k, struct lat_node *node, struct lat_ca
         .op_name = node->name,
         .attr = node->attr,
         .n_inputs = node->n_inputs,
+        .gelu_grad_done = node->out[0].gelu_grad_done,
     };
     for (int i = 0; i < node->n_inputs; i++) {
         struct lat_edge *e = &node->in[i];
@@ -318,8 +351,10 @@ static lattn_status compute(
             return k->ctx->error;
     }
     for (int i = 0; i < node->n_inputs; i++)
-        if (left >> i & 1)
+        if (left >> i & 1) {
             LAT_TRY(choose_memory(k, node->op, c, i, &node->in[i]));
+            c->gelu_of[i] = take_gelu(node->op, i, &node->in[i]);
+        }
     lat_sched_op(k->ctx->sched, node->op->name, true);
     lattn_status st = node->op->backward(c);
     lat_sched_op(k->ctx->sched, NULL, false);

@@ -24,7 +24,11 @@ struct lat_call {
     // added to what is there (only for ops with can_accumulate bit i).
     lattn_tensor *grad_in[LAT_MAX_INPUTS];
     uint32_t accumulate;
-    bool grad_wanted;  // forward: some backward may follow (keep workspace outputs)
+    // backward: multiply the gradient of in[i] by GELU's derivative of this, of the same shape and contiguous;
+    // NULL = do not. Only for ops with can_gelu_grad bit i, and not where accumulate has it.
+    lattn_tensor *gelu_of[LAT_MAX_INPUTS];
+    bool gelu_grad_done;  // backward: grad_out[0] is multiplied so already
+    bool grad_wanted;     // forward: some backward may follow (keep workspace outputs)
 };
 
 struct lat_op {
@@ -37,8 +41,11 @@ struct lat_op {
     uint32_t no_grad_in;  // bit i: in[i] never has a gradient (indices, masks)
     uint32_t strided_grad_out;  // bit i: backward takes grad_out[i] with any strides
     uint32_t can_accumulate;    // bit i: backward can add to grad_in[i] itself
-    bool has_leaves;            // backward runs even where no in[i] wants a gradient
-    bool is_view;               // out[0] shares in[0]'s memory: infer makes it, forward is NULL
+    // Where out[0] ends in GELU and has one use, that op's backward may take over the first step of this one's.
+    int gelu_pre;            // the kept output that GELU was given; 0 = none
+    uint32_t can_gelu_grad;  // bit i: backward can multiply grad_in[i] by GELU's derivative
+    bool has_leaves;         // backward runs even where no in[i] wants a gradient
+    bool is_view;            // out[0] shares in[0]'s memory: infer makes it, forward is NULL
 
     // infer checks inputs and allocates outputs; forward records dispatches for out; backward
     // records dispatches for grad_in. Statuses are for errors from below; what the user did wrong

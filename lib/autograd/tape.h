@@ -24,7 +24,9 @@ struct lat_edge {
 struct lat_result {
     lattn_tensor handle;  // storage only where kept for backward
     uint64_t version;
-    lattn_tensor *grad;  // during a backward: sum of the gradients that have arrived
+    lattn_tensor *grad;   // during a backward: sum of the gradients that have arrived
+    int uses;             // in that backward: how many gradients may arrive or be asked for
+    bool gelu_grad_done;  // what arrived is multiplied by GELU's derivative
 };
 
 struct lat_node {

@@ -234,8 +234,8 @@ static lattn_tensor *forward(lattn_ctx *ctx, const struct layer *l, lattn_tensor
         ctx, l->part[ATTENTION], before(ctx, l, NORM1, x), NULL, self, add ? x : NULL);
     x = after(ctx, l, NORM1, x, y, add);
     if (l->part[CROSS]) {
-        y = lat_attention_residual_forward(ctx, l->part[CROSS], before(ctx, l, NORM_CROSS, x), memory, cross,
-            add ? x : NULL);
+        y = lat_attention_residual_forward(
+            ctx, l->part[CROSS], before(ctx, l, NORM_CROSS, x), memory, cross, add ? x : NULL);
         x = after(ctx, l, NORM_CROSS, x, y, add);
     }
     y = feed_forward(ctx, l, before(ctx, l, NORM2, x), add ? x : NULL);

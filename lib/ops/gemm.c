@@ -27,7 +27,7 @@ enum { CUT_OUTER, CUT_INNER, CUT_M, CUT_N, CUT_K };
 struct product {
     lattn_ctx *ctx;
     lattn_tensor *a, *b, *out;
-    lattn_tensor *residual, *pre;  // as out lies; at most one of them
+    lattn_tensor *beside, *pre;  // as out lies; at most one of them
     lattn_tensor *bias;
     lattn_tensor *partial;  // f32 [splits, outer, inner, M, N] instead of out
     uint32_t epilogue;
@@ -110,10 +110,10 @@ static lattn_status run_slice(const struct product *g, int cut, int64_t start, i
         part.bias = lat_view_slice(g->bias, 0, start, count, 1);
     int dim = cut == CUT_N ? COLUMNS : cut;
     part.out = lat_view_slice(g->out, dim, start, count, 1);
-    part.residual = g->residual ? lat_view_slice(g->residual, dim, start, count, 1) : NULL;
+    part.beside = g->beside ? lat_view_slice(g->beside, dim, start, count, 1) : NULL;
     part.pre = g->pre ? lat_view_slice(g->pre, dim, start, count, 1) : NULL;
-    if (!part.a || !part.b || !part.out || (g->bias && !part.bias) ||
-        (g->residual && !part.residual) || (g->pre && !part.pre))
+    if (!part.a || !part.b || !part.out || (g->bias && !part.bias) || (g->beside && !part.beside) ||
+        (g->pre && !part.pre))
         return g->ctx->error;
     return run(&part);
 }
@@ -319,11 +319,11 @@ static lattn_status dispatch_as(
         .shader = form->shader,
         .t = (int) g->out->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { g->a, g->b, g->bias, g->residual },
+        .read = { g->a, g->b, g->bias, g->beside },
         .n_read = 4,
         .write = { g->partial ? NULL : g->out, g->pre, g->partial },
         .n_write = 3,
-        .push_offset = { PUSH(a_offset), PUSH(b_offset), 0, g->residual ? PUSH(beside_offset) : 0,
+        .push_offset = { PUSH(a_offset), PUSH(b_offset), 0, g->beside ? PUSH(beside_offset) : 0,
             PUSH(out_offset), g->pre ? PUSH(beside_offset) : 0 },
         .push = &push,
         .push_bytes = sizeof push,
@@ -363,11 +363,11 @@ static lattn_status reduce(const struct product *g)
         .shader = &lat_shader_gemm_reduce,
         .t = (int) g->out->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { g->partial, g->bias, g->residual },
+        .read = { g->partial, g->bias, g->beside },
         .n_read = 3,
         .write = { g->out, g->pre },
         .n_write = 2,
-        .push_offset = { 0, 0, g->residual ? PUSH(beside_offset) : 0, PUSH(out_offset),
+        .push_offset = { 0, 0, g->beside ? PUSH(beside_offset) : 0, PUSH(out_offset),
             g->pre ? PUSH(beside_offset) : 0 },
         .push = &push,
         .push_bytes = sizeof push,
@@ -401,7 +401,7 @@ static lattn_status run_along_k(const struct product *g)
         part.a = slice(g->a, COLUMNS, start, n);
         part.b = slice(g->b, ROWS, start, n);
         part.epilogue = LAT_GEMM_PARTIAL | (start ? LAT_GEMM_ACCUMULATE : 0);
-        part.bias = part.residual = part.pre = NULL;
+        part.bias = part.beside = part.pre = NULL;
         struct lat_problem problem = problem_of(&part);
         LAT_TRY(dispatch(&part, lat_gemm_select(g->ctx, &problem), &problem));
     }
@@ -424,7 +424,7 @@ static lattn_status run_selected(const void *product)
         return dispatch(g, form, &problem);
     struct product first = split;
     first.epilogue = LAT_GEMM_PARTIAL;
-    first.bias = first.residual = first.pre = NULL;
+    first.bias = first.beside = first.pre = NULL;
     LAT_TRY(dispatch(&first, form, &problem));
     return reduce(&split);
 }
@@ -461,23 +461,24 @@ static lattn_status run(const struct product *g)
 
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *gemm)
 {
+    lattn_tensor *beside = gemm->residual ? gemm->residual : gemm->gelu_of;
     struct product g = {
         .ctx = ctx,
         .a = with_rank_4(gemm->a),
         .b = with_rank_4(gemm->b),
         .out = with_rank_4(gemm->out),
-        .residual = with_rank_4(gemm->residual),
+        .beside = with_rank_4(beside),
         .pre = with_rank_4(gemm->pre),
         .bias = gemm->bias,
         .epilogue = (gemm->bias ? LAT_GEMM_BIAS : 0) | (gemm->residual ? LAT_GEMM_RESIDUAL : 0) |
-                    (gemm->pre ? LAT_GEMM_PRE : 0) |
+                    (gemm->gelu_of ? LAT_GEMM_GELU_GRAD : 0) | (gemm->pre ? LAT_GEMM_PRE : 0) |
                     (gemm->gelu ? LAT_GEMM_GELU : 0) | (gemm->relu ? LAT_GEMM_RELU : 0) |
                     (gemm->bias_rows ? LAT_GEMM_BIAS_ROWS : 0) |
                     (gemm->accumulate ? LAT_GEMM_ACCUMULATE : 0),
         .n_splits = 1,
         .scale = gemm->scale == 0 ? 1 : gemm->scale,
     };
-    if (!g.a || !g.b || !g.out || (gemm->residual && !g.residual) || (gemm->pre && !g.pre))
+    if (!g.a || !g.b || !g.out || (beside && !g.beside) || (gemm->pre && !g.pre))
         return ctx->error;
     if (lat_numel(g.out) == 0)
         return LATTN_OK;

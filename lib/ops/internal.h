@@ -30,6 +30,7 @@ struct lat_gemm {
     lattn_tensor *bias;         // [N] or NULL
     bool bias_rows;             // bias is [M]
     lattn_tensor *residual;     // [..., M, N] or NULL, contiguous; not with pre
+    lattn_tensor *gelu_of;      // the same: the sum is multiplied by GELU's derivative there; alone
     lattn_tensor *pre;          // [..., M, N] or NULL: receives the value before GELU
     bool gelu;                  // erf form, after bias
     bool relu;                  // after bias

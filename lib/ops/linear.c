@@ -8,7 +8,8 @@
 // Without GELU backward needs x and W only. With it the value before GELU is kept, because y does
 // not determine it. g and the sums that make db come from one pass over dy; dx, dW and db can be added
 // to what is there, so neither gradient accumulation nor an x with several uses costs a further pass. The
-// gradient of the residual is dy itself.
+// gradient of the residual is dy itself. Where the only use of y = gelu(pre) is another linear layer's x, that
+// layer's product for dx multiplies by gelu'(pre), and g is what arrives here.
 
 #include "ops/gemm.h"
 #include <string.h>
@@ -217,7 +218,7 @@ static lattn_status through_epilogue(struct lat_call *c, lattn_tensor *dy, lattn
     lattn_tensor *grad_bias = c->grad_in[BIAS], *pre = NULL, *partial = NULL;
     int64_t rows = lat_dim(dy, -2), columns = lat_dim(dy, -1);
     *g = dy;
-    if (has_gelu(c)) {
+    if (has_gelu(c) && !c->gelu_grad_done) {
         pre = matrix(c->out[PRE]);
         *g = lat_tensor_new(ctx, dy->dtype, dy->rank, dy->dim);
         if (!pre || !*g)
@@ -260,8 +261,11 @@ static lattn_status backward(struct lat_call *c)
             .a = g,
             .b = matrix(c->in[WEIGHT]),
             .out = matrix(c->grad_in[X]),
+            .gelu_of = c->gelu_of[X] ? matrix(c->gelu_of[X]) : NULL,
             .accumulate = c->accumulate & 1u << X,
         };
+        if (c->gelu_of[X] && !dx.gelu_of)
+            return c->ctx->error;
         LAT_TRY(dx.b && dx.out ? lat_gemm_run(c->ctx, &dx) : c->ctx->error);
     }
     if (c->grad_in[WEIGHT]) {
@@ -290,6 +294,8 @@ const struct lat_op lat_op_linear = {
     .keep_out = 1u << PRE,
     .strided_in = 1u << X | 1u << WEIGHT,
     .can_accumulate = 1u << X | 1u << WEIGHT | 1u << BIAS,
+    .gelu_pre = PRE,
+    .can_gelu_grad = 1u << X,
     .infer = infer,
     .forward = forward,
     .backward = backward,

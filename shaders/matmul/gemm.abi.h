@@ -11,7 +11,7 @@ LAT_PUSH_BEGIN(gemm_push)
     LAT_U32 a_offset;    // elements from the start of the binding
     LAT_U32 b_offset;
     LAT_U32 out_offset;
-    LAT_U32 beside_offset;  // of residual or of pre, whichever is there
+    LAT_U32 beside_offset;  // of beside or of pre, whichever is there
     LAT_U32 a_row;       // strides in elements: of m
     LAT_U32 a_col;       // of k
     LAT_U32 b_row;       // of k

@@ -14,7 +14,7 @@
 #include "gemm.abi.h"
 
 layout(binding = 2) readonly buffer Bias { T bias[]; };
-layout(binding = 3) readonly buffer Residual { T residual[]; };
+layout(binding = 3) readonly buffer Beside { T beside[]; };
 layout(binding = 4) buffer Out { T out_[]; };
 layout(binding = 5) writeonly buffer Pre { T pre[]; };
 layout(binding = 6) buffer Partial { float partial[]; };

@@ -12,6 +12,7 @@
 #define LAT_GEMM_PARTIAL 16u    // store f32 sums per split instead; a second pass does the rest
 #define LAT_GEMM_RELU 32u
 #define LAT_GEMM_BIAS_ROWS 64u  // the bias is bias[m]
-#define LAT_GEMM_RESIDUAL 128u  // add residual, which lies as out does; not with PRE
+#define LAT_GEMM_RESIDUAL 128u  // add beside, which lies as out does; not with PRE
+#define LAT_GEMM_GELU_GRAD 256u  // multiply by GELU's derivative at beside; alone
 
 #endif

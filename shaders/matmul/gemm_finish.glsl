@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // The epilogue of a matrix product: what happens to the sum over all of k on its way to out. The
-// kernel declares EPILOGUE, bias, residual, out_ and pre before it includes this, or LAT_GEMM_NO_BESIDE and
-// neither residual nor pre.
+// kernel declares EPILOGUE, bias, beside, out_ and pre before it includes this, or LAT_GEMM_NO_BESIDE and
+// neither beside nor pre.
 #ifndef LAT_GEMM_FINISH_GLSL
 #define LAT_GEMM_FINISH_GLSL
 #include "common/gelu.glsl"
 #include "common/math.glsl"
 
-// at_beside: of residual or pre. at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
+// at_beside: of beside or pre. at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
 void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
 {
     if ((EPILOGUE & LAT_GEMM_BIAS) != 0)
@@ -17,7 +17,9 @@ void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
         v += load(out_[at]);
 #ifndef LAT_GEMM_NO_BESIDE
     if ((EPILOGUE & LAT_GEMM_RESIDUAL) != 0)
-        v += load(residual[at_beside]);
+        v += load(beside[at_beside]);
+    if ((EPILOGUE & LAT_GEMM_GELU_GRAD) != 0)
+        v *= lat_gelu_grad(load(beside[at_beside]));
     if ((EPILOGUE & LAT_GEMM_PRE) != 0)
         pre[at_beside] = store(v);
 #endif

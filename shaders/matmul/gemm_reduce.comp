@@ -19,7 +19,7 @@ layout(constant_id = 1) const uint EPILOGUE = 0;
 
 layout(binding = 0) readonly buffer Partial { float partial[]; };
 layout(binding = 1) readonly buffer Bias { T bias[]; };
-layout(binding = 2) readonly buffer Residual { T residual[]; };
+layout(binding = 2) readonly buffer Beside { T beside[]; };
 layout(binding = 3) buffer Out { T out_[]; };
 layout(binding = 4) writeonly buffer Pre { T pre[]; };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // linear: reference, cases, tolerances. Case parameters: i[0] the epilogue. With a fourth input it is
-// lattn_linear_add.
+// lattn_linear_add; with a fifth, V, a layer V gelu(...) follows, which does the first step of GELU's gradient.
 //
 // Tolerance as for matmul; GELU multiplies what it is given by at most 1.13 and adds the error of its
 // erf, 4e-7 of |x| / 2.
@@ -9,13 +9,14 @@
 #include <math.h>
 #include "ops/reference.h"
 
-enum { RESIDUAL = 3 };
+enum { RESIDUAL = 3, NEXT };
 
 static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
 {
     if (in[RESIDUAL])
         return lattn_linear_add(ctx, in[0], in[1], in[2], in[RESIDUAL]);
-    return lattn_linear(ctx, in[0], in[1], in[2], (lattn_epilogue) c->i[0]);
+    lattn_tensor *y = lattn_linear(ctx, in[0], in[1], in[2], (lattn_epilogue) c->i[0]);
+    return in[NEXT] ? lattn_linear(ctx, y, in[NEXT], NULL, LATTN_EPILOGUE_NONE) : y;
 }
 
 static double gelu(double x)
@@ -40,24 +41,45 @@ static double before_gelu(const struct ot_array *in, int64_t row, int64_t column
     return sum;
 }
 
+// One element of the first layer; bound: how far off it may be, in roundings.
+static double layer(
+    const struct ot_case *c, const struct ot_array *in, int64_t row, int64_t column, double *bound)
+{
+    double v = before_gelu(in, row, column, bound);
+    *bound *= (double) (in[1].dim[1] + 2);
+    if (c->i[0] != LATTN_EPILOGUE_GELU)
+        return v;
+    *bound = 1.13 * *bound + 2 * fabs(v);
+    return gelu(v);
+}
+
+static double element(const struct ot_case *c, const struct ot_array *in, int64_t i, double *bound)
+{
+    int64_t n = in[1].dim[0], n_next = in[NEXT].v ? in[NEXT].dim[0] : n;
+    if (!in[NEXT].v)
+        return layer(c, in, i / n, i % n, bound);
+    enum { BF16_ROUNDING = 1 << 14 };  // of what is between the layers, in units of f32's tolerance
+    double sum = 0;
+    *bound = 0;
+    for (int64_t q = 0; q < n; q++) {
+        double off, w = in[NEXT].v[i % n_next * n + q], v = layer(c, in, i / n_next, q, &off);
+        sum += w * v;
+        *bound += fabs(w) * (off + (double) (n + BF16_ROUNDING) * fabs(v));
+    }
+    return sum;
+}
+
 static void reference(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
 {
-    int64_t n = in[1].dim[0];
-    for (int64_t i = 0; i < out->n; i++) {
-        double magnitude, v = before_gelu(in, i / n, i % n, &magnitude);
-        out->v[i] = c->i[0] == LATTN_EPILOGUE_GELU ? gelu(v) : v;
-    }
+    double bound;
+    for (int64_t i = 0; i < out->n; i++)
+        out->v[i] = element(c, in, i, &bound);
 }
 
 static void bound(const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
 {
-    int64_t n = in[1].dim[0];
-    for (int64_t i = 0; i < out->n; i++) {
-        double magnitude, v = before_gelu(in, i / n, i % n, &magnitude);
-        out->v[i] = magnitude * (double) (in[1].dim[1] + 2);
-        if (c->i[0] == LATTN_EPILOGUE_GELU)
-            out->v[i] = 1.13 * out->v[i] + 2 * fabs(v);
-    }
+    for (int64_t i = 0; i < out->n; i++)
+        element(c, in, i, &out->v[i]);
 }
 
 static double rows(const struct ot_case *c)
@@ -88,6 +110,7 @@ static const char *shape(const int64_t *v, struct ot_case *c)
     c->in[2].absent = v[NO_BIAS];
     OT_RESIZE(&c->in[RESIDUAL], v[M], v[N]);
     c->in[RESIDUAL].absent = !v[ADD];
+    c->in[NEXT].absent = true;
     if (v[GELU] && v[ADD])
         return "a residual is added to what has no GELU";
     c->i[0] = v[GELU] ? LATTN_EPILOGUE_GELU : LATTN_EPILOGUE_NONE;
@@ -95,10 +118,11 @@ static const char *shape(const int64_t *v, struct ot_case *c)
 }
 
 // clang-format off
-#define PLAIN { .absent = true }
+#define PLAIN { .absent = true }, { .absent = true }
 #define XWB(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) }, PLAIN }
 #define XW(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n), .absent = true }, PLAIN }
-#define XWBR(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) }, { OT_DIMS(m, n) } }
+#define XWBR(m, k, n) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) }, { OT_DIMS(m, n) }, { .absent = true } }
+#define XWBV(m, k, n, next) { { OT_DIMS(m, k) }, { OT_DIMS(n, k) }, { OT_DIMS(n) }, { .absent = true }, { OT_DIMS(next, n) } }
 #define GELU .i = { LATTN_EPILOGUE_GELU }
 static const struct ot_case cases[] = {
     { "empty", XWB(0, 3, 2) },
@@ -127,11 +151,13 @@ static const struct ot_case cases[] = {
     { "integers", { { OT_DIMS(33, 40), .fill = OT_INTEGERS }, { OT_DIMS(35, 40), .fill = OT_INTEGERS },
                     { OT_DIMS(35), .fill = OT_INTEGERS }, PLAIN }, .flags = OT_EXACT },
     { "add", XWBR(33, 17, 35) },
-    { "add_no_terms", XWBR(3, 0, 2) },
-    { "add_empty", XWBR(0, 3, 2) },
+    { "add_no_terms", XWBR(3, 0, 2), .flags = OT_GEOMETRY },
+    { "add_empty", XWBR(0, 3, 2), .flags = OT_GEOMETRY },
     { "add_split", XWBR(6, 600, 7), .flags = OT_NO_GRAD },
-    { "add_rank_3", { { OT_DIMS(2, 20, 9) }, { OT_DIMS(33, 9) }, { OT_DIMS(33), .absent = true }, { OT_DIMS(2, 20, 33), .layout = OT_TRANSPOSED } } },
-    { "add_special", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80) }, { OT_DIMS(9, 80), .fill = OT_SPECIAL } }, .flags = OT_NO_GRAD },
+    { "add_rank_3", { { OT_DIMS(2, 20, 9) }, { OT_DIMS(33, 9) }, { OT_DIMS(33), .absent = true }, { OT_DIMS(2, 20, 33), .layout = OT_TRANSPOSED }, { .absent = true } }, .flags = OT_GEOMETRY },
+    { "add_special", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80) }, { OT_DIMS(9, 80), .fill = OT_SPECIAL }, { .absent = true } }, .flags = OT_NO_GRAD },
+    { "next", XWBV(33, 4, 35, 9), GELU },
+    { "next_split", XWBV(2, 2, 3, 520), GELU, .flags = OT_GEOMETRY },
     { "bert_mini_up", XWB(2048, 128, 512), GELU, .flags = OT_FULL | OT_BENCH },
     { "bert_mini_down", XWB(2048, 512, 128), .flags = OT_FULL | OT_BENCH },
     { "bert_base_up", XWB(4096, 768, 3072), GELU, .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
@@ -146,15 +172,15 @@ static const struct ot_case cases[] = {
 
 const struct ot_op ot_op_linear = {
     .name = "linear",
-    .n_inputs = 4,
+    .n_inputs = 5,
     .build = build,
     .reference = reference,
     .bound = bound,
     .bytes = bytes,
     .flops = flops,
     .backward = ot_backward_product,
-    .keys =
-        OT_KEYS(OT_SIZE("m"), OT_SIZE("n"), OT_SIZE("k"), OT_SWITCH("no_bias"), OT_SWITCH("gelu"), OT_SWITCH("add")),
+    .keys = OT_KEYS(OT_SIZE("m"), OT_SIZE("n"), OT_SIZE("k"), OT_SWITCH("no_bias"),
+        OT_SWITCH("gelu"), OT_SWITCH("add")),
     .shape = shape,
     .cases = cases,
     .n_cases = OT_COUNT(cases),

@@ -167,6 +167,47 @@ GPU_TEST(linear, gradients_of_an_input_with_several_uses_add_up)
     lt_expect_near(ctx, dy, given, ROWS * SIZE, 0);
 }
 
+struct mlp {
+    lattn_tensor *x, *w, *v, *u, *dy;
+};
+
+// Gradients of x and w of h v^T (+ h u^T), h = gelu(x w^T) by one op or two; of h too where with_h.
+static void mlp_gradients(
+    lattn_ctx *ctx, const struct mlp *t, bool apart, bool twice, bool with_h, lattn_tensor *grad[3])
+{
+    lattn_tensor *h =
+        lattn_linear(ctx, t->x, t->w, NULL, apart ? LATTN_EPILOGUE_NONE : LATTN_EPILOGUE_GELU);
+    if (apart)
+        h = lattn_gelu(ctx, h);
+    lattn_tensor *y = lattn_linear(ctx, h, t->v, NULL, LATTN_EPILOGUE_NONE), *dy = t->dy;
+    if (twice)
+        y = lattn_add(ctx, y, lattn_linear(ctx, h, t->u, NULL, LATTN_EPILOGUE_NONE));
+    lattn_tensor *to[] = { t->x, t->w, h };
+    EXPECT_OK(lattn_grad(ctx, &y, &dy, 1, to, with_h ? 3 : 2, false, grad));
+}
+
+GPU_TEST(linear, the_gradient_of_a_gelu_does_not_depend_on_who_computes_it)
+{
+    enum { ROWS = 5, IN = 4, HIDDEN = 6, OUT = 3 };
+    struct mlp t = { of_size(ctx, ROWS, IN), of_size(ctx, HIDDEN, IN), of_size(ctx, OUT, HIDDEN),
+        of_size(ctx, OUT, HIDDEN), of_size(ctx, ROWS, OUT) };
+    const int n[] = { ROWS * IN, HIDDEN * IN, ROWS * HIDDEN };
+    REQUIRE(t.x && t.w && t.v && t.u && t.dy);
+    EXPECT_OK(lattn_tensor_set_requires_grad(t.x, true));
+    EXPECT_OK(lattn_tensor_set_requires_grad(t.w, true));
+    for (int form = 0; form < 3;
+         form++) {  // one use; two uses; one use, whose gradient is asked for
+        lattn_tensor *got[3] = { NULL }, *want[3] = { NULL };
+        mlp_gradients(ctx, &t, false, form == 1, form == 2, got);
+        mlp_gradients(ctx, &t, true, form == 1, form == 2, want);
+        for (int i = 0; i < (form == 2 ? 3 : 2); i++) {
+            float values[ROWS * HIDDEN];
+            EXPECT_OK(lattn_tensor_read_f32(want[i], values, n[i]));
+            lt_expect_near(ctx, got[i], values, n[i], 1e-5);
+        }
+    }
+}
+
 // No column of the result: nothing comes back to x.
 GPU_TEST(linear, without_outputs_the_gradient_of_x_is_zero)
 {
@@ -307,12 +348,11 @@ GPU_TEST(linear, shapes_must_fit)
         ctx, x, of_size(ctx, 5, 3), normal(ctx, 1, (int64_t[]){ 4 }), LATTN_EPILOGUE_NONE));
     lt_expect_error(ctx, LATTN_ERR_SHAPE, "bias is not [out]");
     EXPECT(!lattn_linear_add(ctx, x, of_size(ctx, 5, 3), NULL, of_size(ctx, 1, 5)));
-    lt_expect_error(ctx, LATTN_ERR_SHAPE,
-        "linear: residual [1, 5] is not of the result's shape [2, 5]");
+    lt_expect_error(
+        ctx, LATTN_ERR_SHAPE, "linear: residual [1, 5] is not of the result's shape [2, 5]");
     lattn_tensor *other = lattn_zeros(ctx, LATTN_DTYPE_I32, 2, (int64_t[]){ 2, 5 });
     EXPECT(!lattn_linear_add(ctx, x, of_size(ctx, 5, 3), NULL, other));
-    lt_expect_error(
-        ctx, LATTN_ERR_DTYPE, "linear: dtypes of x and residual (f32, i32) differ");
+    lt_expect_error(ctx, LATTN_ERR_DTYPE, "linear: dtypes of x and residual (f32, i32) differ");
     EXPECT(!lattn_linear(ctx, x, of_size(ctx, 5, 3), NULL, (lattn_epilogue) 7));
     lt_expect_error(ctx, LATTN_ERR_ARG, "linear: no epilogue 7");
 }
