@@ -85,6 +85,26 @@ bool lt_sees(lattn_ctx *ctx, uint64_t bytes)
     return most >= bytes;
 }
 
+lattn_ctx *lt_short_bindings(uint64_t bytes)
+{
+    const char *before = getenv("LATTN_LIMITS");
+    char limits[200];
+    lattn_ctx *ctx = NULL;
+    char *kept = before ? strdup(before) : NULL;
+    snprintf(limits, sizeof limits, "%s%smax_binding_bytes=%llu", kept ? kept : "", kept ? "," : "",
+        (unsigned long long) bytes);
+    setenv("LATTN_LIMITS", limits, 1);
+    lattn_status st = lattn_ctx_create(NULL, &ctx);
+    if (st)
+        lt_fail(__FILE__, __LINE__, "LATTN_LIMITS=%s: %s", limits, lattn_error(NULL));
+    if (kept)
+        setenv("LATTN_LIMITS", kept, 1);
+    else
+        unsetenv("LATTN_LIMITS");
+    free(kept);
+    return ctx;
+}
+
 // ---- messages -----------------------------------------------------------------------------------
 
 // What the library said during the test, printed if it fails: tests of errors make many.

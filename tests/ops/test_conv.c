@@ -83,10 +83,7 @@ static void compare_with_small_bindings(lattn_ctx *ctx, int64_t stride)
 {
     float *x = read(NORMAL(IMAGES, IN, SIDE, SIDE)), *w = read(NORMAL(OUT, IN, 3, 3));
     struct results whole = run_layer(ctx, x, w, stride), cut = { { NULL }, { 0 } };
-    lattn_ctx *small = NULL;
-    setenv("LATTN_LIMITS", "max_binding_bytes=16384", 1);
-    EXPECT_OK(lattn_ctx_create(NULL, &small));
-    unsetenv("LATTN_LIMITS");
+    lattn_ctx *small = lt_short_bindings(16384);
     if (small)
         cut = run_layer(small, x, w, stride);
     for (int i = 0; i < 3; i++) {

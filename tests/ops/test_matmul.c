@@ -71,10 +71,7 @@ GPU_TEST(matmul, bindings_longer_than_the_device_allows_are_cut)
     float *g = read(of_size(ctx, M, N), M * N);
     struct results whole = multiply(ctx, a, b, g), cut = { { NULL } };
 
-    lattn_ctx *small = NULL;
-    setenv("LATTN_LIMITS", "max_binding_bytes=16384", 1);
-    EXPECT_OK(lattn_ctx_create(NULL, &small));
-    unsetenv("LATTN_LIMITS");
+    lattn_ctx *small = lt_short_bindings(16384);
     if (small)
         cut = multiply(small, a, b, g);
     const int64_t n[] = { M * N, M * K, K * N };
@@ -104,10 +101,7 @@ GPU_TEST(linear, a_residual_is_cut_with_the_result)
 {
     float *x = read(of_size(ctx, M, K), M * K), *w = read(of_size(ctx, N, K), N * K);
     float *r = read(of_size(ctx, M, N), M * N), *whole = add_residual(ctx, x, w, r), *cut = NULL;
-    lattn_ctx *small = NULL;
-    setenv("LATTN_LIMITS", "max_binding_bytes=16384", 1);
-    EXPECT_OK(lattn_ctx_create(NULL, &small));
-    unsetenv("LATTN_LIMITS");
+    lattn_ctx *small = lt_short_bindings(16384);
     if (small)
         cut = add_residual(small, x, w, r);
     EXPECT(cut != NULL);

@@ -190,10 +190,7 @@ GPU_TEST(winograd, a_large_batch_gives_what_its_images_give)
 GPU_TEST(winograd, short_bindings_give_the_same)
 {
     (void) ctx;
-    lattn_ctx *small = NULL;
-    setenv("LATTN_LIMITS", "max_binding_bytes=131072", 1);
-    EXPECT_OK(lattn_ctx_create(NULL, &small));
-    unsetenv("LATTN_LIMITS");
+    lattn_ctx *small = lt_short_bindings(131072);
     if (small)
         expect_parts(small);
     lattn_ctx_destroy(&small);
