@@ -196,13 +196,15 @@ TEST(kernel, guards_find_a_store_behind_the_end)
         }
     }
     // The host's writes of odd lengths respect the bands, and so do copies and random numbers.
-    EXPECT_OK(lattn_step_begin(ctx));
-    int64_t n = 7;
-    lattn_tensor *u = lattn_full(ctx, LATTN_DTYPE_U8, 1, &n, 3);
-    EXPECT_OK(lattn_tensor_write(u, "1234567", 7));
-    lattn_tensor *h = lattn_cast(ctx, u, LATTN_DTYPE_F16);
-    EXPECT_OK(lattn_uniform_(h, 0, 1));
-    EXPECT(lattn_contiguous(ctx, lattn_slice(ctx, h, 0, 1, 6, 2)));
-    EXPECT_OK(lattn_step_end(ctx));
+    if (!lat_dtype_check(ctx, LATTN_DTYPE_U8) && !lat_dtype_check(ctx, LATTN_DTYPE_F16)) {
+        EXPECT_OK(lattn_step_begin(ctx));
+        int64_t n = 7;
+        lattn_tensor *u = lattn_full(ctx, LATTN_DTYPE_U8, 1, &n, 3);
+        EXPECT_OK(lattn_tensor_write(u, "1234567", 7));
+        lattn_tensor *h = lattn_cast(ctx, u, LATTN_DTYPE_F16);
+        EXPECT_OK(lattn_uniform_(h, 0, 1));
+        EXPECT(lattn_contiguous(ctx, lattn_slice(ctx, h, 0, 1, 6, 2)));
+        EXPECT_OK(lattn_step_end(ctx));
+    }
     lattn_ctx_destroy(&ctx);
 }
