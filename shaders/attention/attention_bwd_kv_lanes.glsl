@@ -26,23 +26,40 @@ layout(binding = 9) writeonly buffer Dv { T dv[]; };
         OPEN_ROWS(Q, n, first)                                                                \
         OPEN_ROWS(G, n, first)                                                                \
         [[unroll]] for (uint i = 0; i < n; i++) {                                             \
-            float score = 0.0;                                                                \
-            float gv = 0.0;                                                                   \
-            [[unroll]] for (uint d = 0; d < D; d++) {                                         \
-                score = fma(own_k[d], ROW(Q, i, d), score);                                   \
-                gv = fma(own_v[d], ROW(G, i, d), gv);                                         \
-            }                                                                                 \
+            w[i] = 0.0;                                                                       \
+            ds[i] = 0.0;                                                                      \
+        }                                                                                     \
+        APART(0)                                                                              \
+        [[unroll]] for (uint d = 0; d < D; d++)                                               \
+            [[unroll]] for (uint i = 0; i < n; i++)                                           \
+                w[i] = fma(own_k[d], ROW(Q, i, d), w[i]);                                     \
+        APART(1)                                                                              \
+        [[unroll]] for (uint d = 0; d < D; d++)                                               \
+            [[unroll]] for (uint i = 0; i < n; i++)                                           \
+                ds[i] = fma(own_v[d], ROW(G, i, d), ds[i]);                                   \
+        [[unroll]] for (uint i = 0; i < n; i++) {                                             \
             uint t_i = min((first) + i, p.t - 1);                                             \
             uint at = ((batch * HEADS + head) * p.t + t_i) * 2;                               \
-            w[i] = weight_of(score_of(score, batch, head, t_i, s, keys), stats[at]);          \
+            w[i] = weight_of(score_of(w[i], batch, head, t_i, s, keys), stats[at]);           \
             float keep = kept(batch, head, t_i, s) ? p.keep_factor : 0.0;                     \
-            ds[i] = p.scale * w[i] * (gv * keep - stats[at + 1]);                             \
+            ds[i] = p.scale * w[i] * (ds[i] * keep - stats[at + 1]);                          \
             w[i] *= keep;                                                                     \
         }                                                                                     \
-        [[unroll]] for (uint d = 0; d < D; d++)                                               \
-            [[unroll]] for (uint i = 0; i < n; i++) {                                         \
-                acc_k[d] = fma(ds[i], ROW(Q, i, d), acc_k[d]);                                \
-                acc_v[d] = fma(w[i], ROW(G, i, d), acc_v[d]);                                 \
+        [[unroll]] for (uint part = 0; part < D; part += PART)                                \
+            APART(2 + part)                                                                   \
+            [[unroll]] for (uint d = part; d < min(part + PART, D); d++) {                    \
+                float sum = acc_k[d];                                                         \
+                [[unroll]] for (uint i = 0; i < n; i++)                                       \
+                    sum = fma(ds[i], ROW(Q, i, d), sum);                                      \
+                acc_k[d] = sum;                                                               \
+            }                                                                                 \
+        [[unroll]] for (uint part = 0; part < D; part += PART)                                \
+            APART(D + 2 + part)                                                               \
+            [[unroll]] for (uint d = part; d < min(part + PART, D); d++) {                    \
+                float sum = acc_v[d];                                                         \
+                [[unroll]] for (uint i = 0; i < n; i++)                                       \
+                    sum = fma(w[i], ROW(G, i, d), sum);                                       \
+                acc_v[d] = sum;                                                               \
             }                                                                                 \
     }
 

@@ -22,33 +22,43 @@ layout(binding = 10) writeonly buffer Stats { float stats[]; };  // [B, H, T, 2]
 // Keys first .. first + n - 1; n is BLOCK or 1.
 #define ADD_KEYS(n, first)                                                                    \
     {                                                                                         \
+        float score[n];                                                                       \
         float ds[n];                                                                          \
         uvec4 words = uvec4(0);                                                               \
         OPEN_ROWS(K, n, first)                                                                \
         OPEN_ROWS(V, n, first)                                                                \
         [[unroll]] for (uint i = 0; i < n; i++) {                                             \
-            float score = 0.0;                                                                \
-            float gv = 0.0;                                                                   \
-            [[unroll]] for (uint d = 0; d < D; d++) {                                         \
-                score = fma(own[d], ROW(K, i, d), score);                                     \
-                gv = fma(own_g[d], ROW(V, i, d), gv);                                         \
-            }                                                                                 \
-            gv *= p.keep_factor;                                                              \
+            score[i] = 0.0;                                                                   \
+            ds[i] = 0.0;                                                                      \
+        }                                                                                     \
+        APART(0)                                                                              \
+        [[unroll]] for (uint d = 0; d < D; d++)                                               \
+            [[unroll]] for (uint i = 0; i < n; i++)                                           \
+                score[i] = fma(own[d], ROW(K, i, d), score[i]);                               \
+        APART(1)                                                                              \
+        [[unroll]] for (uint d = 0; d < D; d++)                                               \
+            [[unroll]] for (uint i = 0; i < n; i++)                                           \
+                ds[i] = fma(own_g[d], ROW(V, i, d), ds[i]);                                   \
+        [[unroll]] for (uint i = 0; i < n; i++) {                                             \
+            float gv = ds[i] * p.keep_factor;                                                 \
             if (DROPOUT) {                                                                    \
                 if (i % 4 == 0)                                                               \
                     words = drop_words(batch, head, t, (first) + i);                          \
                 if (words[(n == 1 ? (first) : i) % 4] < p.drop_below)                         \
                     gv = 0.0;                                                                 \
             }                                                                                 \
-            float w = weight_of(score_of(score, batch, head, t, (first) + i, keys), row_lse); \
+            float w = weight_of(                                                              \
+                score_of(score[i], batch, head, t, (first) + i, keys), row_lse);              \
             ds[i] = p.scale * w * (gv - r);                                                   \
         }                                                                                     \
-        [[unroll]] for (uint d = 0; d < D; d++) {                                             \
-            float sum = acc[d];                                                               \
-            [[unroll]] for (uint i = 0; i < n; i++)                                           \
-                sum = fma(ds[i], ROW(K, i, d), sum);                                          \
-            acc[d] = sum;                                                                     \
-        }                                                                                     \
+        [[unroll]] for (uint part = 0; part < D; part += PART)                                \
+            APART(2 + part)                                                                   \
+            [[unroll]] for (uint d = part; d < min(part + PART, D); d++) {                    \
+                float sum = acc[d];                                                           \
+                [[unroll]] for (uint i = 0; i < n; i++)                                       \
+                    sum = fma(ds[i], ROW(K, i, d), sum);                                      \
+                acc[d] = sum;                                                                 \
+            }                                                                                 \
     }
 
 void main()

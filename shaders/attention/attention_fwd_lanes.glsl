@@ -16,17 +16,21 @@ layout(binding = 7) writeonly buffer Lse { float lse[]; };
 #define ADDRESS_K packUint2x32(uvec2(p.address0, p.address1))
 #define ADDRESS_V packUint2x32(uvec2(p.address2, p.address3))
 
-// Keys first .. first + n - 1; n is BLOCK or 1.
+// Keys first .. first + n - 1; n is BLOCK or 1. Sums of all keys grow side by side: one alone would wait for
+// each addition.
 #define ADD_KEYS(n, first)                                                                    \
     {                                                                                         \
         float w[n];                                                                           \
         float top = m;                                                                        \
         OPEN_ROWS(K, n, first)                                                                \
+        [[unroll]] for (uint i = 0; i < n; i++)                                               \
+            w[i] = 0.0;                                                                       \
+        APART(0)                                                                              \
+        [[unroll]] for (uint d = 0; d < D; d++)                                               \
+            [[unroll]] for (uint i = 0; i < n; i++)                                           \
+                w[i] = fma(own[d], ROW(K, i, d), w[i]);                                       \
         [[unroll]] for (uint i = 0; i < n; i++) {                                             \
-            float sum = 0.0;                                                                  \
-            [[unroll]] for (uint d = 0; d < D; d++)                                           \
-                sum = fma(own[d], ROW(K, i, d), sum);                                         \
-            w[i] = score_of(sum, batch, head, t, (first) + i, keys);                          \
+            w[i] = score_of(w[i], batch, head, t, (first) + i, keys);                         \
             top = max(top, w[i]);                                                             \
         }                                                                                     \
         float shrink = exp(m - top);                                                          \
@@ -44,12 +48,14 @@ layout(binding = 7) writeonly buffer Lse { float lse[]; };
             }                                                                                 \
         }                                                                                     \
         OPEN_ROWS(V, n, first)                                                                \
-        [[unroll]] for (uint d = 0; d < D; d++) {                                             \
-            float sum = o[d] * shrink;                                                        \
-            [[unroll]] for (uint i = 0; i < n; i++)                                           \
-                sum = fma(w[i], ROW(V, i, d), sum);                                           \
-            o[d] = sum;                                                                       \
-        }                                                                                     \
+        [[unroll]] for (uint part = 0; part < D; part += PART)                                \
+            APART(1 + part)                                                                   \
+            [[unroll]] for (uint d = part; d < min(part + PART, D); d++) {                    \
+                float sum = o[d] * shrink;                                                    \
+                [[unroll]] for (uint i = 0; i < n; i++)                                       \
+                    sum = fma(w[i], ROW(V, i, d), sum);                                       \
+                o[d] = sum;                                                                   \
+            }                                                                                 \
     }
 
 void main()
