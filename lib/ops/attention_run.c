@@ -66,7 +66,8 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     const struct lat_coopmat_shape none = { .m = 0 };
     const struct lat_coopmat_shape *fragment =
         form->fragments ? lat_coopmat_fragment(lat_caps(a->ctx)) : &none;
-    bool eights = form->fragments && in_eights(a->q) && in_eights(a->k) && in_eights(a->v);
+    bool eights = form->fragments && in_eights(a->q) && in_eights(a->k) && in_eights(a->v) &&
+                  (!a->g || in_eights(a->g));
     enum { PLAIN_SPECS = 8 };  // of kernels without fragments
     uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
         (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,

@@ -2,9 +2,8 @@
 //
 // Which kernel each of the three passes of attention runs with.
 //
-// base goes through shared memory in tiles of 32 x 32, and so does coopmat, which there is for forward
-// alone; cpu and subgroup have one row per lane. A lane
-// then needs 2 to 4 times the head size in registers: a CPU keeps them on the stack, a GPU that would
+// base and coopmat go through shared memory in tiles of 32 x 32; cpu and subgroup have one row per lane. A
+// lane then needs 2 to 4 times the head size in registers: a CPU keeps them on the stack, a GPU that would
 // spill them is given base. Where several are admissible the padded work decides: rows of a tile past
 // the end are computed too.
 
@@ -60,12 +59,20 @@ static bool admits_cpu(const struct lat_problem *p)
     return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32;
 }
 
-// Of attention_fwd_coopmat: q and one of k and v, scores, weights, the factors of rows.
-static uint32_t fragment_bytes(const struct lat_coopmat_shape *fragment, int64_t head_size)
+// Of attention_fragments.glsl: tiles of rows, scores, tiles of weights, the factors of rows. Forward has q and
+// one of k and v; backward has g, too, and the gradients of keys and values two tiles of weights.
+static uint32_t fragment_bytes(
+    const struct lat_coopmat_shape *fragment, int64_t head_size, enum lat_attention_pass pass)
 {
     uint32_t line = (uint32_t) (head_size + 15) / 16 * 16 + 8;
-    return TILE * (2 * line * 2 + (TILE + 4) * 4 + (TILE + 8) * 2 + fragment->n * 4 + 4);
+    uint32_t tiles = pass == LAT_ATTENTION_FWD ? 2 : 3;
+    uint32_t weights = pass == LAT_ATTENTION_BWD_KV ? 2 : 1;
+    return TILE * (tiles * line * 2 + (TILE + 4) * 4 + weights * (TILE + 8) * 2 +
+                      fragment->n * 4 + 4);
 }
+
+static const struct lat_shader *const fragment_shaders[] = { &lat_shader_attention_fwd_coopmat,
+    &lat_shader_attention_bwd_q_coopmat, &lat_shader_attention_bwd_kv_coopmat };
 
 enum { FRAGMENT_SUBGROUPS = 4 };
 
@@ -73,11 +80,11 @@ static bool admits_coopmat(const struct lat_problem *p)
 {
     const struct lat_caps *caps = p->caps;
     const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    enum lat_attention_pass pass = (enum lat_attention_pass) p->size[PASS];
     uint32_t group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(caps);
-    return fragment && lat_shader_attention_fwd_coopmat.n_variants > 0 &&
-           p->dtype == LATTN_DTYPE_F16 && p->size[PASS] == LAT_ATTENTION_FWD && group % TILE == 0 &&
-           group <= LAT_MIN(caps->max_invocations, caps->max_group_size[0]) &&
-           fragment_bytes(fragment, p->size[HEAD_SIZE]) <= caps->max_shared_bytes;
+    return fragment && fragment_shaders[pass]->n_variants > 0 && p->dtype == LATTN_DTYPE_F16 &&
+           group % TILE == 0 && group <= LAT_MIN(caps->max_invocations, caps->max_group_size[0]) &&
+           fragment_bytes(fragment, p->size[HEAD_SIZE], pass) <= caps->max_shared_bytes;
 }
 
 // An estimate for GPUs; a CPU driver has no matrix units.
@@ -172,7 +179,7 @@ struct lat_attention_form lat_attention_select(
     const struct row_form *row = lat_attention_strategies[chosen].config;
     if (lat_attention_strategies[chosen].kind == LAT_STRATEGY_COOPMAT)
         return (struct lat_attention_form){
-            .shader = &lat_shader_attention_fwd_coopmat,
+            .shader = fragment_shaders[pass],
             .rows = TILE,
             .group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(problem.caps),
             .subgroup_size = lat_coopmat_subgroup(problem.caps),

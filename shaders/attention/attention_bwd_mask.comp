@@ -25,7 +25,9 @@ layout(constant_id = 8) const uint SHARED_BY = 0;  // bits: the mask is one for 
 
 const bool ADDS = (OPTIONS & LAT_ATTENTION_ADD) != 0;
 const uint ROWS = 8;
-const uint SLICE = 4;  // of the head size, in registers; with 8 the rows of q and g spill on AMD
+// Of the head size, in registers: AMD's compiler spills the rows of q and g with 8, or where it unrolls the
+// loop over slices.
+const uint SLICE = 4;
 
 layout(binding = 3) readonly buffer Q { T q[]; };
 layout(binding = 4) readonly buffer K { T k[]; };
@@ -49,7 +51,7 @@ void add_rows(uint batch, uint head, uint t0, uint s, uint keys)
         score[i] = 0.0;
         gv[i] = 0.0;
     }
-    for (uint d0 = 0; d0 < D; d0 += SLICE) {
+    [[dont_unroll]] for (uint d0 = 0; d0 < D; d0 += SLICE) {
         float own_k[SLICE];
         float own_v[SLICE];
         [[unroll]] for (uint d = 0; d < SLICE; d++) {

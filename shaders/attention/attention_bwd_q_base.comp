@@ -28,7 +28,7 @@ const uint SLICE = 16;  // of the head size, for the products that go along it
 const uint LINE = SLICE + 1;
 // What is summed over the other side goes through the slab in larger parts: fewer barriers, of which
 // each costs Mesa 22.3 seconds of compiling.
-const uint PART = D > 48 ? 64 : (D + 15) / 16 * 16;
+const uint PART = D > 32 ? 64 : D > 16 ? 32 : 16;
 const uint PARTS = (D + PART - 1) / PART;
 const uint PART_LINE = PART + 1;
 const uint TILE_LINE = COLS + 1;

@@ -13,12 +13,21 @@ enum { MAX_STATS = 64 };
 
 // ---- recording ------------------------------------------------------------------------------------
 
+// Inputs of a case, with gradients where the case has any.
+static bool make_inputs(struct ot_session *s, lattn_tensor **in)
+{
+    bool made = ot_make_tensors(s, false, in);
+    for (int i = 0; i < s->op->n_inputs && made && s->mode == OT_GRAD; i++)
+        made = !in[i] || !ot_wants_grad(s, i) || !lattn_tensor_set_requires_grad(in[i], true);
+    return made;
+}
+
 static void record_case(struct ot_session *s, const struct ot_record_options *o)
 {
     lattn_tensor *in[OT_MAX_INPUTS] = { 0 };
     ot_make_arrays(s);
     lattn_status st = lattn_step_begin(s->ctx);
-    if (!st && ot_make_tensors(s, false, in)) {
+    if (!st && make_inputs(s, in)) {
         lattn_tensor *out = s->op->build(s->ctx, in, s->c);
         if (out && s->mode == OT_GRAD && lattn_tensor_requires_grad(out))
             st = lattn_backward(
