@@ -775,8 +775,8 @@ typedef struct lattn_attention_args {
 } lattn_attention_args;
 
 /**
- * Scaled dot-product attention, computed tile by tile: the [T, S] scores are never
- * stored, so memory grows with T + S and not with T * S.
+ * Scaled dot-product attention, computed tile by tile: the [T, S] scores are not stored (on CPU devices
+ * backward has room for those of up to 128 tokens), so memory grows with T + S and not with T * S.
  *
  *     out = dropout(softmax(scale * q k^T + mask - slope |distance|)) v
  *

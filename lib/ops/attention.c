@@ -6,7 +6,8 @@
 //   backward   the weights are made again from q, k and lse, tile by tile
 //
 // Kept for backward are the inputs, out and one number per query, so memory grows with T + S and
-// never with T * S. Dropout is a function of the random state and the position of a weight; nothing
+// never with T * S. (Where it pays, backward's kernels hand weights on to each other: of short sequences
+// only.) Dropout is a function of the random state and the position of a weight; nothing
 // is stored for it.
 
 #include "ops/attention.h"

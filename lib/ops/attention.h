@@ -17,7 +17,9 @@ struct lat_attention {
     lattn_tensor *out;    // a view of [B, T, H, D]
     lattn_tensor *lse;    // f32 [B, H, T]
     lattn_tensor *stats;  // f32 [B, H, T, 2], backward only
-    lattn_tensor *g;      // gradient of out; the head size is contiguous
+    lattn_tensor *
+        made;  // f32 [B, H, S, 2, T in whole subgroups]: what the first backward kernel keeps, or NULL
+    lattn_tensor *g;  // gradient of out; the head size is contiguous
     lattn_tensor *dq, *dk, *dv;
     lattn_tensor *dmask;  // contiguous, or NULL
     float scale, dropout;
@@ -46,6 +48,8 @@ struct lat_attention_form {
 };
 struct lat_attention_form lat_attention_select(
     const struct lat_attention *a, enum lat_attention_pass pass);
+// Whether the first backward kernel is to keep its weights, in a->made, for the second.
+bool lat_attention_keeps_weights(const struct lat_attention *a);
 // Runs a pass by kernel, a struct lat_attention. Where tuning is on, its form is measured first; out is
 // what the pass writes.
 lattn_status lat_attention_tuned(const struct lat_attention *a, enum lat_attention_pass pass,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The dispatches of fused attention: one forward, two backward (queries first: that kernel leaves
-// what the others need per query), and a third where the mask is learnt.
+// what the others need per query; for short sequences also the weights), and a third where the mask is
+// learnt.
 //
 // Head size, number of heads and options are specialisation constants, because registers are laid
 // out by them; lengths and strides are pushed, so sentences of any length share a pipeline. Where a
@@ -150,8 +151,8 @@ static lattn_status run_backward_q(const void *attention)
     struct lat_kernel kernel = {
         .read = { [6] = memory_of(a->out), a->g, a->lse },
         .n_read = 9,
-        .write = { memory_of(a->dq), a->stats },
-        .n_write = 2,
+        .write = { memory_of(a->dq), a->stats, a->made },
+        .n_write = a->made ? 3 : 2,
         .push_offset = { [7] = PUSH(g_offset) },
         .flops = 3 * product_flops(a),
     };
@@ -161,6 +162,8 @@ static lattn_status run_backward_q(const void *attention)
 
 static lattn_status backward_q(const struct lat_attention *a)
 {
+    if (a->made)
+        return run_backward_q(a);  // its form is one with that of the keys
     return lat_attention_tuned(
         a, LAT_ATTENTION_BWD_Q, run_backward_q, (lattn_tensor *[]){ a->dq, a->stats });
 }
@@ -170,12 +173,12 @@ static lattn_status run_backward_kv(const void *attention)
     const struct lat_attention *a = attention;
     struct lat_attention_form form = lat_attention_select(a, LAT_ATTENTION_BWD_KV);
     struct lat_kernel kernel = {
-        .read = { [6] = a->g, a->stats },
+        .read = { [6] = a->g, a->made ? a->made : a->stats },
         .n_read = 8,
         .write = { memory_of(a->dk), memory_of(a->dv) },
         .n_write = 2,
         .push_offset = { [6] = PUSH(g_offset) },
-        .flops = 4 * product_flops(a),
+        .flops = (a->made ? 2 : 4) * product_flops(a),
     };
     set_addresses(&kernel, &form, 3, 6);
     bool ready = kernel.write[0] && kernel.write[1];
@@ -184,6 +187,8 @@ static lattn_status run_backward_kv(const void *attention)
 
 static lattn_status backward_kv(const struct lat_attention *a)
 {
+    if (a->made)
+        return run_backward_kv(a);
     return lat_attention_tuned(
         a, LAT_ATTENTION_BWD_KV, run_backward_kv, (lattn_tensor *[]){ a->dk, a->dv });
 }
@@ -235,7 +240,7 @@ static struct lat_attention part_of(const struct lat_attention *a, int64_t start
 {
     struct lat_attention part = *a;
     lattn_tensor **batched[] = { &part.q, &part.k, &part.v, &part.mask, &part.lengths, &part.out,
-        &part.lse, &part.stats, &part.g, &part.dq, &part.dk, &part.dv, &part.dmask };
+        &part.lse, &part.stats, &part.made, &part.g, &part.dq, &part.dk, &part.dv, &part.dmask };
     for (size_t i = 0; i < sizeof batched / sizeof batched[0]; i++)
         *batched[i] = some(*batched[i], start, count);
     part.batch0 = (uint32_t) start;
@@ -246,7 +251,7 @@ static struct lat_attention part_of(const struct lat_attention *a, int64_t start
 static bool fits(const struct lat_attention *a, int64_t count)
 {
     const struct lat_caps *caps = lat_caps(a->ctx);
-    const lattn_tensor *t[] = { a->q, a->k, a->v, a->out, a->mask, a->g };
+    const lattn_tensor *t[] = { a->q, a->k, a->v, a->out, a->mask, a->g, a->made };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         if (!t[i] || t[i]->dim[0] == 0)
             continue;
@@ -283,6 +288,20 @@ lattn_status lat_attention_forward(const struct lat_attention *a)
     return in_parts(a, forward);
 }
 
+// stats, and made where the kernels keep their weights.
+static lattn_status make_room(struct lat_attention *a)
+{
+    const int64_t *q = a->q->dim;
+    a->stats = lat_tensor_new(a->ctx, LATTN_DTYPE_F32, 4, (int64_t[]){ q[0], q[1], q[2], 2 });
+    if (lat_attention_keeps_weights(a)) {
+        int64_t width = lat_caps(a->ctx)->subgroup_size;
+        int64_t queries = (q[2] + width - 1) / width * width;
+        a->made = lat_tensor_new(
+            a->ctx, LATTN_DTYPE_F32, 5, (int64_t[]){ q[0], q[1], a->k->dim[2], 2, queries });
+    }
+    return a->ctx->error;
+}
+
 lattn_status lat_attention_backward(const struct lat_attention *a)
 {
     struct lat_attention with = *a;
@@ -293,10 +312,7 @@ lattn_status lat_attention_backward(const struct lat_attention *a)
             LAT_TRY(lat_prim_fill(a->dmask, 0));
         return lat_prim_fill(a->dv, 0);
     }
-    with.stats = lat_tensor_new(
-        a->ctx, LATTN_DTYPE_F32, 4, (int64_t[]){ a->q->dim[0], a->q->dim[1], a->q->dim[2], 2 });
-    if (!with.stats)
-        return a->ctx->error;
+    LAT_TRY(make_room(&with));
     LAT_TRY(in_parts(&with, backward_q));
     if (a->dmask)
         LAT_TRY(in_parts(&with, backward_mask));

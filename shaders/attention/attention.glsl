@@ -80,6 +80,13 @@ uint query_end(uint s_end)
     return uint(clamp(int(s_end + p.t) - int(p.s) + int(WINDOW) - 1, 0, int(p.t)));
 }
 
+// Whether query t does not see key s; keys is keys_of(batch).
+bool is_hidden(uint t, uint s, uint keys)
+{
+    int distance = place_of(t) - int(s);
+    return s >= keys || (CAUSAL && distance < 0) || (WINDOW > 0 && abs(distance) >= int(WINDOW));
+}
+
 // The score of query t and key s after scale and mask; keys is keys_of(batch). t is below p.t; s may
 // be past the end.
 float score_of(float dot_qk, uint batch, uint head, uint t, uint s, uint keys)
@@ -88,12 +95,10 @@ float score_of(float dot_qk, uint batch, uint head, uint t, uint s, uint keys)
     if (HAS_MASK)
         v += mask[p.mask_offset + batch * p.mask_stride[0] + head * p.mask_stride[1]
             + t * p.mask_stride[2] + min(s, p.s - 1)];
-    int distance = place_of(t) - int(s);
     if (ALIBI)
-        v -= alibi_slope(head, HEADS) * float(abs(distance));
-    bool hidden = s >= keys || (CAUSAL && distance < 0) || (WINDOW > 0 && abs(distance) >= int(WINDOW));
+        v -= alibi_slope(head, HEADS) * float(abs(place_of(t) - int(s)));
     // The comparison is false for NaN: a broken score stays visible.
-    return hidden || v <= LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
+    return is_hidden(t, s, keys) || v <= LAT_ATTENTION_MASKED ? LAT_ATTENTION_MASKED : v;
 }
 
 // exp(score - shift), 0 for masked keys.

@@ -7,7 +7,11 @@ layout(binding = 3) readonly buffer Q { T q[]; };
 layout(binding = 4) readonly buffer K { T k[]; };
 layout(binding = 5) readonly buffer V { T v[]; };
 layout(binding = 6) readonly buffer G { T g[]; };
+#ifdef LAT_KEEPS_WEIGHTS
+layout(binding = 7) readonly buffer Made { float made[]; };  // by the kernel of the queries
+#else
 layout(binding = 7) readonly buffer Stats { float stats[]; };
+#endif
 layout(binding = 8) writeonly buffer Dk { T dk[]; };
 layout(binding = 9) writeonly buffer Dv { T dv[]; };
 
@@ -18,6 +22,41 @@ layout(binding = 9) writeonly buffer Dv { T dv[]; };
 #define ADDRESS_Q packUint2x32(uvec2(p.address0, p.address1))
 #define ADDRESS_G packUint2x32(uvec2(p.address2, p.address3))
 
+// Weights after dropout and gradients of scores of n queries. What is hidden may not have been kept.
+#ifdef LAT_KEEPS_WEIGHTS
+#define MAKE_WEIGHTS(n, first)                                                                \
+    [[unroll]] for (uint i = 0; i < n; i++) {                                                 \
+        uint t_i = min((first) + i, p.t - 1);                                                 \
+        uint line = (p.t + SG - 1) / SG * SG;                                                 \
+        uint at = ((batch * HEADS + head) * p.s + s) * 2 * line + t_i;                        \
+        bool hidden = is_hidden(t_i, s, keys);                                                \
+        ds[i] = hidden ? 0.0 : made[at];                                                      \
+        w[i] = hidden ? 0.0 : made[at + line];                                                \
+    }
+#else
+#define MAKE_WEIGHTS(n, first)                                                                \
+    [[unroll]] for (uint i = 0; i < n; i++) {                                                 \
+        w[i] = 0.0;                                                                           \
+        ds[i] = 0.0;                                                                          \
+    }                                                                                         \
+    APART(0)                                                                                  \
+    [[unroll]] for (uint d = 0; d < D; d++)                                                   \
+        [[unroll]] for (uint i = 0; i < n; i++)                                               \
+            w[i] = fma(own_k[d], ROW(Q, i, d), w[i]);                                         \
+    APART(1)                                                                                  \
+    [[unroll]] for (uint d = 0; d < D; d++)                                                   \
+        [[unroll]] for (uint i = 0; i < n; i++)                                               \
+            ds[i] = fma(own_v[d], ROW(G, i, d), ds[i]);                                       \
+    [[unroll]] for (uint i = 0; i < n; i++) {                                                 \
+        uint t_i = min((first) + i, p.t - 1);                                                 \
+        uint at = ((batch * HEADS + head) * p.t + t_i) * 2;                                   \
+        w[i] = weight_of(score_of(w[i], batch, head, t_i, s, keys), stats[at]);               \
+        float keep = kept(batch, head, t_i, s) ? p.keep_factor : 0.0;                         \
+        ds[i] = p.scale * w[i] * (ds[i] * keep - stats[at + 1]);                              \
+        w[i] *= keep;                                                                         \
+    }
+#endif
+
 // Queries first .. first + n - 1; n is BLOCK or 1.
 #define ADD_QUERIES(n, first)                                                                 \
     {                                                                                         \
@@ -25,26 +64,7 @@ layout(binding = 9) writeonly buffer Dv { T dv[]; };
         float ds[n];                                                                          \
         OPEN_ROWS(Q, n, first)                                                                \
         OPEN_ROWS(G, n, first)                                                                \
-        [[unroll]] for (uint i = 0; i < n; i++) {                                             \
-            w[i] = 0.0;                                                                       \
-            ds[i] = 0.0;                                                                      \
-        }                                                                                     \
-        APART(0)                                                                              \
-        [[unroll]] for (uint d = 0; d < D; d++)                                               \
-            [[unroll]] for (uint i = 0; i < n; i++)                                           \
-                w[i] = fma(own_k[d], ROW(Q, i, d), w[i]);                                     \
-        APART(1)                                                                              \
-        [[unroll]] for (uint d = 0; d < D; d++)                                               \
-            [[unroll]] for (uint i = 0; i < n; i++)                                           \
-                ds[i] = fma(own_v[d], ROW(G, i, d), ds[i]);                                   \
-        [[unroll]] for (uint i = 0; i < n; i++) {                                             \
-            uint t_i = min((first) + i, p.t - 1);                                             \
-            uint at = ((batch * HEADS + head) * p.t + t_i) * 2;                               \
-            w[i] = weight_of(score_of(w[i], batch, head, t_i, s, keys), stats[at]);           \
-            float keep = kept(batch, head, t_i, s) ? p.keep_factor : 0.0;                     \
-            ds[i] = p.scale * w[i] * (ds[i] * keep - stats[at + 1]);                          \
-            w[i] *= keep;                                                                     \
-        }                                                                                     \
+        MAKE_WEIGHTS(n, first)                                                                \
         [[unroll]] for (uint part = 0; part < D; part += PART)                                \
             APART(2 + part)                                                                   \
             [[unroll]] for (uint d = part; d < min(part + PART, D); d++) {                    \

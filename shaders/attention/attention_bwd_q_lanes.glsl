@@ -19,6 +19,21 @@ layout(binding = 10) writeonly buffer Stats { float stats[]; };  // [B, H, T, 2]
 #define ADDRESS_K packUint2x32(uvec2(p.address0, p.address1))
 #define ADDRESS_V packUint2x32(uvec2(p.address2, p.address3))
 
+// For short sequences gradients of scores and weights after dropout are kept, so that the second kernel does
+// not make them again: [B, H, S, 2, T], T a multiple of SG.
+#ifdef LAT_KEEPS_WEIGHTS
+layout(binding = 11) writeonly buffer Made { float made[]; };
+#define KEEP(key, ds, w)                                                                      \
+    {                                                                                         \
+        uint line = (p.t + SG - 1) / SG * SG;                                                 \
+        uint made_at = (matrix * p.s + (key)) * 2 * line + t0;                                \
+        LAT_STORE_LANES(made, made_at, ds)                                                    \
+        LAT_STORE_LANES(made, made_at + line, w)                                              \
+    }
+#else
+#define KEEP(key, ds, w)
+#endif
+
 // Keys first .. first + n - 1; n is BLOCK or 1.
 #define ADD_KEYS(n, first)                                                                    \
     {                                                                                         \
@@ -40,16 +55,17 @@ layout(binding = 10) writeonly buffer Stats { float stats[]; };  // [B, H, T, 2]
             [[unroll]] for (uint i = 0; i < n; i++)                                           \
                 ds[i] = fma(own_g[d], ROW(V, i, d), ds[i]);                                   \
         [[unroll]] for (uint i = 0; i < n; i++) {                                             \
-            float gv = ds[i] * p.keep_factor;                                                 \
+            float keep = p.keep_factor;                                                       \
             if (DROPOUT) {                                                                    \
                 if (i % 4 == 0)                                                               \
                     words = drop_words(batch, head, t, (first) + i);                          \
                 if (words[(n == 1 ? (first) : i) % 4] < p.drop_below)                         \
-                    gv = 0.0;                                                                 \
+                    keep = 0.0;                                                               \
             }                                                                                 \
             float w = weight_of(                                                              \
                 score_of(score[i], batch, head, t, (first) + i, keys), row_lse);              \
-            ds[i] = p.scale * w * (gv - r);                                                   \
+            ds[i] = p.scale * w * (ds[i] * keep - r);                                         \
+            KEEP((first) + i, ds[i], w * keep)                                                \
         }                                                                                     \
         [[unroll]] for (uint part = 0; part < D; part += PART)                                \
             APART(2 + part)                                                                   \
