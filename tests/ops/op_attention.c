@@ -292,6 +292,10 @@ static const struct ot_case cases[] = {
     { "dropout", { QKV(2, 2, 2, 9, 13, 8), NO_MASK, NO_LENGTHS }, .f = { 0, 0.3 }, .flags = OT_GEOMETRY },
     { "everything", { QKV(3, 4, 2, 34, 37, 12), ADDED(3, 1, 34, 37), PADDED(3, 37) },
       .i = { CAUSAL, 0, 1, [7] = 1 }, .f = { 0.4, 0.2 } },
+    // Past 128 tokens backward makes its weights twice, on every device.
+    { "long", { QKV(1, 2, 2, 9, 131, 8), NO_MASK, NO_LENGTHS }, .flags = OT_GEOMETRY },
+    { "long_everything", { QKV(2, 4, 2, 131, 37, 12), ADDED(2, 1, 131, 37), PADDED(2, 37) },
+      .i = { CAUSAL, 0, 1, [7] = 1 }, .f = { 0.4, 0.2 }, .flags = OT_GEOMETRY },
     { "bert_mini", { QKV(64, 2, 2, 32, 32, 64), NO_MASK, PADDED(64, 32) }, .f = { 0, 0.1 }, .flags = OT_FULL | OT_BENCH },
     { "bert_base_128", { QKV(8, 12, 12, 128, 128, 64), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_BENCH },
     { "bert_base_512", { QKV(1, 12, 12, 512, 512, 64), NO_MASK, NO_LENGTHS }, .flags = OT_FULL | OT_BENCH | OT_NO_GRAD },
