@@ -17,8 +17,8 @@ struct lat_attention {
     lattn_tensor *out;    // a view of [B, T, H, D]
     lattn_tensor *lse;    // f32 [B, H, T]
     lattn_tensor *stats;  // f32 [B, H, T, 2], backward only
-    lattn_tensor *
-        made;  // f32 [B, H, S, 2, T in whole subgroups]: what the first backward kernel keeps, or NULL
+    // f32 [B, H, S, 2, T in whole subgroups]: what the first backward kernel keeps, or NULL
+    lattn_tensor *made;
     lattn_tensor *g;  // gradient of out; the head size is contiguous
     lattn_tensor *dq, *dk, *dv;
     lattn_tensor *dmask;  // contiguous, or NULL

@@ -117,9 +117,8 @@ static const struct row_form cpu_form = {
 // three gradients, a head in a workgroup, was no faster than that, and leaves processors idle where there
 // are few heads.
 enum { SHORT = 128 };
-static const struct lat_shader *const short_shaders[] = { [LAT_ATTENTION_BWD_Q] =
-                                                              &lat_shader_attention_bwd_q_short_cpu,
-    [LAT_ATTENTION_BWD_KV] = &lat_shader_attention_bwd_kv_short_cpu };
+static const struct lat_shader *const short_shaders[] = { NULL,
+    &lat_shader_attention_bwd_q_short_cpu, &lat_shader_attention_bwd_kv_short_cpu };
 
 static const struct lat_shader *const tile_shaders[] = { &lat_shader_attention_fwd_base,
     &lat_shader_attention_bwd_q_base, &lat_shader_attention_bwd_kv_base };

@@ -28,9 +28,9 @@ uint out_base, beside_base, partial_base;
 
 // Column tiles are the fastest, so that neighbours share rows of A in cache; then row tiles,
 // batches, and parts of k. With LAT_GEMM_COLUMN_GROUP tiles are taken in groups of that many columns,
-// so that those which run at once share rows of A and columns of B, both of which stay in cache. A workgroup past the last (the linear count is folded into x and y, and
-// rounded up) gets the last tile's numbers, so that even loads which a driver makes with no lane
-// active stay inside.
+// so that those which run at once share rows of A and columns of B, both of which stay in cache. A
+// workgroup past the last (the linear count is folded into x and y, and rounded up) gets the last tile's
+// numbers, so that even loads which a driver makes with no lane active stay inside.
 bool lat_gemm_tile(uint bm, uint bn)
 {
     uint tiles = p.tiles_m * p.tiles_n;
