@@ -121,6 +121,7 @@ static lattn_status run(lattn_ctx *ctx, const lattn_custom_dispatch *d)
     LAT_TRY(check_dispatch(ctx, d));
     struct lat_kernel k = {
         .shader = &d->shader->shader,
+        .shader_may_go = true,
         .t = LAT_NO_DTYPE,
         .u = LAT_NO_DTYPE,
         .n_read = d->n_read,

@@ -219,6 +219,9 @@ lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     read_memory(vk, physical, caps);
     caps->push_descriptors = chain.push_descriptor.maxPushDescriptors >= LAT_MAX_BINDINGS;
     caps->memory_budget = lat_extensions_have(&ext, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    caps->creation_feedback =
+        caps->api_version >= VK_API_VERSION_1_3 ||
+        lat_extensions_have(&ext, VK_EXT_PIPELINE_CREATION_FEEDBACK_EXTENSION_NAME);
     caps->portability_subset = lat_extensions_have(&ext, "VK_KHR_portability_subset");
 
 done:

@@ -70,6 +70,7 @@ struct lat_caps {
     bool memory_budget;
     bool portability_subset;   // a layered implementation (MoltenVK)
     bool pipeline_statistics;  // VK_KHR_pipeline_executable_properties
+    bool creation_feedback;    // VK_EXT_pipeline_creation_feedback
     bool device_fault;
     bool robust_access;  // switched on by LATTN_CHECK=robust
     float timestamp_ns;  // nanoseconds per tick; 0 = no timestamps

@@ -147,6 +147,8 @@ uint32_t lat_features_extensions(const struct lat_caps *caps, const char **names
         names[n++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
     if (caps->memory_budget)
         names[n++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
+    if (caps->creation_feedback && caps->api_version < VK_API_VERSION_1_3)
+        names[n++] = VK_EXT_PIPELINE_CREATION_FEEDBACK_EXTENSION_NAME;
     if (caps->portability_subset)
         names[n++] = "VK_KHR_portability_subset";
     return n;

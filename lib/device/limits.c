@@ -46,7 +46,7 @@ static const struct limit limits[] = {
     LIMIT(BOOL, subgroup_arithmetic, 0), LIMIT(BOOL, subgroup_ballot, 0),
     LIMIT(BOOL, subgroup_shuffle, 0), LIMIT(BOOL, subgroup_clustered, 0),
     LIMIT(BOOL, shader_i16, 0), LIMIT(BOOL, shader_i64, 0), LIMIT(BOOL, push_descriptors, 0),
-    LIMIT(BOOL, memory_budget, 0), LIMIT(F32, timestamp_ns, 0),
+    LIMIT(BOOL, memory_budget, 0), LIMIT(BOOL, creation_feedback, 0), LIMIT(F32, timestamp_ns, 0),
     // clang-format off
     LAT_FEATURES_11(FEATURE)
     LAT_FEATURES_12(FEATURE)

@@ -4,10 +4,10 @@
 // replaced by its hash, so two copies of one shader share a pipeline and a freed and reused
 // address cannot be mistaken for an old one.
 //
-// Creation takes milliseconds to seconds, so workers can begin early (prefetch). An entry
-// is waiting, building or ready. Whoever needs a waiting one builds it himself instead of
-// queueing up behind the workers; only a building one is waited for. What a worker could
-// not build is built again by whoever asks for it, to get the error in his own thread.
+// Creation takes milliseconds to seconds, so workers begin while a step is still being recorded, and several
+// pipelines are made at once. An entry is waiting, building or ready. Whoever needs a waiting one builds it
+// himself instead of queueing up behind the workers; only a building one is waited for. What a worker could
+// not build is built again by whoever needs it, to get the error in his own thread.
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,9 +34,11 @@ struct table_key {
 };
 
 struct entry {
-    struct lat_pipeline pipeline;
+    struct lat_pipeline pipeline;  // first: who has it has the entry
     enum state state;
     bool counted;  // in stats, which the owner of the device alone writes
+    bool cached;
+    uint64_t build_ns;
 };
 
 struct layout {
@@ -58,7 +60,7 @@ struct lat_pipelines {
     } layouts;
     VkDescriptorSetLayout set_layouts[LAT_MAX_BINDINGS + 1];
     struct lat_pipeline_cache cache;
-    struct lat_queue *queue;  // entries for the workers; NULL until the first prefetch
+    struct lat_queue *queue;  // entries for the workers; NULL until the first request
     struct lat_thread *workers[MAX_WORKERS];
     int n_workers;
 };
@@ -168,8 +170,13 @@ static VkResult build_entry(struct lat_device *dev, struct entry *e)
     VkPipeline handle = VK_NULL_HANDLE;
     e->state = BUILDING;
     lat_mutex_unlock(t->lock);
-    VkResult r = lat_pipeline_build(dev, &e->pipeline, t->cache.handle, 0, &handle);
+    bool cached = false;
+    uint64_t begin = lat_now_ns();
+    VkResult r = lat_pipeline_build(dev, &e->pipeline, t->cache.handle, 0, &handle, &cached);
+    uint64_t end = lat_now_ns();
     lat_mutex_lock(t->lock);
+    e->cached = cached;
+    e->build_ns = end - begin;
     e->pipeline.handle = handle;
     e->state = r == VK_SUCCESS ? READY : WAITING;
     if (r == VK_SUCCESS) {
@@ -241,23 +248,25 @@ static lattn_status find_or_add(
     return add_entry(dev, key, &k, out);
 }
 
-static lattn_status make_ready(
-    struct lat_device *dev, const struct lat_pipeline_key *key, struct entry **out)
+// t->lock is held.
+static lattn_status make_ready(struct lat_device *dev, struct entry *e)
 {
     struct lat_pipelines *t = dev->pipelines;
-    LAT_TRY(find_or_add(dev, key, out));
-    struct entry *e = *out;
     while (e->state == BUILDING)
         lat_cond_wait(t->built, t->lock);
     if (e->state == WAITING) {
         char what[160];
-        e->pipeline.key.spirv = key->spirv;  // the caller's is alive, an earlier one may not be
         VkResult r = build_entry(dev, e);
         snprintf(what, sizeof what, "compute pipeline of shader %.80s", e->pipeline.key.name);
         LAT_TRY(LAT_VK(dev, r, what));
     }
-    if (!e->counted)
+    if (!e->counted) {
         dev->stats.pipelines_created++;
+        dev->stats.pipelines_cached += e->cached;
+        dev->stats.pipeline_ns += e->build_ns;
+        lat_log(LATTN_LOG_DEBUG, "pipeline %s: %.1f ms%s", e->pipeline.key.name,
+            1e-6 * (double) e->build_ns, e->cached ? ", from the cache" : "");
+    }
     e->counted = true;
     return LATTN_OK;
 }
@@ -265,14 +274,34 @@ static lattn_status make_ready(
 lattn_status lat_pipeline_get(
     struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out)
 {
+    struct lat_pipelines *t = dev->pipelines;
     struct entry *e = NULL;
     *out = NULL;
     LAT_TRY(lat_device_alive(dev));
-    lat_mutex_lock(dev->pipelines->lock);
-    lattn_status st = make_ready(dev, key, &e);
-    lat_mutex_unlock(dev->pipelines->lock);
+    lat_mutex_lock(t->lock);
+    lattn_status st = find_or_add(dev, key, &e);
+    if (!st && e->state == WAITING)
+        e->pipeline.key.spirv = key->spirv;  // an earlier caller's may be gone
+    if (!st)
+        st = make_ready(dev, e);
+    if (st && e)
+        e->pipeline.key.spirv = NULL;
+    lat_mutex_unlock(t->lock);
     if (!st)
         *out = &e->pipeline;
+    return st;
+}
+
+lattn_status lat_pipeline_wait(struct lat_device *dev, struct lat_pipeline *p)
+{
+    struct lat_pipelines *t = dev->pipelines;
+    struct entry *e = (struct entry *) p;
+    if (e->counted)
+        return LATTN_OK;
+    LAT_TRY(lat_device_alive(dev));
+    lat_mutex_lock(t->lock);
+    lattn_status st = make_ready(dev, e);
+    lat_mutex_unlock(t->lock);
     return st;
 }
 
@@ -286,7 +315,7 @@ static void worker(void *arg)
     while (lat_queue_pop(t->queue, &item)) {
         struct entry *e = item;
         lat_mutex_lock(t->lock);
-        if (e->state == WAITING)
+        if (e->state == WAITING && e->pipeline.key.spirv)
             (void) build_entry(dev, e);
         lat_mutex_unlock(t->lock);
     }
@@ -307,19 +336,23 @@ static lattn_status start_workers(struct lat_device *dev)
     return LATTN_OK;
 }
 
-lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipeline_key *key)
+lattn_status lat_pipeline_request(
+    struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out)
 {
     struct lat_pipelines *t = dev->pipelines;
     struct entry *e = NULL;
+    *out = NULL;
     LAT_TRY(lat_device_alive(dev));
-    LAT_TRY(start_workers(dev));
     lat_mutex_lock(t->lock);
     size_t before = t->entries.n;
     lattn_status st = find_or_add(dev, key, &e);
     bool added = !st && t->entries.n > before;
     lat_mutex_unlock(t->lock);
-    if (added)
+    // Without workers whoever needs it builds it.
+    if (added && !start_workers(dev))
         (void) lat_queue_push(t->queue, e);
+    if (!st)
+        *out = &e->pipeline;
     return st;
 }
 
@@ -367,7 +400,7 @@ void lat_pipelines_each(
     struct lat_pipelines *t = dev->pipelines;
     lat_mutex_lock(t->lock);
     for (size_t i = 0; i < t->entries.n; i++)
-        if (t->entries.items[i]->state == READY)
+        if (t->entries.items[i]->pipeline.key.spirv && !make_ready(dev, t->entries.items[i]))
             fn(user, &t->entries.items[i]->pipeline);
     lat_mutex_unlock(t->lock);
 }

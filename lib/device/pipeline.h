@@ -26,19 +26,22 @@ struct lat_pipeline {
     uint32_t n_bindings;
 };
 
-// Creates or finds. The pipeline lives as long as the device.
+// Finds, or has a worker thread begin to create: everything but the handle is there. Before that is used comes
+// lat_pipeline_wait, and key->spirv has to live until then. The pipeline lives as long as the device.
+lattn_status lat_pipeline_request(
+    struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out);
+lattn_status lat_pipeline_wait(struct lat_device *dev, struct lat_pipeline *p);
+// Finds or creates at once; key->spirv may go after the call.
 lattn_status lat_pipeline_get(
     struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out);
-// Starts creating in a worker thread; lat_pipeline_get then waits for it. key->spirv has to
-// live until then.
-lattn_status lat_pipeline_prefetch(struct lat_device *dev, const struct lat_pipeline_key *key);
 
 lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir);  // by device.c
 void lat_pipelines_destroy(struct lat_device *dev);  // saves the cache
 // Path of a file beside the pipeline cache, the caller's; NULL = there is no cache folder.
 char *lat_cache_file(const struct lat_device *dev, const char *name);
 
-// Calls fn for every pipeline made so far, in the order they were asked for.
+// Calls fn for every pipeline asked for so far, in that order, once it is made; those that cannot be made are
+// left out.
 void lat_pipelines_each(
     struct lat_device *dev, void (*fn)(void *user, const struct lat_pipeline *p), void *user);
 

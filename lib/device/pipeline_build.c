@@ -9,7 +9,7 @@
 #include "device/pipeline_build.h"
 
 VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p,
-    VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out)
+    VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out, bool *cached)
 {
     const struct lat_pipeline_key *key = &p->key;
     VkShaderModuleCreateInfo module_info = {
@@ -35,8 +35,16 @@ VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = key->subgroup_size,
     };
+    VkPipelineCreationFeedback whole = { 0 }, stage = { 0 };
+    const VkPipelineCreationFeedbackCreateInfo feedback = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_CREATION_FEEDBACK_CREATE_INFO,
+        .pPipelineCreationFeedback = &whole,
+        .pipelineStageCreationFeedbackCount = 1,
+        .pPipelineStageCreationFeedbacks = &stage,
+    };
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .pNext = cached && dev->caps.creation_feedback ? &feedback : NULL,
         .flags = flags,
         .stage = {
             .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -53,6 +61,11 @@ VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p
     };
     r = dev->vk.CreateComputePipelines(dev->handle, cache, 1, &info, NULL, out);
     dev->vk.DestroyShaderModule(dev->handle, module, NULL);
+    const VkPipelineCreationFeedbackFlags hit =
+        VK_PIPELINE_CREATION_FEEDBACK_VALID_BIT |
+        VK_PIPELINE_CREATION_FEEDBACK_APPLICATION_PIPELINE_CACHE_HIT_BIT;
+    if (cached)
+        *cached = (whole.flags & hit) == hit;
     return r;
 }
 
@@ -109,7 +122,7 @@ lattn_status lat_pipeline_stats(struct lat_device *dev, struct lat_pipeline *p,
             dev->caps.info.name);
     LAT_TRY(LAT_VK(dev,
         lat_pipeline_build(
-            dev, p, VK_NULL_HANDLE, VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR, &pipeline),
+            dev, p, VK_NULL_HANDLE, VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR, &pipeline, NULL),
         "pipeline for statistics"));
     VkPipelineInfoKHR info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR,

@@ -6,7 +6,8 @@
 #include "device/pipeline.h"
 
 // Called from worker threads too, so it gives a Vulkan result and keeps no sentence.
+// *cached (may be NULL): whether it came from the cache; false where the driver does not say.
 VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p,
-    VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out);
+    VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out, bool *cached);
 
 #endif

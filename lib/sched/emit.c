@@ -93,6 +93,7 @@ static lattn_status emit_dispatch(struct lat_sched *s, const struct lat_list *li
     const struct lat_vk *vk = &s->dev->vk;
     struct lat_pipeline *p = c->pipeline;
     struct lat_buffer_range ranges[LAT_MAX_BINDINGS];
+    LAT_TRY(lat_pipeline_wait(s->dev, p));
     for (uint32_t i = 0; i < c->n_uses; i++)
         ranges[i] = range_of(list, &list->uses.items[c->first_use + i]);
 

@@ -67,7 +67,8 @@ static lattn_status find_pipeline(struct run *r)
     LAT_ASSERT(k->n_spec <= LAT_MAX_SPEC);
     for (uint32_t i = 0; i < k->n_spec; i++)
         key.spec[i] = k->spec[i];
-    return lat_pipeline_get(r->ctx->dev, &key, &r->pipeline);
+    return k->shader_may_go ? lat_pipeline_get(r->ctx->dev, &key, &r->pipeline)
+                            : lat_pipeline_request(r->ctx->dev, &key, &r->pipeline);
 }
 
 uint64_t lat_binding_alignment(const lattn_ctx *ctx)

@@ -23,7 +23,8 @@ struct lat_split {
 
 struct lat_kernel {
     const struct lat_shader *shader;
-    int t, u;  // storage dtypes of the variant (lattn_dtype), LAT_NO_DTYPE = axis absent
+    bool shader_may_go;  // before the dispatch is recorded: a program's own
+    int t, u;            // storage dtypes of the variant (lattn_dtype), LAT_NO_DTYPE = axis absent
     // Bindings 0 .. n_read-1, then n_read .. n_read+n_write-1. NULL = absent optional tensor.
     // Tensors are contiguous unless an offset is declared for their binding.
     lattn_tensor *read[LAT_MAX_BINDINGS];

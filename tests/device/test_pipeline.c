@@ -45,16 +45,20 @@ TEST(pipeline, workers_build_ahead)
         return;
     for (uint32_t size = 1; size <= 48; size++) {
         struct lat_pipeline_key key = dt_add_key(size);
-        EXPECT_OK(lat_pipeline_prefetch(dev, &key));
-        EXPECT_OK(lat_pipeline_prefetch(dev, &key));
+        struct lat_pipeline *p = NULL, *again = NULL;
+        EXPECT_OK(lat_pipeline_request(dev, &key, &p));
+        EXPECT_OK(lat_pipeline_request(dev, &key, &again));
+        EXPECT(p && p == again && p->layout && p->set_layout);
     }
     for (uint32_t size = 48; size >= 1; size--) {
         struct lat_pipeline_key key = dt_add_key(size);
         struct lat_pipeline *p = NULL;
-        EXPECT_OK(lat_pipeline_get(dev, &key, &p));
+        EXPECT_OK(lat_pipeline_request(dev, &key, &p));
+        EXPECT_OK(lat_pipeline_wait(dev, p));
         EXPECT(p && p->handle);
     }
     EXPECT_EQ(dev->stats.pipelines_created, 48);
+    EXPECT(dev->stats.pipeline_ns > 0 && dev->stats.pipelines_cached <= 48);
     dt_close(&dev);
 }
 
@@ -66,7 +70,8 @@ TEST(pipeline, closing_while_workers_build_is_fine)
             return;
         for (uint32_t size = 1; size <= 20; size++) {
             struct lat_pipeline_key key = dt_add_key(size);
-            EXPECT_OK(lat_pipeline_prefetch(dev, &key));
+            struct lat_pipeline *p = NULL;
+            EXPECT_OK(lat_pipeline_request(dev, &key, &p));
         }
         dt_close(&dev);
     }
