@@ -864,6 +864,41 @@ typedef struct lattn_cross_entropy_args {
 LATTN_API lattn_tensor *lattn_cross_entropy(lattn_ctx *ctx, lattn_tensor *logits,
     lattn_tensor *labels, const lattn_cross_entropy_args *args);
 
+typedef struct lattn_linear_cross_entropy_args {
+    lattn_tensor *bias;  // [V], or NULL
+    lattn_cross_entropy_args loss;
+    int64_t chunk_bytes;  // of logits at a time; 0 = 128 MiB
+} lattn_linear_cross_entropy_args;
+
+/**
+ * Cross-entropy of a linear layer's outputs, without ever holding all of them: the head of a language
+ * model. lattn_cross_entropy of lattn_linear is the same loss.
+ *
+ *     logits = x weight^T + bias
+ *     out    = cross_entropy(logits, labels)
+ *
+ * Rows are taken in chunks, and the logits of a chunk are made, used and overwritten. Backward makes them again:
+ * one product more than the two ops take, for a few percent of their memory. Where one chunk holds
+ * all rows they are kept, and nothing is made twice; so it is never worse to use this.
+ *
+ * Shapes   x [..., H], weight [V, H], bias [V], labels [N], class_weights [V], N = product(...)
+ *          ->  out scalar, or [N] for LATTN_REDUCTION_NONE
+ * Dtypes   x, weight, bias f32, f16, bf16, the same; labels i32; class_weights f32;
+ *          out f32. Logits are rounded to the dtype of x
+ * Args     args  NULL = all zeros: no bias, mean, no weights, no smoothing, ignore -100
+ *          chunk_bytes  bound of the logits in memory; at least 64 rows are taken at a
+ *                       time. Large chunks read weight and its gradient less often
+ * Edge     as lattn_cross_entropy
+ * Grad     x, weight, bias; the gradient of weight is added up in f32, in the order of
+ *          the rows. Keeps x, weight, bias and two f32 per row; the logits where they are
+ *          one chunk
+ * Errors   ERR_SHAPE, ERR_DTYPE; ERR_ARG for label_smoothing, reduction or chunk_bytes;
+ *          ERR_UNSUPPORTED when 64 rows have more than 2^32 logits
+ * Source   Wijmans et al. 2024, arXiv:2411.09009, sections 3 and 4
+ */
+LATTN_API lattn_tensor *lattn_linear_cross_entropy(lattn_ctx *ctx, lattn_tensor *x,
+    lattn_tensor *weight, lattn_tensor *labels, const lattn_linear_cross_entropy_args *args);
+
 /**
  * Squared error.
  *

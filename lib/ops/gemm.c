@@ -186,7 +186,7 @@ static struct lat_problem problem_of(const struct product *g)
         layout |= LAT_GEMM_B_UNIT;
     struct lat_problem problem = {
         .caps = lat_caps(g->ctx),
-        .dtype = g->out->dtype,
+        .dtype = g->a->dtype,
         .size = {
             [LAT_GEMM_BATCH] = g->out->dim[OUTER] * g->out->dim[INNER],
             [LAT_GEMM_M] = g->out->dim[ROWS],
@@ -317,7 +317,7 @@ static lattn_status dispatch_as(
     specialise(g, form, problem, spec);
     struct lat_kernel kernel = {
         .shader = form->shader,
-        .t = (int) g->out->dtype,
+        .t = (int) g->a->dtype,
         .u = LAT_NO_DTYPE,
         .read = { g->a, g->b, g->bias, g->beside },
         .n_read = 4,
@@ -408,6 +408,19 @@ static lattn_status run_along_k(const struct product *g)
     return reduce(&whole);
 }
 
+// All of k at once. Sums that stay f32 are what the kernels make of a part of k.
+static lattn_status dispatch_whole(
+    const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
+{
+    if (g->out->dtype == g->a->dtype)
+        return dispatch(g, form, problem);
+    LAT_ASSERT(lat_is_contiguous(g->out));
+    struct product sums = *g;
+    sums.partial = g->out;
+    sums.epilogue = LAT_GEMM_PARTIAL | (g->epilogue & LAT_GEMM_ACCUMULATE);
+    return dispatch(&sums, form, problem);
+}
+
 static lattn_status run_selected(const void *product)
 {
     const struct product *g = product;
@@ -415,13 +428,13 @@ static lattn_status run_selected(const void *product)
     const struct lat_gemm_form *form = lat_gemm_select(g->ctx, &problem);
     uint32_t n_splits = lat_gemm_splits(form, &problem);
     if (n_splits < 2)
-        return dispatch(g, form, &problem);
+        return dispatch_whole(g, form, &problem);
 
     struct product split = *g;
     split.n_splits = n_splits;
     LAT_TRY(partial_for(&split));
     if (too_long(&split, split.partial))
-        return dispatch(g, form, &problem);
+        return dispatch_whole(g, form, &problem);
     struct product first = split;
     first.epilogue = LAT_GEMM_PARTIAL;
     first.bias = first.beside = first.pre = NULL;

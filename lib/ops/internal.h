@@ -26,18 +26,28 @@ lattn_status lat_sum_to_scaled(
 // columns, of the same size in all (stride 0 = broadcast). a and b may have any strides, a product
 // reads transposed views in place; out and pre are contiguous. k = 0 gives zeros plus bias.
 struct lat_gemm {
-    lattn_tensor *a, *b, *out;  // [..., M, K], [..., K, N], [..., M, N]
-    lattn_tensor *bias;         // [N] or NULL
-    bool bias_rows;             // bias is [M]
-    lattn_tensor *residual;     // [..., M, N] or NULL, contiguous; not with pre
-    lattn_tensor *gelu_of;      // the same: the sum is multiplied by GELU's derivative there; alone
-    lattn_tensor *pre;          // [..., M, N] or NULL: receives the value before GELU
-    bool gelu;                  // erf form, after bias
-    bool relu;                  // after bias
-    bool accumulate;            // add what out holds, before GELU or ReLU
-    float scale;                // 0 means 1
+    // [..., M, K], [..., K, N], [..., M, N] of one dtype. out may be f32 where a and b are not, to go on
+    // adding before anything is rounded: then b's rows are contiguous, scale is 1 and there is no
+    // bias, nor what follows it.
+    lattn_tensor *a, *b, *out;
+    lattn_tensor *bias;      // [N] or NULL
+    bool bias_rows;          // bias is [M]
+    lattn_tensor *residual;  // [..., M, N] or NULL, contiguous; not with pre
+    lattn_tensor *gelu_of;   // the same: the sum is multiplied by GELU's derivative there; alone
+    lattn_tensor *pre;       // [..., M, N] or NULL: receives the value before GELU
+    bool gelu;               // erf form, after bias
+    bool relu;               // after bias
+    bool accumulate;         // add what out holds, before GELU or ReLU
+    float scale;             // 0 means 1
 };
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *g);
+
+// linear.c: the gradient of a bias, in two steps, so that rows may come in several pieces. Sums over each run of
+// LAT_BIAS_RUN rows of g [M, N] into partial f32 [ceil(M / LAT_BIAS_RUN), N]; and those added up.
+enum { LAT_BIAS_RUN = 64 };
+lattn_status lat_bias_runs(lattn_ctx *ctx, lattn_tensor *g, lattn_tensor *partial);
+lattn_status lat_bias_sum(
+    lattn_ctx *ctx, lattn_tensor *partial, lattn_tensor *grad, bool accumulate);
 
 // dropout.c: keep threshold and 1 / (1 - p) as the shaders take them.
 uint32_t lat_dropout_threshold(float p);

@@ -20,7 +20,7 @@
 
 enum { X, WEIGHT, BIAS, RESIDUAL };  // inputs
 enum { Y, PRE };                     // outputs
-enum { GROUP = 64, ROWS_OF_A_RUN = 64 };
+enum { GROUP = 64, ROWS_OF_A_RUN = LAT_BIAS_RUN };
 
 struct linear_attr {
     lattn_epilogue epilogue;
@@ -187,7 +187,12 @@ static lattn_status epilogue_backward(lattn_ctx *ctx, lattn_tensor *const t[4])
     return LATTN_OK;
 }
 
-static lattn_status sum_runs(
+lattn_status lat_bias_runs(lattn_ctx *ctx, lattn_tensor *g, lattn_tensor *partial)
+{
+    return epilogue_backward(ctx, (lattn_tensor *[4]){ g, NULL, NULL, partial });
+}
+
+lattn_status lat_bias_sum(
     lattn_ctx *ctx, lattn_tensor *partial, lattn_tensor *grad, bool accumulate)
 {
     struct bias_bwd_sum_push push = { .n_runs = (uint32_t) partial->dim[0],
@@ -234,7 +239,7 @@ static lattn_status through_epilogue(struct lat_call *c, lattn_tensor *dy, lattn
         lattn_tensor *t[4] = { dy, pre, pre ? *g : NULL, partial };
         LAT_TRY(epilogue_backward(ctx, t));
     }
-    return partial ? sum_runs(ctx, partial, grad_bias, c->accumulate & 1u << BIAS) : LATTN_OK;
+    return partial ? lat_bias_sum(ctx, partial, grad_bias, c->accumulate & 1u << BIAS) : LATTN_OK;
 }
 
 // No rows, or no columns: sums over nothing.

@@ -572,6 +572,9 @@ GPU_TEST(null, losses_norms_and_pools)
     const lattn_reduction mean = LATTN_REDUCTION_MEAN;
     NOTHING(lattn_cross_entropy(ctx, NULL, t, NULL));
     NOTHING(lattn_cross_entropy(ctx, t, NULL, NULL));
+    NOTHING(lattn_linear_cross_entropy(ctx, NULL, t, t, NULL));
+    NOTHING(lattn_linear_cross_entropy(ctx, t, NULL, t, NULL));
+    NOTHING(lattn_linear_cross_entropy(ctx, t, t, NULL, NULL));
     NOTHING(lattn_mse_loss(ctx, NULL, t, mean));
     NOTHING(lattn_mse_loss(ctx, t, NULL, mean));
     NOTHING(lattn_bce_with_logits(ctx, NULL, t, mean));

@@ -211,6 +211,12 @@ def loss():
     f.case("mse", lambda x, y: F.mse_loss(x, y), f.normal(4, 6), target)
     f.case("bce", lambda x, y: F.binary_cross_entropy_with_logits(x, y), 3 * f.normal(4, 6),
            torch.rand(4, 6, generator=f.generator))
+
+    def linear_ce(x, w, b, labels):
+        return F.cross_entropy(F.linear(x, w, b), labels, label_smoothing=0.1)
+    some = f.index(13, 70)
+    some[3] = some[68] = -100
+    f.case("linear_ce", linear_ce, f.normal(70, 6), f.normal(13, 6), f.normal(13), some)
     return f
 
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// cross_entropy: reference, cases, tolerances. Inputs logits [N, V], labels [N], class weights [V].
+// cross_entropy: reference, cases, tolerances. Inputs logits [N, V], labels [N], class weights [V]. And
+// linear_cross_entropy: inputs x [N, H], labels [N], class weights [V], weight [V, H], bias [V].
 //
-// Case parameters: i[0] the reduction, i[1] the ignored label plus one (0 = none), f[0] the label
-// smoothing. A loss is a difference of logits plus a logarithm, so errors are absolute: 2^-21 from a
+// Case parameters: i[0] the reduction, i[1] the ignored label plus one (0 = none), i[2] the
+// bytes of a chunk, f[0] the label smoothing. A loss is a difference of logits plus a logarithm, so errors are absolute: 2^-21 from a
 // logarithm near 1, and what the exponentials may be off by.
 
 #include <math.h>
+#include <stdlib.h>
 #include "ops/reference.h"
 
 static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
@@ -186,4 +188,148 @@ const struct ot_op ot_op_cross_entropy = {
     .n_cases = OT_COUNT(cases),
     .tolerance = { .f32_rel = 2.4e-7, .f32_abs = 4.8e-7 },
     .grad_tolerance = { .f32_rel = 4e-6, .f32_abs = 1e-7 },
+};
+
+// ---- linear_cross_entropy ---------------------------------------------------------------------
+
+enum { X, LABELS, CLASS_WEIGHTS, WEIGHT, BIAS };
+
+static lattn_tensor *build_linear(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)
+{
+    const lattn_linear_cross_entropy_args args = {
+        .bias = in[BIAS],
+        .loss = {
+            .class_weights = in[CLASS_WEIGHTS],
+            .label_smoothing = (float) c->f[0],
+            .ignore_index = (int32_t) c->i[1] - 1,
+            .has_ignore_index = c->i[1] > 0,
+            .reduction = (lattn_reduction) c->i[0],
+        },
+        .chunk_bytes = c->i[2],
+    };
+    return lattn_linear_cross_entropy(ctx, in[X], in[WEIGHT], in[LABELS], &args);
+}
+
+enum { LOGITS, MAGNITUDES = 3, N_AS };
+
+// The inputs of cross_entropy, and behind them what the logits are made of without signs. The caller frees
+// the values of both.
+static void as_logits(const struct ot_array *in, struct ot_array as[N_AS])
+{
+    int64_t n = in[LABELS].dim[0], v = in[WEIGHT].dim[0], k = in[WEIGHT].dim[1];
+    as[LOGITS] = (struct ot_array){ .rank = 2, .dim = { n, v }, .n = n * v };
+    as[LABELS] = in[LABELS];
+    as[CLASS_WEIGHTS] = in[CLASS_WEIGHTS];
+    as[MAGNITUDES] = as[LOGITS];
+    double *logits = as[LOGITS].v = calloc((size_t) (n * v + 1), sizeof *logits);
+    double *magnitudes = as[MAGNITUDES].v = calloc((size_t) (n * v + 1), sizeof *magnitudes);
+    for (int64_t i = 0; logits && magnitudes && i < n * v; i++) {
+        const double *x = in[X].v + i / v * k, *w = in[WEIGHT].v + i % v * k;
+        logits[i] = in[BIAS].v ? in[BIAS].v[i % v] : 0;
+        magnitudes[i] = fabs(logits[i]);
+        for (int64_t q = 0; q < k; q++) {
+            logits[i] += x[q] * w[q];
+            magnitudes[i] += fabs(x[q] * w[q]);
+        }
+    }
+}
+
+// A loss is off by what its logits are: the wrong one and the one that carries the sum.
+static double linear_bound(const struct ot_case *c, const struct ot_array *in, int64_t row)
+{
+    int64_t v = in[LOGITS].dim[1];
+    double k = (double) c->in[WEIGHT].dim[1], most = max_of(in[MAGNITUDES].v + row * v, v);
+    return row_bound(c, in, row) + 4 * (k + 2) * most;
+}
+
+static void reduce_linear(const struct ot_case *c, const struct ot_array *in, struct ot_array *out,
+    double (*f)(const struct ot_case *c, const struct ot_array *in, int64_t row))
+{
+    struct ot_array as[N_AS];
+    as_logits(in, as);
+    if (as[LOGITS].v && as[MAGNITUDES].v)
+        reduce(c, as, out, f);
+    free(as[LOGITS].v);
+    free(as[MAGNITUDES].v);
+}
+
+static void reference_linear(
+    const struct ot_case *c, const struct ot_array *in, struct ot_array *out)
+{
+    reduce_linear(c, in, out, row_loss);
+}
+
+static void bound_linear(const struct ot_case *c, const struct ot_array *in, struct ot_array *b)
+{
+    reduce_linear(c, in, b, linear_bound);
+}
+
+static double bytes_linear(const struct ot_case *c, size_t element)
+{
+    return (ot_numel(&c->in[X]) + ot_numel(&c->in[WEIGHT])) * (double) element;
+}
+
+static double flops_linear(const struct ot_case *c)
+{
+    return 2 * ot_numel(&c->in[X]) * (double) c->in[WEIGHT].dim[0];
+}
+
+static const char *shape_linear(const int64_t *v, struct ot_case *c)
+{
+    enum { ROWS_KEY, HIDDEN, CLASSES };
+    OT_RESIZE(&c->in[X], v[ROWS_KEY], v[HIDDEN]);
+    OT_RESIZE(&c->in[LABELS], v[ROWS_KEY]);
+    c->in[LABELS].limit = v[CLASSES];
+    OT_RESIZE(&c->in[WEIGHT], v[CLASSES], v[HIDDEN]);
+    c->in[BIAS].absent = true;
+    return NULL;
+}
+
+// clang-format off
+// One chunk takes 64 rows at least: with chunks of a byte it takes no more.
+#define HEAD(n, h, v) { OT_DIMS(n, h) }, { OT_DIMS(n), .fill = OT_INDEX, .limit = v }
+#define PLAIN(n, h, v) { HEAD(n, h, v), { .absent = true }, { OT_DIMS(v, h) }, { .absent = true } }
+#define WHOLE(n, h, v) { HEAD(n, h, v), { OT_DIMS(v), .fill = OT_POSITIVE, .f32 = true, .no_grad = true }, \
+                         { OT_DIMS(v, h) }, { OT_DIMS(v) } }
+static const struct ot_case linear_cases[] = {
+    { "empty_mean", WHOLE(0, 3, 5), .i = { MEAN }, .flags = OT_GEOMETRY },
+    { "empty_none", PLAIN(0, 3, 5), .i = { NONE }, .flags = OT_GEOMETRY },
+    { "no_terms", WHOLE(3, 0, 5), .i = { MEAN }, .flags = OT_GEOMETRY },
+    { "one_element", WHOLE(1, 1, 1), .i = { SUM }, .flags = OT_GEOMETRY },
+    { "rank_3", { { OT_DIMS(2, 3, 7) }, { OT_DIMS(6), .fill = OT_INDEX, .limit = 33 }, { .absent = true }, { OT_DIMS(33, 7) }, { OT_DIMS(33) } }, .i = { NONE }, .flags = OT_GEOMETRY },
+    { "chunk_less_one", WHOLE(63, 7, 33), .i = { MEAN, 0, 1 }, .flags = OT_GEOMETRY },
+    { "chunk", WHOLE(64, 7, 33), .i = { MEAN, 0, 1 }, .flags = OT_GEOMETRY },
+    { "chunk_and_one", PLAIN(65, 7, 33), .i = { SUM, 0, 1 }, .flags = OT_GEOMETRY },
+    { "chunks_mean", WHOLE(129, 7, 33), .i = { MEAN, 3, 1 }, .f = { 0.1 } },
+    { "chunks_none", WHOLE(150, 7, 33), .i = { NONE, 3, 1 }, .f = { 0.2 }, .flags = OT_GEOMETRY },
+    { "chunks_of_128", WHOLE(200, 7, 33), .i = { MEAN, 0, 128 * 33 * 4 }, .flags = OT_ONLY_F32 },
+    { "views", { { OT_DIMS(70, 7), .layout = OT_SLICED }, { OT_DIMS(70), .fill = OT_INDEX, .limit = 33, .layout = OT_SLICED },
+                 { OT_DIMS(33), .fill = OT_POSITIVE, .f32 = true, .no_grad = true, .layout = OT_SLICED },
+                 { OT_DIMS(33, 7), .layout = OT_TRANSPOSED }, { OT_DIMS(33), .layout = OT_SLICED } }, .i = { MEAN, 0, 1 }, .flags = OT_GEOMETRY },
+    { "characters", PLAIN(2048, 128, 86), .i = { MEAN }, .flags = OT_FULL | OT_BENCH },
+    { "gpt2", PLAIN(4096, 768, 50257), .i = { MEAN }, .flags = OT_FULL | OT_BENCH | OT_TIME_ALONE },
+};
+// clang-format on
+
+const struct ot_op ot_op_linear_cross_entropy = {
+    .name = "linear_cross_entropy",
+    .n_inputs = 5,
+    .build = build_linear,
+    .reference = reference_linear,
+    .bound = bound_linear,
+    .bytes = bytes_linear,
+    .flops = flops_linear,
+    .backward = ot_backward_product,
+    .keys = OT_KEYS(OT_SIZE("rows"), OT_SIZE("hidden"), OT_SIZE("classes")),
+    .shape = shape_linear,
+    .cases = linear_cases,
+    .n_cases = OT_COUNT(linear_cases),
+    .tolerance = { .f32_rel = 2.4e-7, .f32_abs = 4.8e-7, .f16_rel = 0x1p-11, .bf16_rel = 0x1p-8 },
+    // A probability is off by what its logit was rounded by: 2^-9 of 8 in bf16.
+    .grad_tolerance = { .f32_rel = 6e-6,
+        .f32_abs = 1e-6,
+        .f16_rel = 1e-2,
+        .f16_abs = 5e-4,
+        .bf16_rel = 8e-2,
+        .bf16_abs = 4e-3 },
 };

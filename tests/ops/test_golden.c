@@ -352,8 +352,13 @@ BUILD(build_ce_weights_smoothing,
     CE(.class_weights = load(g, "weights"), .label_smoothing = 0.1f))
 BUILD(build_mse, lattn_mse_loss(ctx, in[0], in[1], LATTN_REDUCTION_MEAN))
 BUILD(build_bce, lattn_bce_with_logits(ctx, in[0], in[1], LATTN_REDUCTION_MEAN))
+// In chunks of 64 rows, of which there are 70.
+BUILD(build_linear_ce, lattn_linear_cross_entropy(ctx, in[0], in[1], in[3],
+    &(lattn_linear_cross_entropy_args){
+        .bias = in[2], .loss.label_smoothing = 0.1f, .chunk_bytes = 1 }))
 FAMILY(loss, ROW(ce), ROW(ce_sum), ROW(ce_none), ROW(ce_ignore), ROW(ce_smoothing),
-    ROW(ce_smoothing_ignore), ROW(ce_weights), ROW(ce_weights_smoothing), ROW(mse), ROW(bce))
+    ROW(ce_smoothing_ignore), ROW(ce_weights), ROW(ce_weights_smoothing), ROW(mse), ROW(bce),
+    ROW(linear_ce))
 
 #define ATTENTION(...) \
     lattn_attention(ctx, in[0], in[1], in[2], &(lattn_attention_args){ __VA_ARGS__ })
