@@ -412,27 +412,46 @@ lattn_tensor *seq_model_decode(lattn_ctx *ctx, struct seq_model *m, lattn_tensor
     return lattn_decoder_forward(ctx, m->decoder, embed(ctx, m, ids, pass), memory, &self, &cross);
 }
 
+// What makes outputs of hidden states: the decoder's own, or the table of the encoder.
+static lattn_tensor *head_weight(struct seq_model *m, lattn_tensor **bias)
+{
+    *bias = m->head ? lattn_module_parameter(m->head, "bias") : NULL;
+    return lattn_module_parameter(m->head ? m->head : m->embedding, "weight");
+}
+
 lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden)
 {
-    if (m->head)
-        return lattn_linear_forward(ctx, m->head, hidden, LATTN_EPILOGUE_NONE);
-    return lattn_linear(
-        ctx, hidden, lattn_module_parameter(m->embedding, "weight"), NULL, LATTN_EPILOGUE_NONE);
+    lattn_tensor *bias, *weight = head_weight(m, &bias);
+    return lattn_linear(ctx, hidden, weight, bias, LATTN_EPILOGUE_NONE);
+}
+
+static lattn_cross_entropy_args loss_args(
+    const struct seq_model *m, int ignore_index, bool training)
+{
+    return (lattn_cross_entropy_args){
+        .ignore_index = ignore_index,
+        .has_ignore_index = true,
+        .label_smoothing = training ? m->label_smoothing : 0,
+    };
 }
 
 lattn_tensor *seq_choice_loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *y,
     lattn_tensor *targets, int ignore_index, bool training, lattn_tensor **logits)
 {
     const int64_t rows[] = { lattn_tensor_numel(targets), m->config.n_outputs };
-    const lattn_cross_entropy_args args = {
-        .ignore_index = ignore_index,
-        .has_ignore_index = true,
-        .label_smoothing = training ? m->label_smoothing : 0,
-    };
+    const lattn_cross_entropy_args args = loss_args(m, ignore_index, training);
     y = lattn_reshape(ctx, y, 2, rows);
     if (logits)
         *logits = y;
     return lattn_cross_entropy(ctx, y, targets, &args);
+}
+
+lattn_tensor *seq_token_loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden,
+    lattn_tensor *targets, int ignore_index, bool training)
+{
+    lattn_linear_cross_entropy_args args = { .loss = loss_args(m, ignore_index, training) };
+    lattn_tensor *weight = head_weight(m, &args.bias);
+    return lattn_linear_cross_entropy(ctx, hidden, weight, targets, &args);
 }
 
 // ---- the task -------------------------------------------------------------------------------------

@@ -117,6 +117,10 @@ lattn_tensor *seq_model_outputs(lattn_ctx *ctx, struct seq_model *m, lattn_tenso
 // logits [N, n_outputs], where they are asked for.
 lattn_tensor *seq_choice_loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *y,
     lattn_tensor *targets, int ignore_index, bool training, lattn_tensor **logits);
+// The same from hidden states [..., hidden_size], where nobody asks for the logits: of a large vocabulary they are
+// never all in memory.
+lattn_tensor *seq_token_loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *hidden,
+    lattn_tensor *targets, int ignore_index, bool training);
 // A state of zeros for B rows, that lives until it is freed.
 lattn_status seq_state_create(struct seq_model *m, int64_t B, lattn_rnn_state *out);
 void seq_state_free(lattn_rnn_state *state);

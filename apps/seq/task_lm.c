@@ -188,18 +188,18 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
 {
     lattn_rnn_state *kept = &m->carried[training ? 0 : 1], after = { 0 };
     struct seq_pass pass = { .causal = true };
+    (void) logits;
     if (seq_is_recurrent(m)) {
         pass.before.h = begin_with(ctx, kept->h, fields[CARRY]);
         pass.before.c = begin_with(ctx, kept->c, fields[CARRY]);
         pass.after = &after;
     }
     lattn_tensor *y = seq_model_hidden(ctx, m, fields[INPUTS], &pass);
-    y = seq_model_outputs(ctx, m, y);
     if (!y)
         return NULL;
     if (pass.after && !(keep(ctx, kept->h, after.h) && keep(ctx, kept->c, after.c)))
         return NULL;
-    return seq_choice_loss(ctx, m, y, fields[TARGETS], -100, training, logits);
+    return seq_token_loss(ctx, m, y, fields[TARGETS], -100, training);
 }
 
 // ---- figures --------------------------------------------------------------------------------------

@@ -93,10 +93,10 @@ static lattn_tensor *loss(lattn_ctx *ctx, struct seq_model *m, lattn_tensor *con
     lattn_tensor **logits, bool training)
 {
     const struct seq_pass pass = { .lengths = fields[LENGTHS] };
+    (void) logits;
     lattn_tensor *memory = seq_model_hidden(ctx, m, fields[INPUTS], &pass);
     lattn_tensor *y = seq_model_decode(ctx, m, fields[OUTPUTS], memory, &pass);
-    y = seq_model_outputs(ctx, m, y);
-    return seq_choice_loss(ctx, m, y, fields[TARGETS], -100, training, logits);
+    return seq_token_loss(ctx, m, y, fields[TARGETS], -100, training);
 }
 
 // ---- answers --------------------------------------------------------------------------------------
