@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "bench/bench.h"
 #include "bench/row.h"
 #include "common/tuned.h"
@@ -69,6 +70,7 @@ struct step {
     struct shape shape;
     lattn_stats before, captured, measured;  // counters around the capture, and at the end
     struct ot_measurement time;
+    double first_s;  // capture and first run
 };
 
 static lattn_status record(lattn_ctx *ctx, void *user, lattn_tensor **outputs)
@@ -149,6 +151,29 @@ static lattn_status tune(struct step *s)
     return st;
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+// Captures the step and runs it once: pipelines are made here, and some drivers, lavapipe among them, go on
+// compiling when a pipeline is dispatched first.
+static lattn_status run_first(struct step *s, const lattn_graph_params *params)
+{
+    lattn_status st;
+    TRY(lattn_sync(s->ctx));
+    s->first_s = -now();
+    TRY(lattn_graph_create(s->ctx, params, &s->graph));
+    TRY(submit(s->ctx, s, 1));
+    TRY(lattn_sync(s->ctx));
+    s->first_s += now();
+
+done:
+    return st;
+}
+
 static lattn_status run_step(const struct report *r, const struct network *network, struct step *s)
 {
     const lattn_adamw_params adamw = {
@@ -169,7 +194,7 @@ static lattn_status run_step(const struct report *r, const struct network *netwo
         .fn = record, .user = s, .inputs = inputs, .n_inputs = 1, .n_outputs = 1
     };
     s->before = lattn_ctx_stats(s->ctx);
-    TRY(lattn_graph_create(s->ctx, &params, &s->graph));
+    TRY(run_first(s, &params));
     s->captured = lattn_ctx_stats(s->ctx);
     TRY(ot_measure_steps(s->ctx, submit, s, r->quick ? 0.1 : 2, r->quick ? 0.2 : 5, &s->time));
     s->measured = lattn_ctx_stats(s->ctx);
@@ -204,6 +229,8 @@ static double flops_of(const struct step *s)
 struct figures {
     double samples;                        // per second
     double dispatches, barriers, submits;  // of a step
+    double pipeline_ms;  // the driver's time for the pipelines, of all threads together
+    double first_ms;     // by which capture and first run were longer than a step
 };
 
 static struct figures figures_of(const struct step *s)
@@ -214,6 +241,9 @@ static struct figures figures_of(const struct step *s)
         .dispatches = (double) (s->measured.dispatches - s->captured.dispatches) / runs,
         .submits = (double) (s->measured.submits - s->captured.submits) / runs,
     };
+    double first = s->first_s - s->time.wall_seconds;
+    f.pipeline_ms = 1e-6 * (double) s->measured.pipeline_ns;
+    f.first_ms = first > 0 ? 1e3 * first : 0;
     // Command buffers are recorded more than once (two runs may be under way, cuts move): their barriers
     // for each command, times the commands of a step.
     f.barriers = f.dispatches * (double) (s->measured.barriers - s->before.barriers) /
@@ -237,15 +267,23 @@ static void print(struct report *r, const struct step *s, const char *name_of_ro
         printf(",\n      \"samples_per_second\": %.6g,\n", f.samples);
         printf("      \"dispatches\": %.0f,\n      \"barriers\": %.0f,\n      \"submits\": %.2f,\n",
             f.dispatches, f.barriers, f.submits);
-        printf("      \"peak_bytes\": %llu,\n      \"planned_bytes\": %llu\n    }",
+        printf("      \"peak_bytes\": %llu,\n      \"planned_bytes\": %llu,\n",
             (unsigned long long) s->measured.used_bytes_peak,
             (unsigned long long) s->measured.plan_bytes);
+        printf("      \"pipelines\": %llu,\n      \"pipelines_cached\": %llu,\n",
+            (unsigned long long) s->measured.pipelines_created,
+            (unsigned long long) s->measured.pipelines_cached);
+        printf("      \"pipeline_ms\": %.1f,\n      \"first_use_ms\": %.1f\n    }", f.pipeline_ms,
+            f.first_ms);
     } else {
         row_print(&row, &r->peaks);
         printf("  %8.1f samples/s, %.2f ms  %5.0f dispatches, %4.0f barriers, %3.0f submits  %6.0f "
                "MB\n",
             f.samples, 1e3 * s->time.wall_seconds, f.dispatches, f.barriers, f.submits,
             1e-6 * (double) s->measured.used_bytes_peak);
+        printf("  first use: %.0f ms, %llu pipelines (the driver's %.0f ms), %llu from the cache\n",
+            f.first_ms, (unsigned long long) s->measured.pipelines_created, f.pipeline_ms,
+            (unsigned long long) s->measured.pipelines_cached);
     }
     fflush(stdout);
     r->any = true;
@@ -343,8 +381,8 @@ int bench_model(int argc, char **argv)
             "A step is forward, backward, clipping and AdamW, captured once and replayed. The "
             "first time and GFLOP/s (of the matrix products) are of the device, beside its own "
             "multiply-add rate; samples/s and the second time are of wall time; barriers are those "
-            "in the command buffers of a "
-            "step.",
+            "in the command buffers of a step. First use is what a new shape costs once: "
+            "capture and first run, less a step; the driver's time is that of all threads.",
     };
     struct cli_operands names;
     int code;

@@ -172,6 +172,8 @@ static void print_steps(const json_t *file, const json_t *pytorch)
         print_number(row, "barriers", "%.0f");
         print_number(row, "submits", "%.0f");
         printf(" %.0f |", 1e-6 * number_of(row, "peak_bytes"));
+        print_number(row, "pipelines", "%.0f");
+        print_number(row, "first_use_ms", "%.0f");
         print_peer(row, pytorch, "");
         print_peer(row, pytorch, "/compiled");
         printf("\n");
@@ -182,9 +184,11 @@ static void print_networks(const struct files *f)
 {
     printf("\n## Training steps\n\n`lattn-bench model`: forward, backward, clipping and AdamW, "
            "captured and replayed; operations are those of the matrix products.\n\n");
-    printf("%s samples/s | dispatches | barriers | submits | memory, MB |%s\n", RATES,
-        f->pytorch ? " of PyTorch | of PyTorch, compiled |" : "");
-    printf("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|%s\n",
+    printf(
+        "%s samples/s | dispatches | barriers | submits | memory, MB | pipelines | first use, ms "
+        "|%s\n",
+        RATES, f->pytorch ? " of PyTorch | of PyTorch, compiled |" : "");
+    printf("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|%s\n",
         f->pytorch ? "---:|---:|" : "");
     print_steps(f->model, f->pytorch);
     print_steps(f->model_f16, f->pytorch);

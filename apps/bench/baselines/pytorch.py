@@ -125,6 +125,12 @@ def make_cross_entropy(row, dtype):
     return [x], lambda: F.cross_entropy(x, target)
 
 
+def make_linear_cross_entropy(row, dtype):
+    x, w = (tensor(row["inputs"][i], dtype) for i in (0, 3))
+    target = torch.randint(w.shape[0], (x.shape[0],), device=args.device)
+    return [x, w], lambda: F.cross_entropy(F.linear(x, w), target)
+
+
 def make_conv2d(row, dtype):
     x, w = (tensor(d, dtype) for d in row["inputs"][:2])
     bias = tensor(row["inputs"][2], dtype) if row["inputs"][2] else None
@@ -160,7 +166,8 @@ OPS = {
     "add": pair(torch.add), "mul": pair(torch.mul), "gelu": single(F.gelu), "exp": single(torch.exp),
     "softmax": single(lambda x: torch.softmax(x, -1)), "log_softmax": single(lambda x: torch.log_softmax(x, -1)),
     "matmul": make_matmul, "linear": make_linear, "attention": make_attention, "layer_norm": make_layer_norm,
-    "embedding": make_embedding, "cross_entropy": make_cross_entropy, "conv2d": make_conv2d, "adamw": make_adamw,
+    "embedding": make_embedding, "cross_entropy": make_cross_entropy,
+    "linear_cross_entropy": make_linear_cross_entropy, "conv2d": make_conv2d, "adamw": make_adamw,
     "lstm_layer": make_lstm_layer,
 }
 
