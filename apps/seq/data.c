@@ -260,6 +260,21 @@ static lattn_status seek(void *set, int64_t epoch, int64_t index)
     return lattn_loader_seek(s->loader, epoch, index);
 }
 
+lattn_loader_params seq_loader_of_rows(
+    const struct seq_model *m, const struct seq_files *f, const struct seq_set *s, bool training)
+{
+    return (lattn_loader_params){
+        .dataset = s->data,
+        .tokenizer = m->tokenizer,
+        .rows = s->rows.n ? &s->rows : NULL,
+        .batch_size = training ? f->batch_size : f->eval_batch_size,
+        .max_tokens = f->seq_len,
+        .shuffle = training,
+        .seed = f->seed,
+        .n_threads = f->threads,
+    };
+}
+
 lattn_source seq_source(struct seq_set *s, int64_t n_samples, seq_next_fn next)
 {
     return (lattn_source){

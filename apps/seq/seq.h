@@ -223,6 +223,9 @@ lattn_status seq_open_rows(struct seq_model *m, const struct seq_files *f, struc
 int64_t seq_set_count(const struct seq_set *s);
 // Which row of its dataset row i of a set is.
 int64_t seq_set_row(const struct seq_set *s, int64_t i);
+// What a loader of these rows is told.
+lattn_loader_params seq_loader_of_rows(
+    const struct seq_model *m, const struct seq_files *f, const struct seq_set *s, bool training);
 // A batch of a loader of texts as fields input_ids [B, T] and lengths [B].
 void seq_fields_of_texts(const lattn_batch *b, lattn_fields *out);
 // Makes room for n numbers of a batch in s->numbers.

@@ -74,16 +74,7 @@ done:
 static lattn_status begin(
     struct seq_model *m, const struct seq_files *f, struct seq_set *s, bool training)
 {
-    lattn_loader_params params = {
-        .dataset = s->data,
-        .tokenizer = m->tokenizer,
-        .rows = s->rows.n ? &s->rows : NULL,
-        .batch_size = training ? f->batch_size : f->eval_batch_size,
-        .max_tokens = f->seq_len,
-        .shuffle = training,
-        .seed = f->seed,
-        .n_threads = f->threads,
-    };
+    const lattn_loader_params params = seq_loader_of_rows(m, f, s, training);
     lattn_status st;
     TRY(lattn_loader_create(&params, &s->loader));
     s->source = seq_source(s, seq_set_count(s), next);
