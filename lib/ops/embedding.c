@@ -13,7 +13,11 @@
 #include "lat_shaders.h"
 
 enum { WEIGHT, INDEX };
-enum { GROUP = 128, TOKENS_PER_GROUP = GROUP / LAT_EMBEDDING_LANES };
+enum {
+    GROUP = 128,
+    TOKENS_PER_GROUP = GROUP / LAT_EMBEDDING_LANES,
+    MAX_QUADS = 12,  // of a strip
+};
 
 struct embedding_attr {
     int64_t padding_idx;
@@ -32,6 +36,17 @@ uint64_t lat_rows_in_binding(const lattn_ctx *ctx, const lattn_tensor *matrix)
     while (unit * row_bytes % caps->buffer_alignment)
         unit *= 2;
     return fit >= unit ? fit / unit * unit : fit;
+}
+
+uint32_t lat_strip_quads(const lattn_ctx *ctx, uint32_t n_cols, uint32_t most)
+{
+    uint32_t quad = 4 * lat_caps(ctx)->subgroup_size;
+    if (n_cols % quad != 0)
+        return 0;
+    uint32_t quads = LAT_MIN(most, n_cols / quad);
+    while (quads && n_cols / quad % quads)
+        quads--;
+    return quads;
 }
 
 static lattn_status infer(struct lat_call *c)
@@ -64,9 +79,14 @@ static lattn_status gather_slice(struct lat_call *c, lattn_tensor *slice, uint64
         .slice0 = (uint32_t) slice0,
         .slice_rows = (uint32_t) slice->dim[0],
     };
-    const uint32_t spec[] = { GROUP, n_cols % 4 == 0 };
+    const uint32_t lanes = lat_caps(c->ctx)->subgroup_size;
+    const uint32_t quads = lat_strip_quads(c->ctx, n_cols, MAX_QUADS);
+    bool cpu = lat_wide_chosen(c->ctx, c->op_name, slice->dtype, quads && push.slice_rows);
+    const uint32_t strips = cpu ? n_cols / (4 * lanes * quads) : 1;
+    const uint32_t per_group = cpu ? 1 : TOKENS_PER_GROUP;
+    const uint32_t spec[] = { cpu ? lanes : GROUP, cpu ? lanes : n_cols % 4 == 0, quads };
     struct lat_kernel kernel = {
-        .shader = &lat_shader_embedding_fwd,
+        .shader = cpu ? &lat_shader_embedding_fwd_cpu : &lat_shader_embedding_fwd,
         .t = (int) slice->dtype,
         .u = LAT_NO_DTYPE,
         .read = { c->in[INDEX], slice },
@@ -76,17 +96,22 @@ static lattn_status gather_slice(struct lat_call *c, lattn_tensor *slice, uint64
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = LAT_COUNT(spec),
-        .groups = lat_ceil_div(push.n_tokens, TOKENS_PER_GROUP),
+        .n_spec = cpu ? 3 : 2,
+        .groups = lat_ceil_div(push.n_tokens, per_group) * strips,
         .split = {
             .n_rows = push.n_tokens,
-            .rows_per_group = TOKENS_PER_GROUP,
+            .rows_per_group = per_group,
+            .groups_per_row = strips,
             .row_elements = { 1, 0, n_cols },
             .push_n_rows = offsetof(struct embedding_push, n_tokens),
             .push_row0 = LAT_NO_OFFSET,
         },
         .bytes = 2.0 * (double) lat_numel(c->out[0]) * (double) lattn_dtype_bytes(slice->dtype),
     };
+    if (cpu) {
+        lat_wide_subgroups(c->ctx, &kernel);
+        kernel.push_address[1] = offsetof(struct embedding_push, w_address);
+    }
     return lat_kernel_run(c->ctx, &kernel);
 }
 
@@ -135,6 +160,8 @@ const struct lat_op lat_op_embedding = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .strategies = lat_wide_strategies,
+    .n_strategies = LAT_WIDE_STRATEGIES,
 };
 
 lattn_tensor *lattn_embedding(

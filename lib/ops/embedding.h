@@ -17,4 +17,8 @@ lattn_status lat_embedding_grad_run(lattn_ctx *ctx, const struct lat_embedding_g
 // Rows of a [rows, cols] matrix that one binding can hold, at most rows; 0 = not even one.
 uint64_t lat_rows_in_binding(const lattn_ctx *ctx, const lattn_tensor *matrix);
 
+// The cpu forms cut rows of n_cols into strips of this many times four vectors, at most most; 0 = rows are no
+// whole number of those.
+uint32_t lat_strip_quads(const lattn_ctx *ctx, uint32_t n_cols, uint32_t most);
+
 #endif

@@ -22,6 +22,7 @@ enum {
     MAX_RUNS = 1024,  // more than these
     MAX_DIGIT_BITS = 8,
     SUM_GROUP = 32,  // invocations, four columns each
+    SUM_QUADS = 6,   // of a strip, at most, in the cpu form
 };
 
 struct sorted {
@@ -137,15 +138,37 @@ struct add {
 static lattn_status add_kernel(struct add *a, const struct lat_shader *shader, struct lat_kernel *k)
 {
     const uint32_t spec[] = { SUM_GROUP, a->push.n_cols % 4 == 0 };
-    k->shader = shader;
     k->t = (int) a->dy->dtype;
     k->u = LAT_NO_DTYPE;
     k->push = &a->push;
     k->push_bytes = sizeof a->push;
-    k->spec = spec;
-    k->n_spec = LAT_COUNT(spec);
+    if (!k->shader) {
+        a->push.groups_per_chunk = (uint32_t) lat_ceil_div(a->push.n_cols, 4 * SUM_GROUP);
+        k->shader = shader;
+        k->spec = spec;
+        k->n_spec = LAT_COUNT(spec);
+    }
     k->groups = (uint64_t) a->push.n_chunks * a->push.groups_per_chunk;
     return lat_kernel_run(a->ctx, k);
+}
+
+// The sum on CPU drivers. spec must live until k has run.
+static void sum_in_lanes(struct add *a, struct lat_kernel *k, uint32_t spec[4])
+{
+    uint32_t lanes = lat_caps(a->ctx)->subgroup_size;
+    uint32_t quads = lat_strip_quads(a->ctx, a->push.n_cols, SUM_QUADS);
+    if (!lat_wide_chosen(a->ctx, "embedding", a->dy->dtype, quads))
+        return;
+    a->push.groups_per_chunk = a->push.n_cols / (4 * lanes * quads);
+    spec[0] = spec[1] = lanes;
+    spec[2] = quads;
+    spec[3] = a->push.accumulate;
+    k->shader = &lat_shader_embedding_bwd_sum_cpu;
+    k->spec = spec;
+    k->n_spec = 4;
+    k->push_address[2] = offsetof(struct embedding_bwd_push, dy_address);
+    k->push_address[3] = offsetof(struct embedding_bwd_push, dw_address);
+    lat_wide_subgroups(a->ctx, k);
 }
 
 // dw is the slice of the gradient whose rows start at slice0.
@@ -161,6 +184,8 @@ static lattn_status add_to_slice(struct add *a, lattn_tensor *dw, uint64_t slice
         // Of dw only the rows that tokens name are touched, at most one per token.
         .bytes = 2.0 * (double) lat_numel(a->dy) * (double) lattn_dtype_bytes(dw->dtype),
     };
+    uint32_t spec[4];
+    sum_in_lanes(a, &sum, spec);
     LAT_TRY(add_kernel(a, &lat_shader_embedding_bwd_sum, &sum));
     if (a->push.n_chunks == 1)
         return LATTN_OK;
@@ -189,7 +214,6 @@ static lattn_status add_block(lattn_ctx *ctx, const struct lat_embedding_grad *g
             .accumulate = accumulate,
         },
     };
-    a.push.groups_per_chunk = (uint32_t) lat_ceil_div(a.push.n_cols, 4 * SUM_GROUP);
     LAT_TRY(sort_tokens(ctx, g->index, a.push.vocab, g->padding_idx, &a.tokens));
     a.partial =
         lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ a.push.n_chunks, 2, a.push.n_cols });

@@ -15,6 +15,31 @@
 #include "norm/softmax.abi.h"
 #include "lat_shaders.h"
 
+enum {
+    WIDE_GROUP = 32,        // invocations of the cpu form: a few rows
+    MAX_WIDE_VECTORS = 64,  // of a row, which lies open in the kernel
+};
+
+static bool admits_cpu(const struct lat_problem *p)
+{
+    int64_t lanes = p->caps->subgroup_size;
+    return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && p->size[0] > 0 &&
+           p->size[1] >= lanes && p->size[1] <= MAX_WIDE_VECTORS * lanes;
+}
+
+static double cost_cpu(const struct lat_problem *p)
+{
+    (void) p;
+    return 0;
+}
+
+enum { STRATEGIES = 3 };
+static const struct lat_strategy strategies[STRATEGIES] = {
+    { LAT_STRATEGY_BASE, "", NULL, lat_row_cost_base, NULL },
+    { LAT_STRATEGY_SUBGROUP, "", lat_row_admits_subgroup, lat_row_cost_subgroup, NULL },
+    { LAT_STRATEGY_CPU, "", admits_cpu, cost_cpu, NULL },
+};
+
 static lattn_status infer(struct lat_call *c)
 {
     LAT_TRY(lat_check_float(c, c->in[0]));
@@ -22,7 +47,36 @@ static lattn_status infer(struct lat_call *c)
     return lat_out_like(c, 0, c->in[0]);
 }
 
-static lattn_status run(struct lat_call *c, const struct lat_rows *shaders, struct lat_kernel *k)
+static bool wide_chosen(struct lat_call *c, const struct lat_rows *rows)
+{
+    struct lat_problem problem = {
+        .caps = lat_caps(c->ctx),
+        .dtype = c->out[0]->dtype,
+        .size = { (int64_t) rows->n_rows, rows->n_cols },
+    };
+    int row = lat_strategy_select(c->ctx, c->op_name, strategies, STRATEGIES, &problem);
+    return strategies[row].kind == LAT_STRATEGY_CPU;
+}
+
+static void plan_wide(
+    lattn_ctx *ctx, const struct lat_rows *r, struct lat_kernel *k, uint32_t spec[LAT_ROW_SPEC])
+{
+    const uint32_t lanes = lat_caps(ctx)->subgroup_size;
+    spec[0] = WIDE_GROUP;
+    spec[1] = lanes;
+    spec[2] = r->n_cols;
+    k->spec = spec;
+    k->n_spec = 3;
+    k->split.n_rows = (uint32_t) r->n_rows;
+    k->split.rows_per_group = WIDE_GROUP / lanes;
+    k->groups = lat_ceil_div(r->n_rows, k->split.rows_per_group);
+    for (int i = 0; i < k->n_read; i++)
+        k->push_address[i] = (uint16_t) (offsetof(struct softmax_push, address) + 8 * (size_t) i);
+    lat_wide_subgroups(ctx, k);
+}
+
+static lattn_status run(struct lat_call *c, const struct lat_rows *shaders,
+    const struct lat_shader *cpu, struct lat_kernel *k)
 {
     struct lat_rows rows = *shaders;
     rows.op = c->op_name;
@@ -37,11 +91,17 @@ static lattn_status run(struct lat_call *c, const struct lat_rows *shaders, stru
     for (int i = 0; i < k->n_read + k->n_write; i++)
         k->split.row_elements[i] = rows.n_cols;
     k->split.push_row0 = LAT_NO_OFFSET;
-    lat_rows_plan(c->ctx, &rows, k, spec);
+    if (wide_chosen(c, &rows)) {
+        k->shader = cpu;
+        plan_wide(c->ctx, &rows, k, spec);
+    } else {
+        lat_rows_plan(c->ctx, &rows, k, spec);
+    }
     return lat_kernel_run(c->ctx, k);
 }
 
-static lattn_status run_forward(struct lat_call *c, const struct lat_rows *shaders)
+static lattn_status run_forward(
+    struct lat_call *c, const struct lat_rows *shaders, const struct lat_shader *cpu)
 {
     struct lat_kernel kernel = {
         .read = { c->in[0] },
@@ -49,10 +109,11 @@ static lattn_status run_forward(struct lat_call *c, const struct lat_rows *shade
         .write = { c->out[0] },
         .n_write = 1,
     };
-    return run(c, shaders, &kernel);
+    return run(c, shaders, cpu, &kernel);
 }
 
-static lattn_status run_backward(struct lat_call *c, const struct lat_rows *shaders)
+static lattn_status run_backward(
+    struct lat_call *c, const struct lat_rows *shaders, const struct lat_shader *cpu)
 {
     if (!c->grad_in[0] || lat_numel(c->grad_in[0]) == 0)
         return LATTN_OK;
@@ -62,35 +123,43 @@ static lattn_status run_backward(struct lat_call *c, const struct lat_rows *shad
         .write = { c->grad_in[0] },
         .n_write = 1,
     };
-    return run(c, shaders, &kernel);
+    return run(c, shaders, cpu, &kernel);
 }
 
 static lattn_status softmax_forward(struct lat_call *c)
 {
-    return run_forward(c, &(struct lat_rows){ .base = &lat_shader_softmax_fwd,
-                              .subgroup = &lat_shader_softmax_fwd_subgroup,
-                              .n_kept = 1 });
+    return run_forward(c,
+        &(struct lat_rows){ .base = &lat_shader_softmax_fwd,
+            .subgroup = &lat_shader_softmax_fwd_subgroup,
+            .n_kept = 1 },
+        &lat_shader_softmax_fwd_cpu);
 }
 
 static lattn_status softmax_backward(struct lat_call *c)
 {
-    return run_backward(c, &(struct lat_rows){ .base = &lat_shader_softmax_bwd,
-                               .subgroup = &lat_shader_softmax_bwd_subgroup,
-                               .n_kept = 2 });
+    return run_backward(c,
+        &(struct lat_rows){ .base = &lat_shader_softmax_bwd,
+            .subgroup = &lat_shader_softmax_bwd_subgroup,
+            .n_kept = 2 },
+        &lat_shader_softmax_bwd_cpu);
 }
 
 static lattn_status log_softmax_forward(struct lat_call *c)
 {
-    return run_forward(c, &(struct lat_rows){ .base = &lat_shader_log_softmax_fwd,
-                              .subgroup = &lat_shader_log_softmax_fwd_subgroup,
-                              .n_kept = 1 });
+    return run_forward(c,
+        &(struct lat_rows){ .base = &lat_shader_log_softmax_fwd,
+            .subgroup = &lat_shader_log_softmax_fwd_subgroup,
+            .n_kept = 1 },
+        &lat_shader_log_softmax_fwd_cpu);
 }
 
 static lattn_status log_softmax_backward(struct lat_call *c)
 {
-    return run_backward(c, &(struct lat_rows){ .base = &lat_shader_log_softmax_bwd,
-                               .subgroup = &lat_shader_log_softmax_bwd_subgroup,
-                               .n_kept = 2 });
+    return run_backward(c,
+        &(struct lat_rows){ .base = &lat_shader_log_softmax_bwd,
+            .subgroup = &lat_shader_log_softmax_bwd_subgroup,
+            .n_kept = 2 },
+        &lat_shader_log_softmax_bwd_cpu);
 }
 
 // clang-format off
@@ -103,8 +172,8 @@ static lattn_status log_softmax_backward(struct lat_call *c)
         .infer = infer,                              \
         .forward = name_##_forward,                  \
         .backward = name_##_backward,                \
-        .strategies = lat_row_strategies,            \
-        .n_strategies = LAT_ROW_STRATEGIES,          \
+        .strategies = strategies,                    \
+        .n_strategies = STRATEGIES,                  \
     }
 // clang-format on
 SOFTMAX_OP(softmax);

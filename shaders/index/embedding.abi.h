@@ -14,6 +14,7 @@ LAT_PUSH_BEGIN(embedding_push)
     LAT_U32 vocab;        // rows of the whole table
     LAT_U32 slice0;       // first table row that is bound
     LAT_U32 slice_rows;
+    LAT_U32 w_address[2]; // cpu strategy
 LAT_PUSH_END
 
 #endif

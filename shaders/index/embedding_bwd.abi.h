@@ -14,6 +14,8 @@ LAT_PUSH_BEGIN(embedding_bwd_push)
     LAT_U32 slice0;           // first row of the gradient that is bound
     LAT_U32 slice_rows;
     LAT_U32 accumulate;       // add to what is there
+    LAT_U32 dy_address[2];    // cpu strategy
+    LAT_U32 dw_address[2];
 LAT_PUSH_END
 
 #endif

@@ -65,6 +65,8 @@ static const struct ot_case cases[] = {
     { "cols_127", TABLE(6, 127, 9), .flags = OT_EXACT },
     { "cols_128", TABLE(6, 128, 9), .flags = OT_EXACT },
     { "cols_129", TABLE(6, 129, 9), .flags = OT_EXACT },
+    // Strips of several vectors in the form for CPUs, and ids cut at a chunk.
+    { "strips", TABLE(2, 448, 70), .flags = OT_EXACT },
     { "padding", TABLE(6, 8, 30), .i = { 3 }, .flags = OT_EXACT | OT_NO_GRAD },
     { "transposed", { { OT_DIMS(9, 12), .layout = OT_TRANSPOSED }, { OT_DIMS(4, 6), .fill = OT_INDEX, .limit = 9, .layout = OT_TRANSPOSED } }, .flags = OT_EXACT },
     { "sliced", { { OT_DIMS(9, 12), .layout = OT_SLICED }, { OT_DIMS(12), .fill = OT_INDEX, .limit = 9, .layout = OT_SLICED } }, .flags = OT_EXACT },
