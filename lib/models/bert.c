@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "models/bert_config.h"
+#include "nn/transformer.h"
 #include "tensor/tensor.h"
 
 struct lattn_bert {
@@ -181,24 +182,18 @@ lattn_status lattn_bert_check_vocab(const lattn_bert *bert, int32_t n_tokens)
 
 // ---- forward ------------------------------------------------------------------------------------
 
-// The first T rows of the position table, [T, C]; the first row of the type table, [1, C].
-static lattn_tensor *first_rows(lattn_ctx *ctx, lattn_module *table, int64_t n)
-{
-    return lattn_slice(ctx, lattn_module_parameter(table, "weight"), 0, 0, n, 1);
-}
-
 static lattn_tensor *embed(lattn_ctx *ctx, lattn_bert *b, const lattn_bert_inputs *in)
 {
-    int64_t T = lat_dim(in->input_ids, 1);
-    lattn_tensor *type = in->token_type_ids
-                             ? lattn_embedding_forward(ctx, b->type, in->token_type_ids)
-                             : first_rows(ctx, b->type, 1);
-    lattn_tensor *x = lattn_embedding_forward(ctx, b->word, in->input_ids);
-    x = lattn_add(ctx, x, type);
-    if (!b->config.relative)
-        x = lattn_add(ctx, x, first_rows(ctx, b->position, T));
-    x = lattn_layer_norm_forward(ctx, b->norm, x);
-    return lattn_dropout(ctx, x, (float) b->config.hidden_dropout_prob);
+    const lattn_embed_layer_norm_args args = {
+        .position = b->config.relative ? NULL : lattn_module_parameter(b->position, "weight"),
+        .type = lattn_module_parameter(b->type, "weight"),
+        .types = in->token_type_ids,
+        .p = (float) b->config.hidden_dropout_prob,
+        .has_padding_idx = true,
+        .padding_idx = b->config.pad_token_id,
+    };
+    lattn_tensor *word = lattn_module_parameter(b->word, "weight");
+    return lat_layer_norm_embed_forward(ctx, b->norm, word, in->input_ids, &args);
 }
 
 static bool check_inputs(lattn_ctx *ctx, const lattn_bert *b, const lattn_bert_inputs *in)

@@ -64,6 +64,19 @@ lattn_tensor *lattn_layer_norm_residual_forward(
     return n ? lattn_dropout_add_layer_norm(ctx, x, residual, n->weight, n->bias, p, n->eps) : NULL;
 }
 
+lattn_tensor *lat_layer_norm_embed_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *word,
+    lattn_tensor *ids, const lattn_embed_layer_norm_args *args)
+{
+    const struct norm *n = lat_module_data(ctx, m, kind);
+    if (!n)
+        return NULL;
+    lattn_embed_layer_norm_args full = *args;
+    full.weight = n->weight;
+    full.bias = n->bias;
+    full.eps = n->eps;
+    return lattn_embed_layer_norm(ctx, word, ids, &full);
+}
+
 bool lat_is_layer_norm(const lattn_module *m)
 {
     return m->kind == kind;

@@ -14,4 +14,8 @@ bool lat_is_layer_norm(const lattn_module *m);  // and not an RMS norm
 lattn_tensor *lat_attention_residual_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *query,
     lattn_tensor *key_value, const lattn_attention_inputs *inputs, lattn_tensor *residual);
 
+// lattn_embed_layer_norm with the weight, bias and eps of a layer norm in front of a stack.
+lattn_tensor *lat_layer_norm_embed_forward(lattn_ctx *ctx, lattn_module *m, lattn_tensor *word,
+    lattn_tensor *ids, const lattn_embed_layer_norm_args *args);
+
 #endif

@@ -26,23 +26,23 @@ uint32_t lat_dropout_threshold(float p)
     return t >= 4294967295.0 ? UINT32_MAX : (uint32_t) t;
 }
 
-static lattn_status run(struct lat_call *c, lattn_tensor *from, lattn_tensor *to, bool accumulate)
+lattn_status lat_dropout_run(lattn_ctx *ctx, const struct lat_dropout *d)
 {
-    const struct dropout_attr *attr = c->attr;
+    lattn_tensor *to = d->to;
     uint32_t n = (uint32_t) lat_numel(to);
     struct dropout_push push = {
         .n = n,
         .n_blocks = (uint32_t) lat_ceil_div(n, 4),
-        .op = attr->op,
-        .threshold = attr->threshold,
-        .scale = attr->scale,
+        .op = d->op,
+        .threshold = d->threshold,
+        .scale = d->scale,
     };
-    const uint32_t spec[] = { LAT_POINTWISE_GROUP, accumulate };
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, d->accumulate };
     struct lat_kernel kernel = {
         .shader = &lat_shader_dropout,
         .t = (int) to->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { from, c->in[1] },
+        .read = { d->from, d->random },
         .n_read = 2,
         .write = { to },
         .n_write = 1,
@@ -59,7 +59,22 @@ static lattn_status run(struct lat_call *c, lattn_tensor *from, lattn_tensor *to
             .push_row0 = offsetof(struct dropout_push, block0),
         },
     };
-    return lat_kernel_run(c->ctx, &kernel);
+    return lat_kernel_run(ctx, &kernel);
+}
+
+static lattn_status run(struct lat_call *c, lattn_tensor *from, lattn_tensor *to, bool accumulate)
+{
+    const struct dropout_attr *attr = c->attr;
+    const struct lat_dropout d = {
+        .from = from,
+        .to = to,
+        .random = c->in[1],
+        .op = attr->op,
+        .threshold = attr->threshold,
+        .scale = attr->scale,
+        .accumulate = accumulate,
+    };
+    return lat_dropout_run(c->ctx, &d);
 }
 
 static lattn_status infer(struct lat_call *c)

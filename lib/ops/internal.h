@@ -51,5 +51,13 @@ lattn_status lat_bias_sum(
 
 // dropout.c: keep threshold and 1 / (1 - p) as the shaders take them.
 uint32_t lat_dropout_threshold(float p);
+// Forward and backward on raw tensors: to (+)= mask from scale.
+struct lat_dropout {
+    lattn_tensor *from, *to, *random;
+    uint32_t op, threshold;
+    float scale;
+    bool accumulate;
+};
+lattn_status lat_dropout_run(lattn_ctx *ctx, const struct lat_dropout *d);
 
 #endif

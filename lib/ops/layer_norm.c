@@ -35,7 +35,7 @@ struct layer_norm_attr {
     bool rms;
 };
 
-// ---- shared with dropout_add_layer_norm ---------------------------------------------------------
+// ---- shared with dropout_add_layer_norm and embed_layer_norm ------------------------------------
 
 static lattn_status check_vector(
     struct lat_call *c, const char *what, const lattn_tensor *x, const lattn_tensor *v)

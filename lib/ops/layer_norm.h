@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The parts that layer_norm and dropout_add_layer_norm share.
+// The parts that layer_norm, dropout_add_layer_norm and embed_layer_norm share.
 #ifndef LAT_LAYER_NORM_H
 #define LAT_LAYER_NORM_H
 #include "autograd/op.h"
@@ -26,7 +26,7 @@ bool lat_norm_eps_ok(float eps);
 // Makes out[0] like x, and out[1] for the statistics if a backward may follow.
 lattn_status lat_norm_outputs(struct lat_call *c, const lattn_tensor *x);
 
-// The selection table of both ops.
+// The selection table of all three.
 enum { LAT_NORM_STRATEGIES = 3 };
 extern const struct lat_strategy lat_norm_strategies[LAT_NORM_STRATEGIES];
 
@@ -39,7 +39,7 @@ lattn_status lat_layer_norm_backward(lattn_ctx *ctx, lattn_tensor *const in[2], 
 
 enum { LAT_NORM_NO_BINDING = 255 };
 
-// Runs a row kernel of either op: fills push.n_rows and n_cols, and what lat_rows_plan does.
+// Runs a row kernel of any of them: fills push.n_rows and n_cols, and what lat_rows_plan does.
 struct lat_norm_shaders {
     const struct lat_shader *base, *subgroup, *cpu;
     uint8_t address[LAT_NORM_ADDRESSES];  // which binding's each of push.address is

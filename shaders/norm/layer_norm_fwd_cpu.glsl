@@ -3,8 +3,16 @@
 // layer_norm_fwd.glsl for lavapipe 26 and newer; see layer_norm_cpu.glsl.
 
 #include "layer_norm_cpu.glsl"
+#include "common/math.glsl"
 
-#ifdef FUSED
+#if defined EMBED
+layout(binding = 5) readonly buffer Ids { int ids[]; };
+layout(binding = 6) readonly buffer Types { int types[]; };
+layout(binding = 7) readonly buffer Random { uint random_state[]; };
+layout(binding = 8) writeonly buffer Y { float y[]; };
+layout(binding = 9) writeonly buffer Stats { float stats[]; };
+layout(binding = 10) writeonly buffer H { float h[]; };
+#elif defined FUSED
 layout(binding = 4) readonly buffer Random { uint random_state[]; };
 layout(binding = 5) writeonly buffer Y { float y[]; };
 layout(binding = 6) writeonly buffer Stats { float stats[]; };  // mean, rstd of each row
@@ -14,13 +22,51 @@ layout(binding = 3) writeonly buffer Y { float y[]; };
 layout(binding = 4) writeonly buffer Stats { float stats[]; };
 #endif
 
-vec4 value(uint row, uint k)
+#if defined FUSED || defined EMBED
+#define KEEPS_H
+
+vec4 dropped(vec4 v, uint row, uint k)
 {
-    vec4 v = lat_load_lanes4(norm_row(LAT_NORM_FWD_X, row), k * (4 * SG));
-#ifdef FUSED
     if (DROPOUT)  // a dropped NaN is 0
         v = mix(vec4(0.0), v * p.keep_scale, norm_kept(uvec2(random_state[0], random_state[1]), row, k));
-    v += lat_load_lanes4(norm_row(LAT_NORM_FWD_RESIDUAL, row), k * (4 * SG));
+    return v;
+}
+#endif
+
+// Rows of the tables: of x and its like the same; with EMBED a token's, clamped, and NaN to add where one of
+// them is not there.
+struct Rows {
+    uint x, type, position;
+    float missing;
+};
+
+Rows rows_of(uint row)
+{
+    Rows r = Rows(row, 0u, 0u, 0.0);
+#ifdef EMBED
+    uint token = p.row0 + row;
+    r.x = uint(ids[token]);  // negative ones become large
+    if (has(LAT_NORM_TYPES))
+        r.type = uint(types[token]);
+    if (r.x >= p.vocab || (has(LAT_NORM_TYPE) && r.type >= p.n_types))
+        r = Rows(0u, 0u, 0u, LAT_NAN);
+    r.position = token % p.n_tokens;
+#endif
+    return r;
+}
+
+vec4 value(Rows r, uint k)
+{
+    const uint i = k * (4 * SG);
+    vec4 v = lat_load_lanes4(norm_row(LAT_NORM_FWD_X, r.x), i);
+#if defined EMBED
+    if (has(LAT_NORM_TYPE))
+        v += lat_load_lanes4(norm_row(LAT_NORM_FWD_TYPE, r.type), i);
+    if (has(LAT_NORM_POSITION))
+        v += lat_load_lanes4(norm_row(LAT_NORM_FWD_POSITION, r.position), i);
+    v += r.missing;
+#elif defined FUSED
+    v = dropped(v, r.x, k) + lat_load_lanes4(norm_row(LAT_NORM_FWD_RESIDUAL, r.x), i);
 #endif
     return v;
 }
@@ -28,10 +74,11 @@ vec4 value(uint row, uint k)
 void main()
 {
     uint row = min(lat_group(), p.n_rows - 1u);
+    Rows from = rows_of(row);
     vec4 kept[STEPS];
     vec4 acc = vec4(0.0);
     [[unroll]] for (uint k = 0; k < STEPS; k++) {
-        kept[k] = value(row, k);
+        kept[k] = value(from, k);
         acc += kept[k];
     }
     float mean = has(LAT_NORM_RMS) ? 0.0 : norm_sum(acc) / float(COLS);
@@ -49,7 +96,7 @@ void main()
     [[unroll]] for (uint k = 0; k < STEPS; k++) {
         uint i = k * (4 * SG);
         vec4 v = (kept[k] - mean) * rstd;
-#ifdef FUSED
+#ifdef KEEPS_H
         if (has(LAT_NORM_STATS))
             LAT_STORE_LANES4(h, row * COLS + i, v)
 #endif
@@ -57,6 +104,9 @@ void main()
             v *= lat_load_lanes4(norm_row(LAT_NORM_FWD_WEIGHT, 0u), i);
         if (has(LAT_NORM_BIAS))
             v += lat_load_lanes4(norm_row(LAT_NORM_FWD_BIAS, 0u), i);
+#ifdef EMBED
+        v = dropped(v, row, k);
+#endif
         LAT_STORE_LANES4(y, row * COLS + i, v)
     }
 }

@@ -588,6 +588,9 @@ GPU_TEST(null, losses_norms_and_pools)
     NOTHING(lattn_layer_norm(ctx, NULL, t, t, 0));
     NOTHING(lattn_dropout_add_layer_norm(ctx, NULL, t, t, t, 0, 0));
     NOTHING(lattn_dropout_add_layer_norm(ctx, t, NULL, t, t, 0, 0));
+    NOTHING(lattn_embed_layer_norm(ctx, NULL, t, &(lattn_embed_layer_norm_args){ 0 }));
+    NOTHING(lattn_embed_layer_norm(ctx, t, NULL, &(lattn_embed_layer_norm_args){ 0 }));
+    KEPT(lattn_embed_layer_norm(ctx, t, t, NULL));
     NOTHING(lattn_batch_norm(ctx, NULL, t, t, NULL));
     NOTHING(lattn_rms_norm(ctx, NULL, t, 0));
     NOTHING(lattn_group_norm(ctx, NULL, 1, t, t, 0));
