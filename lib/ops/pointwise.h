@@ -63,6 +63,8 @@ lattn_tensor *lat_unary_apply(
         .infer = lat_unary_infer,                                                                  \
         .forward = lat_unary_forward,                                                              \
         .backward = lat_unary_backward,                                                            \
+        .strategies = lat_wide_strategies,                                                         \
+        .n_strategies = LAT_WIDE_STRATEGIES,                                                       \
     }
 
 #endif

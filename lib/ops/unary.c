@@ -20,8 +20,19 @@ lattn_status lat_unary_infer(struct lat_call *c)
     return lat_out_like(c, 0, c->in[0]);
 }
 
+// Not pow, whose arithmetic takes longer than any loads. Added is to whole runs only.
+static bool in_lanes(struct lat_call *c, const lattn_tensor *to, bool accumulate)
+{
+    const struct lat_unary_attr *attr = c->attr;
+    const int64_t run = LAT_UNARY_CPU_RUN * (int64_t) lat_caps(c->ctx)->subgroup_size;
+    bool fits = attr->kind != LAT_UNARY_POW && lat_numel(to) >= run &&
+                (!accumulate || lat_numel(to) % run == 0) &&
+                lat_tensor_span(to) <= lat_caps(c->ctx)->max_binding_bytes;
+    return lat_wide_chosen(c->ctx, c->op_name, to->dtype, fits);
+}
+
 // Every binding is as long as the others, element by element.
-static lattn_status run(struct lat_call *c, struct lat_kernel *kernel)
+static lattn_status run(struct lat_call *c, struct lat_kernel *kernel, bool cpu)
 {
     const struct lat_unary_attr *attr = c->attr;
     struct unary_push push = {
@@ -29,35 +40,43 @@ static lattn_status run(struct lat_call *c, struct lat_kernel *kernel)
         .c = attr->c,
         .d = attr->d,
     };
+    const uint32_t per_group = cpu ? LAT_UNARY_CPU_RUN * LAT_POINTWISE_GROUP : PER_GROUP;
     kernel->t = (int) kernel->write[0]->dtype;
     kernel->u = LAT_NO_DTYPE;
     kernel->n_write = 1;
     kernel->push = &push;
     kernel->push_bytes = sizeof push;
-    kernel->groups = lat_ceil_div(push.n, PER_GROUP);
+    kernel->groups = lat_ceil_div(push.n, per_group);
     kernel->split = (struct lat_split){
         .n_rows = push.n,
-        .rows_per_group = PER_GROUP,
+        .rows_per_group = per_group,
         .row_elements = { 1, 1, 1 },
         .push_n_rows = offsetof(struct unary_push, n),
         .push_row0 = LAT_NO_OFFSET,
     };
+    if (cpu) {
+        lat_wide_subgroups(c->ctx, kernel);
+        for (int i = 0; i < kernel->n_read + (kernel->n_read == 2); i++)
+            kernel->push_address[i] =
+                (uint16_t) (offsetof(struct unary_push, address) + 8 * (size_t) i);
+    }
     return lat_kernel_run(c->ctx, kernel);
 }
 
 lattn_status lat_unary_forward(struct lat_call *c)
 {
     const struct lat_unary_attr *attr = c->attr;
-    const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind };
+    bool cpu = in_lanes(c, c->out[0], false);
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind, lat_caps(c->ctx)->subgroup_size };
     struct lat_kernel kernel = {
-        .shader = &lat_shader_unary_fwd,
+        .shader = cpu ? &lat_shader_unary_fwd_cpu : &lat_shader_unary_fwd,
         .read = { c->in[0] },
         .n_read = 1,
         .write = { c->out[0] },
         .spec = spec,
-        .n_spec = LAT_COUNT(spec),
+        .n_spec = cpu ? 3 : 2,
     };
-    return run(c, &kernel);
+    return run(c, &kernel, cpu);
 }
 
 // What forward saved: y, x, or nothing.
@@ -76,16 +95,18 @@ lattn_status lat_unary_backward(struct lat_call *c)
     const struct lat_unary_attr *attr = c->attr;
     if (!c->grad_in[0])
         return LATTN_OK;
-    const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind, c->accumulate & 1 };
+    bool cpu = in_lanes(c, c->grad_in[0], c->accumulate & 1);
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind, c->accumulate & 1,
+        lat_caps(c->ctx)->subgroup_size };
     struct lat_kernel kernel = {
-        .shader = &lat_shader_unary_bwd,
+        .shader = cpu ? &lat_shader_unary_bwd_cpu : &lat_shader_unary_bwd,
         .read = { saved(c, attr->kind), c->grad_out[0] },
         .n_read = 2,
         .write = { c->grad_in[0] },
         .spec = spec,
-        .n_spec = LAT_COUNT(spec),
+        .n_spec = cpu ? 4 : 3,
     };
-    return run(c, &kernel);
+    return run(c, &kernel, cpu);
 }
 
 lattn_tensor *lat_unary_apply(

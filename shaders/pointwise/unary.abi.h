@@ -27,11 +27,13 @@
 #define LAT_UNARY_THRESHOLD 20    // x > c ? x : d      dx = g where x > c, s = x
 
 #define LAT_UNARY_QUADS_PER_THREAD 2
+#define LAT_UNARY_CPU_RUN 8  // vectors of a subgroup, in the cpu form
 
 LAT_PUSH_BEGIN(unary_push)
     LAT_U32 n;
     LAT_F32 c;
     LAT_F32 d;
+    LAT_U32 address[6];  // cpu strategy: two words each; x, or s, g and dx
 LAT_PUSH_END
 
 #endif
