@@ -135,30 +135,36 @@ static lattn_status run_flat(lattn_ctx *ctx, const struct binary *op, const stru
     return lat_kernel_run(ctx, &kernel);
 }
 
-// ---- a row that repeats, on CPU drivers ----------------------------------------------------------
+// ---- on CPU drivers ------------------------------------------------------------------------------
 
 static bool can_bind(const lattn_tensor *t)
 {
     return lat_tensor_span(t) <= lat_caps(t->ctx)->max_binding_bytes;
 }
 
+// The row that repeats; where none does, all is one row.
+static uint32_t row_length(const struct binary *op, const struct flat *f)
+{
+    return f->repeat == LAT_BINARY_NEITHER ? (uint32_t) lat_numel(op->out) : f->period;
+}
+
 // Not pow, whose arithmetic takes longer than any loads.
 static bool in_lanes(lattn_ctx *ctx, const struct binary *op, const struct flat *f)
 {
     const uint32_t run = LAT_BINARY_CPU_RUN * lat_caps(ctx)->subgroup_size;
-    bool fits = f->repeat != LAT_BINARY_NEITHER && f->inner == 1 && f->period >= run &&
-                op->kind != LAT_BINARY_POW && !op->accumulate && can_bind(op->out);
+    bool fits = f->inner == 1 && row_length(op, f) >= run && op->kind != LAT_BINARY_POW &&
+                !op->accumulate && can_bind(op->out);
     return lat_wide_chosen(ctx, "binary", op->out->dtype, fits);
 }
 
 static lattn_status run_cpu(lattn_ctx *ctx, const struct binary *op, const struct flat *f)
 {
-    const uint32_t size = lat_caps(ctx)->subgroup_size;
-    uint32_t n_runs = (uint32_t) lat_ceil_div(f->period, LAT_BINARY_CPU_RUN * size);
+    const uint32_t size = lat_caps(ctx)->subgroup_size, length = row_length(op, f);
+    uint32_t n_runs = (uint32_t) lat_ceil_div(length, LAT_BINARY_CPU_RUN * size);
     struct lat_divisor by_runs = lat_divisor(n_runs);
     struct binary_cpu_push push = {
-        .n_rows = (uint32_t) lat_numel(op->out) / f->period,
-        .period = f->period,
+        .n_rows = (uint32_t) lat_numel(op->out) / length,
+        .period = length,
         .n_runs = n_runs,
         .runs_magic = by_runs.magic,
         .runs_shift = by_runs.shift,

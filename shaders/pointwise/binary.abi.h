@@ -42,7 +42,7 @@ LAT_PUSH_END
 #endif
 
 #if defined(__STDC_VERSION__) || defined(LAT_BINARY_CPU)
-// One operand is [n_rows, period] as the result, the other [period].
+// One operand is [n_rows, period] as the result, the other [period], or as the result, too.
 LAT_PUSH_BEGIN(binary_cpu_push)
     LAT_U32 n_rows;
     LAT_U32 period;

@@ -2,8 +2,8 @@
 #extension GL_GOOGLE_include_directive : require
 // SPDX-License-Identifier: MIT
 //
-// binary_fwd_cpu: y = a op b where one operand is a row that repeats (a bias), on lavapipe 26 and newer
-// (common/wide.glsl). A subgroup makes LAT_BINARY_CPU_RUN vectors of a row, without a loop; the last run of
+// binary_fwd_cpu: y = a op b where both are whole or one is a row that repeats (a bias), on lavapipe 26 and
+// newer (common/wide.glsl). A subgroup makes LAT_BINARY_CPU_RUN vectors of a row, without a loop; the last run of
 // a row, where it would stick out, is moved back inside.
 //
 // @variants  T = f32
