@@ -17,7 +17,7 @@
 
 enum {
     WIDE_GROUP = 32,        // invocations of the cpu form: a few rows
-    MAX_WIDE_VECTORS = 64,  // of a row, which lies open in the kernel
+    MAX_WIDE_VECTORS = 96,  // of a row, which lies open in the kernel
 };
 
 static bool admits_cpu(const struct lat_problem *p)
