@@ -16,7 +16,7 @@
 #include "lat_shaders.h"
 
 enum {
-    WIDE_GROUP = 32,        // invocations of the cpu form: a few rows
+    WIDE_GROUP = 128,       // invocations of the cpu form: a few rows
     MAX_WIDE_VECTORS = 96,  // of a row, which lies open in the kernel
 };
 
