@@ -132,6 +132,40 @@ typedef struct lattn_relative_args {
 LATTN_API lattn_tensor *lattn_relative_scores(lattn_ctx *ctx, lattn_tensor *q, lattn_tensor *k,
     lattn_tensor *table, const lattn_relative_args *args);
 
+typedef struct lattn_embed_layer_norm_args {
+    lattn_tensor
+        *position;        // [P, C], P >= T: row t is added to token t of each sequence; NULL = none
+    lattn_tensor *type;   // [K, C]; NULL = none
+    lattn_tensor *types;  // i32 like ids: which row of type; NULL = row 0 for all
+    lattn_tensor *weight, *bias;  // [C], of the layer norm; NULL = 1, 0
+    float eps;                    // as for lattn_layer_norm
+    float p;                      // probability in [0, 1) to drop an element of the result
+    bool has_padding_idx;
+    int64_t padding_idx;  // row of word that gets no gradient
+} lattn_embed_layer_norm_args;
+
+/**
+ * How a transformer like BERT begins, in one kernel: rows of the tables of words, types and positions, their
+ * sum normalised, then dropout.
+ *
+ *     v = word[ids] + type[types] + position[0 .. T-1]
+ *     out = dropout((v - mean(v)) / sqrt(var(v) + eps) * weight + bias, p)
+ *
+ * Shapes   word [V, C], ids [..., T]  ->  out [..., T, C]
+ * Dtypes   tables, weight and bias f32, f16, bf16, one for all; ids and types i32; arithmetic in f32
+ * Args     p  in evaluation, or with 0, no random numbers are drawn; else the same as
+ *             lattn_dropout would draw
+ * Edge     an id or a type outside its table makes the token's row NaN, as lattn_embedding
+ *          does. A table that is longer than the device lets a shader see: the same from
+ *          lattn_embedding, lattn_add, lattn_layer_norm and lattn_dropout
+ * Grad     word, position, type, weight, bias, each in a fixed order of additions. Keeps
+ *          ids, types, weight, the normalised v and two f32 per token; the mask is drawn
+ *          again
+ * Errors   ERR_ARG for p, eps, padding_idx, or types without type; ERR_SHAPE, ERR_DTYPE
+ */
+LATTN_API lattn_tensor *lattn_embed_layer_norm(
+    lattn_ctx *ctx, lattn_tensor *word, lattn_tensor *ids, const lattn_embed_layer_norm_args *args);
+
 #ifdef __cplusplus
 }
 #endif
