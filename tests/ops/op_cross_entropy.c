@@ -325,11 +325,12 @@ const struct ot_op ot_op_linear_cross_entropy = {
     .cases = linear_cases,
     .n_cases = OT_COUNT(linear_cases),
     .tolerance = { .f32_rel = 2.4e-7, .f32_abs = 4.8e-7, .f16_rel = 0x1p-11, .bf16_rel = 0x1p-8 },
-    // A probability is off by what its logit was rounded by: 2^-9 of 8 in bf16.
+    // A probability is off by a quarter of what its logit was rounded by, 2^-9 of 8 in bf16, and meets weights of up
+    // to 3.
     .grad_tolerance = { .f32_rel = 6e-6,
         .f32_abs = 1e-6,
         .f16_rel = 1e-2,
-        .f16_abs = 5e-4,
+        .f16_abs = 1.5e-3,
         .bf16_rel = 8e-2,
-        .bf16_abs = 4e-3 },
+        .bf16_abs = 1.2e-2 },
 };

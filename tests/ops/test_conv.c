@@ -105,27 +105,30 @@ GPU_TEST(conv2d, forms_can_be_measured)
     if (!lt_sees(ctx, 1 << 20))  // with less there may be nothing to choose from
         return;
     float *x = read(NORMAL(IMAGES, IN, SIDE, SIDE)), *w = read(NORMAL(OUT, IN, 3, 3));
-    struct results model = run_layer(ctx, x, w, stride);
+    lattn_ctx *own = NULL;  // what is measured goes with it
+    REQUIRE(lattn_ctx_create(&(lattn_ctx_params){ .device = lattn_ctx_device(ctx)->uuid }, &own) ==
+            LATTN_OK);
+    struct results model = run_layer(own, x, w, stride);
     bool forward = false, weight = false;
     // The products inside are measured as well: theirs are tested elsewhere, and take long to compile.
-    lat_strategy_disable(ctx, LAT_STRATEGY_COOPMAT, true);
-    lat_strategy_disable(ctx, LAT_STRATEGY_SUBGROUP, true);
-    lattn_set_tuning(ctx, true);
-    struct results tuned = run_layer(ctx, x, w, stride);
-    int n = lattn_tuning_count(ctx);
-    struct results again = run_layer(ctx, x, w, stride);
-    lattn_set_tuning(ctx, false);
-    EXPECT_EQ(lattn_tuning_count(ctx), n);
+    lat_strategy_disable(own, LAT_STRATEGY_COOPMAT, true);
+    lat_strategy_disable(own, LAT_STRATEGY_SUBGROUP, true);
+    lattn_set_tuning(own, true);
+    struct results tuned = run_layer(own, x, w, stride);
+    int n = lattn_tuning_count(own);
+    struct results again = run_layer(own, x, w, stride);
+    lattn_set_tuning(own, false);
+    EXPECT_EQ(lattn_tuning_count(own), n);
     for (int i = 0; i < n; i++) {
         lattn_tuned t;
-        EXPECT_OK(lattn_tuning_get(ctx, i, &t));
+        EXPECT_OK(lattn_tuning_get(own, i, &t));
         EXPECT_EQ(t.n_wrong, 0);
         forward = forward || strcmp(t.op, "conv2d") == 0;
         weight = weight || strcmp(t.op, "conv2d_weight") == 0;
     }
     // Winograd's form is everywhere; of the weight gradient there may be base alone.
-    EXPECT(forward || !lat_strategy_is_free(ctx));
-    EXPECT(weight || !lat_loads_by_address(lat_caps(ctx)) || !lat_strategy_is_free(ctx));
+    EXPECT(forward || !lat_strategy_is_free(own));
+    EXPECT(weight || !lat_loads_by_address(lat_caps(own)) || !lat_strategy_is_free(own));
     for (int i = 0; i < 3; i++) {
         EXPECT_NEAR(largest_difference(model.v[i], tuned.v[i], model.n[i]), 0, 1e-5);
         EXPECT_NEAR(largest_difference(tuned.v[i], again.v[i], tuned.n[i]), 0, 0);
@@ -133,6 +136,7 @@ GPU_TEST(conv2d, forms_can_be_measured)
         free(tuned.v[i]);
         free(again.v[i]);
     }
+    lattn_ctx_destroy(&own);
     free(x);
     free(w);
 }

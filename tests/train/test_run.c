@@ -204,16 +204,20 @@ GPU_TEST(run, eager_and_captured_steps_give_the_same_bits)
 // kernels that a later run finds chosen.
 GPU_TEST(run, kernels_can_be_measured_in_the_first_steps)
 {
-    lat_strategy_disable(ctx, LAT_STRATEGY_COOPMAT, true);
-    lat_strategy_disable(ctx, LAT_STRATEGY_SUBGROUP, true);
-    lattn_set_tuning(ctx, true);
-    uint64_t before = lattn_ctx_stats(ctx).graph_runs;
-    struct outcome first = run(ctx, folder("a"), (lattn_train_params){ .accumulation_steps = 1 });
-    EXPECT_EQ(lattn_ctx_stats(ctx).graph_runs - before, (uint64_t) N_STEPS - 1);
-    EXPECT(lattn_tuning_count(ctx) > 0 || !lat_strategy_is_free(ctx));
-    lattn_set_tuning(ctx, false);
-    struct outcome second = run(ctx, folder("b"), (lattn_train_params){ .accumulation_steps = 1 });
+    lattn_ctx *own = NULL;  // what is measured goes with it
+    REQUIRE(lattn_ctx_create(&(lattn_ctx_params){ .device = lattn_ctx_device(ctx)->uuid }, &own) ==
+            LATTN_OK);
+    lat_strategy_disable(own, LAT_STRATEGY_COOPMAT, true);
+    lat_strategy_disable(own, LAT_STRATEGY_SUBGROUP, true);
+    lattn_set_tuning(own, true);
+    uint64_t before = lattn_ctx_stats(own).graph_runs;
+    struct outcome first = run(own, folder("a"), (lattn_train_params){ .accumulation_steps = 1 });
+    EXPECT_EQ(lattn_ctx_stats(own).graph_runs - before, (uint64_t) N_STEPS - 1);
+    EXPECT(lattn_tuning_count(own) > 0 || !lat_strategy_is_free(own));
+    lattn_set_tuning(own, false);
+    struct outcome second = run(own, folder("b"), (lattn_train_params){ .accumulation_steps = 1 });
     expect_same(&first, &second);
+    lattn_ctx_destroy(&own);
 }
 
 // A gradient over all batches of an epoch, against plain arithmetic: the first update of AdamW goes by the
