@@ -33,6 +33,7 @@ struct job {
     struct seq_model m;
     struct seq_data data;
     struct seq_writing sample;
+    lattn_decoded beginning;  // of the sample, where the model knows none
     lattn_optim *optim;
     lattn_train_result result;
     lattn_metrics test_metrics;
@@ -63,6 +64,22 @@ static struct seq_config config_of_options(const struct options *o)
     };
 }
 
+// A text without line ends has no beginnings: there the sample begins as the text itself does.
+static lattn_status show_sample(struct job *j)
+{
+    int64_t n = 0;
+    const int32_t *ids = lattn_stream_tokens(j->data.train.data, &n);
+    lattn_status st = LATTN_OK;
+    j->m.shown = &j->sample;
+    if (*j->sample.prompt || j->m.config.bos_token_id >= 0 || n == 0)
+        return LATTN_OK;
+    TRY(lattn_tokenizer_decode(j->m.tokenizer, ids, 1, true, &j->beginning));
+    j->sample.prompt = j->beginning.text;
+
+done:
+    return st;
+}
+
 static lattn_status open_all(struct job *j)
 {
     const struct options *o = &j->o;
@@ -85,7 +102,7 @@ static lattn_status open_all(struct job *j)
         .over_ends = true,
     };
     if (o->sample_tokens && !o->t.quiet && j->m.config.task->language)
-        j->m.shown = &j->sample;
+        TRY(show_sample(j));
 
 done:
     return st;
@@ -208,6 +225,7 @@ done:
 static void close_job(struct job *j)
 {
     lattn_optim_destroy(&j->optim);
+    lattn_decoded_free(&j->beginning);
     free(j->best_more.values);
     free(j->test_more.values);
     seq_data_close(&j->data);

@@ -141,6 +141,23 @@ GPU_TEST(seq, a_resumed_run_gives_the_same_bits)
         lt_path(dir, "two/checkpoint-30/state.safetensors")));
 }
 
+// A text that is one line has no beginnings that a model could learn: its samples begin as it does.
+GPU_TEST(seq, a_text_without_line_ends_is_sampled_from_its_beginning)
+{
+    (void) ctx;
+    char line[2000];
+    const char *dir = corpus();
+    snprintf(line, sizeof line,
+        "lattn-seq train --train_file %s/text.txt --output_dir %s/shown --hidden_size 16 --seq_len "
+        "16 "
+        "--max_steps 1 --sample_tokens 5",
+        dir, dir);
+    struct lt_command c = lt_command_run(NULL, line);
+    EXPECT_EQ(c.code, 0);
+    EXPECT_CONTAINS(c.err, "    | t");
+    lt_command_free(&c);
+}
+
 static void expect_train(const char *dir, const char *extra, int code, const char *part)
 {
     lt_expect_refusal(NULL, train_line(dir, "refused", extra), code, part);
