@@ -217,6 +217,7 @@ job_mutation() {
     use_driver "$build/modern/lvp_icd.json"
     unset LP_NUM_THREADS
     tree=$build/mutation/tree
+    rm -rf "$tree"  # a file that has gone must not stay
     mkdir -p "$tree"
     tar -C "$top" -cf - CMakeLists.txt apps include lib shaders tests third_party | tar -C "$tree" -xf -
     ( top=$tree; configure "$build/mutation" -DCMAKE_BUILD_TYPE=Release -DLATTN_TESTS=OFF "-DLATTN_GLSLC=$glslc" )
