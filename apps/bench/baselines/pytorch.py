@@ -294,8 +294,12 @@ def main():
     out = {"context": {"executable": "pytorch.py", "library_version": torch.__version__, "device": device},
            "benchmarks": []}
     for path in args.files:
-        with open(path, encoding="utf-8") as f:
-            file = json.load(f)
+        try:
+            with open(path, encoding="utf-8") as f:
+                file = json.load(f)
+            file["benchmarks"], file["context"]
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            sys.exit(f"pytorch.py: {path} is not a file of lattn-bench: {e}")
         for row, seconds, spread, *more in results(file):
             print(f"{row['name']}: {1e6 * seconds:.1f} us", file=sys.stderr)
             out["benchmarks"].append({"name": row["name"], "run_name": row["name"], "run_type": "iteration",
