@@ -24,14 +24,13 @@ static uint32_t philox_word(const uint32_t key_in[2], uint64_t block, uint32_t o
     return c[word];
 }
 
-// Whether element i is kept.
-static bool kept(const struct ot_case *c, int64_t i)
+bool ot_dropout_keeps(double p, int64_t i)
 {
     const lattn_rng_state rng = OT_RNG;
     uint32_t seed_high = (uint32_t) (rng.seed >> 32);
     const uint32_t key[2] = { (uint32_t) rng.seed ^ (uint32_t) (rng.step >> 32),
         (uint32_t) rng.step ^ (seed_high << 16 | seed_high >> 16) };
-    double threshold = nearbyint((float) c->f[0] * 4294967296.0);
+    double threshold = nearbyint(p * 4294967296.0);
     return philox_word(key, (uint64_t) i / 4, rng.op, (int) (i % 4)) >= threshold;
 }
 
@@ -44,7 +43,9 @@ static void reference(const struct ot_case *c, const struct ot_array *in, struct
 {
     double p = (float) c->f[0];
     for (int64_t i = 0; i < out->n; i++)
-        out->v[i] = p == 0 ? in[0].v[i] : kept(c, i) ? in[0].v[i] / (1 - p) : 0;
+        out->v[i] = p == 0                                 ? in[0].v[i]
+                    : ot_dropout_keeps((float) c->f[0], i) ? in[0].v[i] / (1 - p)
+                                                           : 0;
 }
 
 // Rows along the first n_dims dimensions stay or go as one.
@@ -56,7 +57,9 @@ static void rows_reference(
     for (int d = n_dims; d < out->rank; d++)
         row *= out->dim[d];
     for (int64_t i = 0; i < out->n; i++)
-        out->v[i] = p == 0 ? in[0].v[i] : kept(c, i / row) ? in[0].v[i] / (1 - p) : 0;
+        out->v[i] = p == 0                                       ? in[0].v[i]
+                    : ot_dropout_keeps((float) c->f[0], i / row) ? in[0].v[i] / (1 - p)
+                                                                 : 0;
 }
 
 static lattn_tensor *build_2d(lattn_ctx *ctx, lattn_tensor *const *in, const struct ot_case *c)

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include "base/rng.h"
 #include "ops/engine.h"
 #include "ops/reference.h"
 
@@ -14,16 +13,6 @@ static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct
 {
     return lattn_dropout_add_layer_norm(
         ctx, in[0], in[1], in[2], in[3], (float) c->f[0], (float) c->f[1]);
-}
-
-static bool kept(double p, int64_t i)
-{
-    const lattn_rng_state rng = OT_RNG;
-    uint32_t key[2], words[4];
-    uint32_t counter[4] = { (uint32_t) (i / 4), (uint32_t) ((uint64_t) i >> 34), rng.op, 0 };
-    lat_philox_key(rng.seed, rng.step, key);
-    lat_philox(key, counter, words);
-    return words[i % 4] >= nearbyint(p * 4294967296.0);
 }
 
 // residual + dropout(x) of row i .. i+n-1, its mean, rstd and mean of magnitudes.
@@ -40,7 +29,7 @@ static void fill_row(
     for (int64_t j = 0; j < n; j++) {
         double x = in[0].v[i + j];
         if (p > 0)
-            x = kept(p, i + j) ? x / (1 - p) : 0;
+            x = ot_dropout_keeps(p, i + j) ? x / (1 - p) : 0;
         r->v[j] = x + in[1].v[i + j];
         r->mean += r->v[j] / (double) n;
         r->mean_abs += (fabs(x) + fabs(in[1].v[i + j])) / (double) n;

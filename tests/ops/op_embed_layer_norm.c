@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include "base/rng.h"
 #include "ops/engine.h"
 #include "ops/reference.h"
 
@@ -24,16 +23,6 @@ static lattn_tensor *build(lattn_ctx *ctx, lattn_tensor *const *in, const struct
         .eps = (float) c->f[1],
     };
     return lattn_embed_layer_norm(ctx, in[WORD], in[IDS], &args);
-}
-
-static bool kept(double p, int64_t i)
-{
-    const lattn_rng_state rng = OT_RNG;
-    uint32_t key[2], words[4];
-    uint32_t counter[4] = { (uint32_t) (i / 4), (uint32_t) ((uint64_t) i >> 34), rng.op, 0 };
-    lat_philox_key(rng.seed, rng.step, key);
-    lat_philox(key, counter, words);
-    return words[i % 4] >= nearbyint(p * 4294967296.0);
 }
 
 // The sum of a token's rows, its mean, rstd and mean of magnitudes.
@@ -76,7 +65,7 @@ static void fill(
             double y = (r.v[j] - r.mean) * r.rstd * w + b;
             if (bound)
                 y = (2 * fabs(r.v[j]) + 3 * r.mean_abs) * r.rstd * fabs(w) + fabs(b);
-            out->v[i + j] = p <= 0 ? y : kept(p, i + j) ? y / (1 - p) : 0;
+            out->v[i + j] = p <= 0 ? y : ot_dropout_keeps(p, i + j) ? y / (1 - p) : 0;
         }
     }
     free(r.v);

@@ -51,6 +51,9 @@ static inline double ot_bytes_in_out(const struct ot_case *c, size_t element)
     return 2 * ot_numel(&c->in[0]) * (double) element;
 }
 
+// Whether lattn_dropout with probability p keeps element i, by a generator of the test's own (op_dropout.c).
+bool ot_dropout_keeps(double p, int64_t i);
+
 // ---- shapes by name ---------------------------------------------------------------------------
 
 #define OT_KEYS(...)                                                                               \
