@@ -163,7 +163,7 @@ int bench_time(int argc, char **argv)
             "Times are the device's, by its timestamps, the median over batches; +- is half "
             "of the middle half's width. The share is of the device's own copy rate or f32 "
             "multiply-add rate, measured first: of the one that takes longer for this row. "
-            "backward is forward and backward together minus forward. Behind it stands the "
+            "backward is that alone, over the history of one forward. Behind it stands the "
             "form of the last kernel that had several, for example cpu 32x2. Products on a CPU "
             "device have the same product by the machine's OpenBLAS beside them. lattn-bench "
             "list shows the sizes of each op; dtype=f16 is the same as --dtype.",

@@ -234,6 +234,8 @@ struct ot_peaks {
     double fma_flops_per_s;   // f32 on the general units, two operations per multiply-add
 };
 lattn_status ot_measure_peaks(lattn_ctx *ctx, struct ot_peaks *peaks);
+// The first of them alone, as the median over so many seconds.
+lattn_status ot_measure_copy(lattn_ctx *ctx, double seconds, double *bytes_per_s);
 
 // Of one dispatch in a chain of them, medians (costs.c).
 struct ot_cost {

@@ -66,36 +66,65 @@ static lattn_status multiply_add(lattn_ctx *ctx, void *user)
     return lat_kernel_run(ctx, &kernel);
 }
 
-static lattn_status measure(lattn_ctx *ctx, struct buffers *b, struct ot_peaks *peaks)
+// Medians over so many seconds, after half of them.
+static lattn_status measure_copy(
+    lattn_ctx *ctx, struct buffers *b, double seconds, double *bytes_per_s)
 {
-    const double warm_up_s = 0.2, measure_s = 0.4;
-    struct ot_measurement kernel, engine, fma;
-    LAT_TRY(lattn_fill_(b->x, 0.5));
-    LAT_TRY(ot_measure(ctx, copy_by_kernel, b, warm_up_s, measure_s, &kernel));
-    LAT_TRY(ot_measure(ctx, copy_by_engine, b, warm_up_s, measure_s, &engine));
-    LAT_TRY(ot_measure(ctx, multiply_add, b, warm_up_s, measure_s, &fma));
-    double bytes = 2.0 * (double) b->x->storage->bytes;
-    peaks->copy_bytes_per_s = bytes / LAT_MIN(kernel.seconds, engine.seconds);
-    double flops = 2.0 * LAT_BENCH_FMA_CHAINS * LAT_BENCH_FMA_UNROLL;
-    peaks->fma_flops_per_s = flops * FMA_ROUNDS * GROUP * FMA_GROUPS / fma.seconds;
+    struct ot_measurement kernel, engine;
+    LAT_TRY(ot_measure(ctx, copy_by_kernel, b, seconds / 2, seconds, &kernel));
+    LAT_TRY(ot_measure(ctx, copy_by_engine, b, seconds / 2, seconds, &engine));
+    *bytes_per_s = 2.0 * (double) b->x->storage->bytes / LAT_MIN(kernel.seconds, engine.seconds);
     return LATTN_OK;
 }
 
-lattn_status ot_measure_peaks(lattn_ctx *ctx, struct ot_peaks *peaks)
+static lattn_status measure_fma(
+    lattn_ctx *ctx, struct buffers *b, double seconds, double *flops_per_s)
+{
+    struct ot_measurement fma;
+    LAT_TRY(ot_measure(ctx, multiply_add, b, seconds / 2, seconds, &fma));
+    double flops = 2.0 * LAT_BENCH_FMA_CHAINS * LAT_BENCH_FMA_UNROLL;
+    *flops_per_s = flops * FMA_ROUNDS * GROUP * FMA_GROUPS / fma.seconds;
+    return LATTN_OK;
+}
+
+// Larger than the caches of large devices, small enough for small ones.
+static lattn_status make_buffers(lattn_ctx *ctx, struct buffers *b)
 {
     const lattn_device_info *device = lattn_ctx_device(ctx);
-    // Larger than the caches of large devices, small enough for small ones.
     uint64_t bytes = device->type == LATTN_DEVICE_TYPE_CPU ? 64u << 20 : 256u << 20;
     bytes = LAT_MIN(bytes, LAT_MIN(device->max_binding_bytes, device->max_allocation_bytes));
     bytes = LAT_MIN(bytes, device->memory_bytes / 8) & ~UINT64_C(0xffff);
     int64_t n = (int64_t) bytes / 4;
+    LAT_TRY(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, &n, &b->x));
+    LAT_TRY(lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, &n, &b->y));
+    return lattn_fill_(b->x, 0.5);
+}
+
+static void free_buffers(struct buffers *b)
+{
+    lattn_tensor_release(&b->x);
+    lattn_tensor_release(&b->y);
+}
+
+lattn_status ot_measure_copy(lattn_ctx *ctx, double seconds, double *bytes_per_s)
+{
     struct buffers b = { NULL, NULL };
-    lattn_status st = lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, &n, &b.x);
+    lattn_status st = make_buffers(ctx, &b);
     if (!st)
-        st = lattn_tensor_create(ctx, LATTN_DTYPE_F32, 1, &n, &b.y);
+        st = measure_copy(ctx, &b, seconds, bytes_per_s);
+    free_buffers(&b);
+    return st;
+}
+
+lattn_status ot_measure_peaks(lattn_ctx *ctx, struct ot_peaks *peaks)
+{
+    const double seconds = 0.4;
+    struct buffers b = { NULL, NULL };
+    lattn_status st = make_buffers(ctx, &b);
     if (!st)
-        st = measure(ctx, &b, peaks);
-    lattn_tensor_release(&b.x);
-    lattn_tensor_release(&b.y);
+        st = measure_copy(ctx, &b, seconds, &peaks->copy_bytes_per_s);
+    if (!st)
+        st = measure_fma(ctx, &b, seconds, &peaks->fma_flops_per_s);
+    free_buffers(&b);
     return st;
 }
