@@ -186,6 +186,16 @@ static lattn_status device_extensions(const struct lat_vk *vk, VkPhysicalDevice 
     return LATTN_OK;
 }
 
+// Where vkCreateComputePipelines starts from SPIR-V each time, because the driver's pipeline cache keeps nothing, and
+// shader objects are made from what the driver has handed out before: lavapipe, seen in Mesa 26.1. Its shader
+// objects know nothing of robustBufferAccess.
+static bool wants_shader_objects(const struct lat_caps *caps)
+{
+    enum { MESA_MAJOR_BIT = 22, FIRST_SEEN_MESA = 26 };
+    return caps->is_lavapipe && caps->driver_version >> MESA_MAJOR_BIT >= FIRST_SEEN_MESA &&
+           caps->api_version >= VK_API_VERSION_1_3 && !caps->robust_access;
+}
+
 lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     uint32_t instance_version, const lattn_vulkan_handles *adopted, struct lat_caps *caps)
 {
@@ -213,6 +223,7 @@ lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     struct property_chain chain;
     query_properties(vk, physical, caps->api_version, &ext, &chain);
     read_identity(&chain, caps);
+    caps->shader_object &= wants_shader_objects(caps);
     read_limits(&chain, caps);
     read_subgroups(&chain, caps);
     lat_coopmat_query(vk, physical, chain.coopmat.cooperativeMatrixSupportedStages, caps);

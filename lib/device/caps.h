@@ -72,6 +72,7 @@ struct lat_caps {
     bool pipeline_statistics;  // VK_KHR_pipeline_executable_properties
     bool creation_feedback;    // VK_EXT_pipeline_creation_feedback
     bool device_fault;
+    bool shader_object;  // VK_EXT_shader_object, where it is better than pipelines (caps.c)
     bool robust_access;  // switched on by LATTN_CHECK=robust
     float timestamp_ns;  // nanoseconds per tick; 0 = no timestamps
     uint32_t timestamp_bits;

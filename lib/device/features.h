@@ -39,7 +39,9 @@
     XX(coopmat, VkPhysicalDeviceCooperativeMatrixFeaturesKHR, COOPERATIVE_MATRIX_FEATURES_KHR,     \
         LAT_NEVER_CORE, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)                                  \
     XX(coopmat2, VkPhysicalDeviceCooperativeMatrix2FeaturesNV, COOPERATIVE_MATRIX_2_FEATURES_NV,   \
-        LAT_NEVER_CORE, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)
+        LAT_NEVER_CORE, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)                                 \
+    XX(object, VkPhysicalDeviceShaderObjectFeaturesEXT, SHADER_OBJECT_FEATURES_EXT,                \
+        LAT_NEVER_CORE, VK_EXT_SHADER_OBJECT_EXTENSION_NAME)
 
 // The features: member of struct lat_caps, group, Vulkan's member. Those that Vulkan also
 // collects in VkPhysicalDeviceVulkan11Features and so on are listed by that version, because
@@ -61,6 +63,7 @@
 #define LAT_FEATURES_EXTENSION(XX)                                        \
     XX(pipeline_statistics, executable, pipelineExecutableInfo)           \
     XX(device_fault, fault, deviceFault)                                  \
+    XX(shader_object, object, shaderObject)                               \
     XX(shader_bf16, bf16, shaderBFloat16Type)                             \
     XX(coopmat_bf16, bf16, shaderBFloat16CooperativeMatrix)               \
     XX(coopmat, coopmat, cooperativeMatrix)                               \

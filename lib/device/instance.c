@@ -119,6 +119,9 @@ lattn_status lat_instance_load_device(struct lat_device *dev)
         vk->CmdEndDebugUtilsLabelEXT = NULL;
         vk->SetDebugUtilsObjectNameEXT = NULL;
     }
+    if (!vk->CreateShadersEXT || !vk->DestroyShaderEXT || !vk->GetShaderBinaryDataEXT ||
+        !vk->CmdBindShadersEXT)
+        dev->caps.shader_object = false;
     if (!vk->GetPipelineExecutablePropertiesKHR || !vk->GetPipelineExecutableStatisticsKHR)
         dev->caps.pipeline_statistics = false;
     return LATTN_OK;

@@ -20,7 +20,9 @@
 #include "base/thread.h"
 #include "device/pipeline.h"
 #include "device/pipeline_build.h"
+#include "device/cache_file.h"
 #include "device/pipeline_cache.h"
+#include "device/shader_object.h"
 
 enum { MAX_WORKERS = 4, QUEUE_SLOTS = 1024, SPIRV_MAGIC = 0x07230203 };
 
@@ -35,6 +37,7 @@ struct table_key {
 
 struct entry {
     struct lat_pipeline pipeline;  // first: who has it has the entry
+    struct table_key key;
     enum state state;
     bool counted;  // in stats, which the owner of the device alone writes
     bool cached;
@@ -60,6 +63,7 @@ struct lat_pipelines {
     } layouts;
     VkDescriptorSetLayout set_layouts[LAT_MAX_BINDINGS + 1];
     struct lat_pipeline_cache cache;
+    char *object_dir;         // of binaries of shader objects; NULL = they are not kept
     struct lat_queue *queue;  // entries for the workers; NULL until the first request
     struct lat_thread *workers[MAX_WORKERS];
     int n_workers;
@@ -155,8 +159,8 @@ static void name_object(struct lat_device *dev, const struct lat_pipeline *p)
 {
     VkDebugUtilsObjectNameInfoEXT info = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
-        .objectType = VK_OBJECT_TYPE_PIPELINE,
-        .objectHandle = (uint64_t) p->handle,
+        .objectType = p->object ? VK_OBJECT_TYPE_SHADER_EXT : VK_OBJECT_TYPE_PIPELINE,
+        .objectHandle = p->object ? (uint64_t) p->object : (uint64_t) p->handle,
         .pObjectName = p->key.name,
     };
     if (dev->vk.SetDebugUtilsObjectNameEXT)
@@ -168,19 +172,27 @@ static VkResult build_entry(struct lat_device *dev, struct entry *e)
 {
     struct lat_pipelines *t = dev->pipelines;
     VkPipeline handle = VK_NULL_HANDLE;
+    VkShaderEXT object = VK_NULL_HANDLE;
     e->state = BUILDING;
     lat_mutex_unlock(t->lock);
     bool cached = false;
+    VkResult r;
     uint64_t begin = lat_now_ns();
-    VkResult r = lat_pipeline_build(dev, &e->pipeline, t->cache.handle, 0, &handle, &cached);
+    if (lat_shader_object_suits(dev, &e->pipeline.key)) {
+        const struct lat_binary_place place = { t->object_dir, &e->key, sizeof e->key };
+        r = lat_shader_object_build(dev, &e->pipeline, &place, &object, &cached);
+    } else {
+        r = lat_pipeline_build(dev, &e->pipeline, t->cache.handle, 0, &handle, &cached);
+    }
     uint64_t end = lat_now_ns();
     lat_mutex_lock(t->lock);
     e->cached = cached;
     e->build_ns = end - begin;
     e->pipeline.handle = handle;
+    e->pipeline.object = object;
     e->state = r == VK_SUCCESS ? READY : WAITING;
     if (r == VK_SUCCESS) {
-        t->cache.changed = true;
+        t->cache.changed |= handle != VK_NULL_HANDLE;
         name_object(dev, &e->pipeline);
     }
     lat_cond_broadcast(t->built);
@@ -215,6 +227,7 @@ static lattn_status add_entry(struct lat_device *dev, const struct lat_pipeline_
     struct entry *e = LAT_NEW(struct entry);
     if (!e)
         return LATTN_ERR_HOST_MEMORY;
+    e->key = *k;
     e->pipeline.key = *key;
     e->pipeline.n_bindings = key->n_bindings;
     e->pipeline.key.name = lat_strdup(key->name);
@@ -305,6 +318,16 @@ lattn_status lat_pipeline_wait(struct lat_device *dev, struct lat_pipeline *p)
     return st;
 }
 
+void lat_pipeline_bind(
+    const struct lat_device *dev, VkCommandBuffer cmd, const struct lat_pipeline *p)
+{
+    const VkShaderStageFlagBits stage = VK_SHADER_STAGE_COMPUTE_BIT;
+    if (p->object)
+        dev->vk.CmdBindShadersEXT(cmd, 1, &stage, &p->object);
+    else
+        dev->vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, p->handle);
+}
+
 // ---- workers --------------------------------------------------------------------------------
 
 static void worker(void *arg)
@@ -382,7 +405,12 @@ lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir)
     dev->pipelines = t;
     LAT_TRY(lat_mutex_create(&t->lock));
     LAT_TRY(lat_cond_create(&t->built));
-    return lat_pipeline_cache_open(dev, cache_dir, &t->cache);
+    char *dir = lat_cache_dir(cache_dir);
+    if (dir && dev->caps.shader_object)
+        t->object_dir = lat_cache_path(dev, dir, "shaders", "");
+    lattn_status st = lat_pipeline_cache_open(dev, dir, &t->cache);
+    lat_free(dir);
+    return st;
 }
 
 char *lat_cache_file(const struct lat_device *dev, const char *name)
@@ -417,6 +445,8 @@ void lat_pipelines_destroy(struct lat_device *dev)
         struct entry *e = t->entries.items[i];
         if (e->pipeline.handle)
             dev->vk.DestroyPipeline(dev->handle, e->pipeline.handle, NULL);
+        if (e->pipeline.object)
+            dev->vk.DestroyShaderEXT(dev->handle, e->pipeline.object, NULL);
         lat_free((void *) e->pipeline.key.name);
         lat_free(e);
     }
@@ -425,6 +455,7 @@ void lat_pipelines_destroy(struct lat_device *dev)
     for (size_t i = 0; i < LAT_COUNT(t->set_layouts); i++)
         if (t->set_layouts[i])
             dev->vk.DestroyDescriptorSetLayout(dev->handle, t->set_layouts[i], NULL);
+    lat_free(t->object_dir);
     lat_free(t->entries.items);
     lat_free(t->layouts.items);
     lat_map_free(&t->map);

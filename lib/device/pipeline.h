@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Compute pipelines, made on first use, kept in a table, cached on disk per driver and
-// device UUID.
+// device UUID. On some drivers a pipeline is a shader object (shader_object.h); nobody above has to know.
 #ifndef LAT_PIPELINE_H
 #define LAT_PIPELINE_H
 #include "device/device.h"
@@ -20,17 +20,20 @@ struct lat_pipeline_key {
 
 struct lat_pipeline {
     struct lat_pipeline_key key;
-    VkPipeline handle;
+    VkPipeline handle;        // or
+    VkShaderEXT object;       // where the device has better of those; the other one is null
     VkPipelineLayout layout;  // shared by (n_bindings, push_bytes); owned by the table
     VkDescriptorSetLayout set_layout;
     uint32_t n_bindings;
 };
 
-// Finds, or has a worker thread begin to create: everything but the handle is there. Before that is used comes
+// Finds, or has a worker thread begin to create: everything but the handle is there. Before it is bound comes
 // lat_pipeline_wait, and key->spirv has to live until then. The pipeline lives as long as the device.
 lattn_status lat_pipeline_request(
     struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out);
 lattn_status lat_pipeline_wait(struct lat_device *dev, struct lat_pipeline *p);
+void lat_pipeline_bind(
+    const struct lat_device *dev, VkCommandBuffer cmd, const struct lat_pipeline *p);
 // Finds or creates at once; key->spirv may go after the call.
 lattn_status lat_pipeline_get(
     struct lat_device *dev, const struct lat_pipeline_key *key, struct lat_pipeline **out);

@@ -12,8 +12,7 @@ struct lat_pipeline_cache {
     bool changed;          // a pipeline was created since
 };
 
-// dir NULL = LATTN_CACHE_DIR, else $XDG_CACHE_HOME/lattn, else ~/.cache/lattn; "" = no file.
-// A missing, damaged or foreign file is no error: the cache starts empty.
+// dir NULL = no file. A missing, damaged or foreign file is no error: the cache starts empty.
 lattn_status lat_pipeline_cache_open(
     struct lat_device *dev, const char *dir, struct lat_pipeline_cache *out);
 // Saves if there is anything new. A file that cannot be written is a warning in the log.

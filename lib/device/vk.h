@@ -44,7 +44,8 @@
 #define LAT_VK_DEVICE_OPTIONAL(XX)             \
     XX(CmdPushDescriptorSetKHR) XX(CmdBeginDebugUtilsLabelEXT) XX(CmdEndDebugUtilsLabelEXT) \
     XX(SetDebugUtilsObjectNameEXT) XX(GetPipelineExecutablePropertiesKHR) \
-    XX(GetPipelineExecutableStatisticsKHR) XX(GetDeviceFaultInfoEXT)
+    XX(GetPipelineExecutableStatisticsKHR) XX(GetDeviceFaultInfoEXT) \
+    XX(CreateShadersEXT) XX(DestroyShaderEXT) XX(GetShaderBinaryDataEXT) XX(CmdBindShadersEXT)
 // clang-format on
 
 struct lat_vk {

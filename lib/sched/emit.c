@@ -97,7 +97,7 @@ static lattn_status emit_dispatch(struct lat_sched *s, const struct lat_list *li
     for (uint32_t i = 0; i < c->n_uses; i++)
         ranges[i] = range_of(list, &list->uses.items[c->first_use + i]);
 
-    vk->CmdBindPipeline(seg->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, p->handle);
+    lat_pipeline_bind(s->dev, seg->cmd, p);
     if (c->n_uses)
         LAT_TRY(lat_binding_cmd(s->dev, seg->bindings, seg->cmd, p, ranges, c->n_uses));
     if (c->data_bytes) {

@@ -77,6 +77,8 @@ static bool fails(const char *name, VkResult *result)
     XX(GetPipelineCacheData, (VkDevice a, VkPipelineCache b, size_t *c, void *d), (a, b, c, d))    \
     XX(MergePipelineCaches, (VkDevice a, VkPipelineCache b, uint32_t c, const VkPipelineCache *d), (a, b, c, d)) \
     XX(CreateComputePipelines, (VkDevice a, VkPipelineCache b, uint32_t c, const VkComputePipelineCreateInfo *d, const VkAllocationCallbacks *e, VkPipeline *f), (a, b, c, d, e, f)) \
+    XX(CreateShadersEXT, (VkDevice a, uint32_t b, const VkShaderCreateInfoEXT *c, const VkAllocationCallbacks *d, VkShaderEXT *e), (a, b, c, d, e)) \
+    XX(GetShaderBinaryDataEXT, (VkDevice a, VkShaderEXT b, size_t *c, void *d), (a, b, c, d))      \
     XX(CreatePipelineLayout, (VkDevice a, const VkPipelineLayoutCreateInfo *b, const VkAllocationCallbacks *c, VkPipelineLayout *d), (a, b, c, d)) \
     XX(CreateDescriptorSetLayout, (VkDevice a, const VkDescriptorSetLayoutCreateInfo *b, const VkAllocationCallbacks *c, VkDescriptorSetLayout *d), (a, b, c, d)) \
     XX(CreateDescriptorPool, (VkDevice a, const VkDescriptorPoolCreateInfo *b, const VkAllocationCallbacks *c, VkDescriptorPool *d), (a, b, c, d)) \

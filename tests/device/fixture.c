@@ -96,7 +96,7 @@ lattn_status dt_job_record(struct lat_device *dev, struct dt_job *job, struct la
     barrier(dev, cmd, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
         VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    dev->vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, p->handle);
+    lat_pipeline_bind(dev, cmd, p);
     LAT_TRY(lat_binding_cmd(dev, job->bindings, cmd, p, ranges, 2));
     dev->vk.CmdPushConstants(cmd, p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof *push, push);
     dev->vk.CmdDispatch(cmd, (push->n + p->key.spec[0] - 1) / p->key.spec[0], 1, 1);

@@ -55,7 +55,7 @@ TEST(pipeline, workers_build_ahead)
         struct lat_pipeline *p = NULL;
         EXPECT_OK(lat_pipeline_request(dev, &key, &p));
         EXPECT_OK(lat_pipeline_wait(dev, p));
-        EXPECT(p && p->handle);
+        EXPECT(p && (p->handle || p->object));
     }
     EXPECT_EQ(dev->stats.pipelines_created, 48);
     EXPECT(dev->stats.pipeline_ns > 0 && dev->stats.pipelines_cached <= 48);
@@ -164,18 +164,33 @@ static const char *cache_file(const char *dir)
     return *found ? found : NULL;
 }
 
-// Opens with the cache in dir, builds one pipeline, closes. False: no device.
-static bool use_cache(const char *dir, uint32_t group_size)
+enum outcome { NO_DEVICE, COMPILED, CACHED };
+
+// Opens with the cache in dir, builds one pipeline or one shader object, closes.
+static enum outcome build_once(const char *dir, uint32_t group_size, bool object)
 {
     lattn_ctx_params p = { .cache_dir = dir };
     struct lat_device *dev = dt_open(&p);
     struct lat_pipeline *pipeline = NULL;
     struct lat_pipeline_key key = dt_add_key(group_size);
     if (!dev)
-        return false;
+        return NO_DEVICE;
+    if (object && !dev->caps.shader_object) {
+        lt_skip("pipelines are better here than shader objects");
+        dt_close(&dev);
+        return NO_DEVICE;
+    }
+    dev->caps.shader_object = object;
     EXPECT_OK(lat_pipeline_get(dev, &key, &pipeline));
+    EXPECT(pipeline && !pipeline->object == !object && !pipeline->handle == object);
+    enum outcome outcome = dev->stats.pipelines_cached ? CACHED : COMPILED;
     dt_close(&dev);
-    return true;
+    return outcome;
+}
+
+static bool use_cache(const char *dir, uint32_t group_size)
+{
+    return build_once(dir, group_size, false) != NO_DEVICE;
 }
 
 static char last_log[400];
@@ -264,6 +279,69 @@ TEST(pipeline, cache_folder_that_cannot_be_written_is_only_a_warning)
     EXPECT_CONTAINS(log_of(dir), *last_log ? "pipeline cache is not saved" : "");
     lat_free(dir);
     lat_free(file);
+}
+
+// ---- binaries of shader objects -------------------------------------------------------------
+
+// The one binary in the one folder of dir.
+static const char *binary_file(const char *dir)
+{
+    static char folder[512];
+    const char *path = cache_file(dir);
+    if (!path || !lat_path_is_dir(path))
+        return NULL;
+    snprintf(folder, sizeof folder, "%s", path);
+    return cache_file(folder);
+}
+
+TEST(pipeline, binaries_of_shader_objects_are_kept)
+{
+    const char *dir = lt_temp_dir();
+    if (build_once(dir, 64, true) == NO_DEVICE)
+        return;
+    EXPECT_CONTAINS(binary_file(dir), ".bin");
+    EXPECT(build_once(dir, 64, true) == CACHED);
+    EXPECT(build_once(dir, 32, true) == COMPILED);
+    EXPECT(build_once(dir, 32, true) == CACHED);
+    EXPECT(build_once("", 64, true) == COMPILED);
+    // What is made of a binary computes what the SPIR-V does.
+    lattn_ctx_params p = { .cache_dir = dir };
+    EXPECT_OK(dt_life(&p));
+    EXPECT_OK(dt_life(&p));
+}
+
+TEST(pipeline, bad_binaries_are_made_again)
+{
+    const char *dir = lt_temp_dir();
+    char *data = NULL;
+    size_t bytes = 0;
+    if (build_once(dir, 64, true) == NO_DEVICE)
+        return;
+    char path[512];
+    snprintf(path, sizeof path, "%s", binary_file(dir));
+    EXPECT_OK(lat_file_read_all(path, 1 << 24, &data, &bytes));
+
+    // Damaged, and cut short.
+    for (size_t at = 0; at < bytes && !lt_failed(); at += bytes / 6 + 1) {
+        data[at] = (char) ~data[at];
+        EXPECT_OK(lat_file_replace(path, data, bytes));
+        data[at] = (char) ~data[at];
+        EXPECT(build_once(dir, 64, true) == COMPILED);
+        EXPECT(build_once(dir, 64, true) == CACHED);
+        EXPECT_OK(lat_file_replace(path, data, at));
+        EXPECT(build_once(dir, 64, true) == COMPILED);
+        EXPECT(build_once(dir, 64, true) == CACHED);
+    }
+    lat_free(data);
+    // A good file of other constants, as if both had the same name.
+    char *other = lat_path_join(lt_temp_dir(), "other");
+    EXPECT(build_once(other, 32, true) == COMPILED);
+    EXPECT_OK(lat_file_read_all(binary_file(other), 1 << 24, &data, &bytes));
+    EXPECT_OK(lat_file_replace(path, data, bytes));
+    EXPECT(build_once(dir, 64, true) == COMPILED);
+    EXPECT(build_once(dir, 64, true) == CACHED);
+    lat_free(data);
+    lat_free(other);
 }
 
 TEST(pipeline, no_cache_folder_no_file)

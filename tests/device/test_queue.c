@@ -104,7 +104,7 @@ TEST(queue, timestamps_surround_the_work)
     s.dev->vk.BeginCommandBuffer(cmd, &begin);
     lat_timer_cmd_reset(s.dev, cmd, &timer);
     lat_timer_cmd_begin(s.dev, cmd, &timer, 0);
-    s.dev->vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, s.p->handle);
+    lat_pipeline_bind(s.dev, cmd, s.p);
     EXPECT_OK(lat_binding_cmd(s.dev, s.job.bindings, cmd, s.p, ranges, 2));
     s.dev->vk.CmdPushConstants(
         cmd, s.p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
@@ -245,7 +245,7 @@ TEST(queue, pooled_sets_grow_and_are_used_again)
         EXPECT_EQ(s.dev->vk.ResetCommandPool(s.dev->handle, s.job.pool, 0), VK_SUCCESS);
         lat_binding_pool_reset(s.dev, s.job.bindings);
         s.dev->vk.BeginCommandBuffer(cmd, &begin);
-        s.dev->vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, s.p->handle);
+        lat_pipeline_bind(s.dev, cmd, s.p);
         for (int i = 0; i < 700; i++) {
             EXPECT_OK(lat_binding_cmd(s.dev, s.job.bindings, cmd, s.p, ranges, 2));
             s.dev->vk.CmdPushConstants(
