@@ -139,6 +139,35 @@ done:
     return st;
 }
 
+lattn_status lat_device_open_twin(
+    const struct lat_device *other, const char *cache_dir, struct lat_device **out)
+{
+    lattn_status st;
+    struct lat_device *dev = LAT_NEW(struct lat_device);
+    *out = NULL;
+    if (!dev)
+        return LATTN_ERR_HOST_MEMORY;
+    dev->vk = other->vk;
+    dev->instance = other->instance;
+    dev->physical = other->physical;
+    dev->queue_family = other->queue_family;
+    dev->instance_version = other->instance_version;
+    dev->caps = other->caps;
+    dev->timeout_ns = other->timeout_ns;
+    LAT_GO(create_device(dev));
+    LAT_GO(lat_instance_load_device(dev));
+    dev->vk.GetDeviceQueue(dev->handle, dev->queue_family, 0, &dev->queue);
+    LAT_GO(lat_device_queue_open(dev));
+    LAT_GO(lat_memory_create(dev, 0));
+    LAT_GO(lat_pipelines_create(dev, cache_dir));
+
+done:
+    if (st)
+        lat_device_close(&dev);
+    *out = dev;
+    return st;
+}
+
 // Work may still be running on the objects of a wedged device; destroying them crashes
 // drivers. They are left to the end of the process on purpose, and the struct with them,
 // because the messenger points to it. The list keeps them reachable for leak checkers.

@@ -43,6 +43,9 @@ struct lat_device {
 
 // params as given by the caller; NULL device text = LATTN_DEVICE, else the best.
 lattn_status lat_device_open(const lattn_ctx_params *params, struct lat_device **out);
+// A device of its own, with the same features, on the same instance and physical device, which have to outlive it.
+lattn_status lat_device_open_twin(
+    const struct lat_device *dev, const char *cache_dir, struct lat_device **out);
 // Waits for the queue (unless lost or wedged) and frees everything.
 void lat_device_close(struct lat_device **dev);
 

@@ -23,6 +23,7 @@
 #include "device/cache_file.h"
 #include "device/pipeline_cache.h"
 #include "device/shader_object.h"
+#include "device/twin.h"
 
 enum { MAX_WORKERS = 4, QUEUE_SLOTS = 1024, SPIRV_MAGIC = 0x07230203 };
 
@@ -63,8 +64,10 @@ struct lat_pipelines {
     } layouts;
     VkDescriptorSetLayout set_layouts[LAT_MAX_BINDINGS + 1];
     struct lat_pipeline_cache cache;
-    char *object_dir;         // of binaries of shader objects; NULL = they are not kept
+    char *cache_dir;   // NULL = nothing is kept
+    char *object_dir;  // of binaries of shader objects in it
     struct lat_queue *queue;  // entries for the workers; NULL until the first request
+    size_t n_queued;
     struct lat_thread *workers[MAX_WORKERS];
     int n_workers;
 };
@@ -167,8 +170,34 @@ static void name_object(struct lat_device *dev, const struct lat_pipeline *p)
         (void) dev->vk.SetDebugUtilsObjectNameEXT(dev->handle, &info);
 }
 
-// Builds an entry that is WAITING; t->lock is held on entry and on return, not in between.
-static VkResult build_entry(struct lat_device *dev, struct entry *e)
+// What a worker has for itself.
+struct tools {
+    bool wants_twin;  // none that could not be made
+    struct lat_twin *twin;
+};
+
+// Machine code for a pipeline that is new to this machine. That it cannot be made ahead is no failure.
+static void compile_ahead(
+    struct lat_device *dev, const struct lat_pipeline_key *key, struct tools *tools)
+{
+    struct lat_pipelines *t = dev->pipelines;
+    lattn_status st = LATTN_OK;
+    if (!tools->wants_twin || !t->object_dir)
+        return;
+    if (!tools->twin)
+        st = lat_twin_create(dev, t->cache_dir, &tools->twin);
+    if (!st)
+        st = lat_twin_compile(tools->twin, key);
+    if (st) {
+        lat_log(LATTN_LOG_DEBUG, "pipeline %s is compiled late: %s", key->name, lat_err_text());
+        lat_twin_destroy(&tools->twin);
+        tools->wants_twin = false;
+    }
+}
+
+// Builds an entry that is WAITING; t->lock is held on entry and on return, not in between. tools NULL: of a thread
+// that cannot wait for machine code.
+static VkResult build_entry(struct lat_device *dev, struct entry *e, struct tools *tools)
 {
     struct lat_pipelines *t = dev->pipelines;
     VkPipeline handle = VK_NULL_HANDLE;
@@ -181,6 +210,8 @@ static VkResult build_entry(struct lat_device *dev, struct entry *e)
     if (lat_shader_object_suits(dev, &e->pipeline.key)) {
         const struct lat_binary_place place = { t->object_dir, &e->key, sizeof e->key };
         r = lat_shader_object_build(dev, &e->pipeline, &place, &object, &cached);
+        if (r == VK_SUCCESS && !cached && tools)
+            compile_ahead(dev, &e->pipeline.key, tools);
     } else {
         r = lat_pipeline_build(dev, &e->pipeline, t->cache.handle, 0, &handle, &cached);
     }
@@ -269,7 +300,7 @@ static lattn_status make_ready(struct lat_device *dev, struct entry *e)
         lat_cond_wait(t->built, t->lock);
     if (e->state == WAITING) {
         char what[160];
-        VkResult r = build_entry(dev, e);
+        VkResult r = build_entry(dev, e, NULL);
         snprintf(what, sizeof what, "compute pipeline of shader %.80s", e->pipeline.key.name);
         LAT_TRY(LAT_VK(dev, r, what));
     }
@@ -334,14 +365,20 @@ static void worker(void *arg)
 {
     struct lat_device *dev = arg;
     struct lat_pipelines *t = dev->pipelines;
+    struct tools tools = { .wants_twin = lat_twin_pays(dev) };
     void *item;
     while (lat_queue_pop(t->queue, &item)) {
         struct entry *e = item;
         lat_mutex_lock(t->lock);
+        t->n_queued--;
         if (e->state == WAITING && e->pipeline.key.spirv)
-            (void) build_entry(dev, e);
+            (void) build_entry(dev, e, &tools);
+        bool idle = t->n_queued == 0;
         lat_mutex_unlock(t->lock);
+        if (idle)
+            lat_twin_destroy(&tools.twin);
     }
+    lat_twin_destroy(&tools.twin);
 }
 
 static lattn_status start_workers(struct lat_device *dev)
@@ -369,10 +406,11 @@ lattn_status lat_pipeline_request(
     lat_mutex_lock(t->lock);
     size_t before = t->entries.n;
     lattn_status st = find_or_add(dev, key, &e);
-    bool added = !st && t->entries.n > before;
+    bool queued = !st && t->entries.n > before && !start_workers(dev);
+    t->n_queued += queued;
     lat_mutex_unlock(t->lock);
     // Without workers whoever needs it builds it.
-    if (added && !start_workers(dev))
+    if (queued)
         (void) lat_queue_push(t->queue, e);
     if (!st)
         *out = &e->pipeline;
@@ -405,12 +443,10 @@ lattn_status lat_pipelines_create(struct lat_device *dev, const char *cache_dir)
     dev->pipelines = t;
     LAT_TRY(lat_mutex_create(&t->lock));
     LAT_TRY(lat_cond_create(&t->built));
-    char *dir = lat_cache_dir(cache_dir);
-    if (dir && dev->caps.shader_object)
-        t->object_dir = lat_cache_path(dev, dir, "shaders", "");
-    lattn_status st = lat_pipeline_cache_open(dev, dir, &t->cache);
-    lat_free(dir);
-    return st;
+    t->cache_dir = lat_cache_dir(cache_dir);
+    if (t->cache_dir && dev->caps.shader_object)
+        t->object_dir = lat_cache_path(dev, t->cache_dir, "shaders", "");
+    return lat_pipeline_cache_open(dev, t->cache_dir, &t->cache);
 }
 
 char *lat_cache_file(const struct lat_device *dev, const char *name)
@@ -455,6 +491,7 @@ void lat_pipelines_destroy(struct lat_device *dev)
     for (size_t i = 0; i < LAT_COUNT(t->set_layouts); i++)
         if (t->set_layouts[i])
             dev->vk.DestroyDescriptorSetLayout(dev->handle, t->set_layouts[i], NULL);
+    lat_free(t->cache_dir);
     lat_free(t->object_dir);
     lat_free(t->entries.items);
     lat_free(t->layouts.items);

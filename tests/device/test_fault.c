@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "device/fault.h"
 #include "device/fixture.h"
+#include "device/twin.h"
 
 // The library logs a line for each loss; here that is hundreds of lines about nothing.
 static void only_validation(void *user, lattn_log_level level, const char *message)
@@ -150,6 +151,41 @@ TEST(fault, driver_that_dislikes_its_own_binary_gets_the_spirv)
     if (!fault_happened())
         lt_skip("no shader objects");
     fault_disarm();
+}
+
+// Any device may have a twin. Nothing of it is left when a call fails, and the device lives on.
+TEST(fault, every_call_for_a_twin_may_fail)
+{
+    lattn_vulkan_handles h;
+    lattn_ctx_params p;
+    struct lat_device *dev = NULL;
+    if (!prepare(&p, &h, ""))
+        return;
+    EXPECT_OK(lat_device_open(&p, &dev));
+    struct lat_pipeline_key key = dt_add_key(64);
+    int64_t live = lat_alloc_live(), calls = INT64_MAX;
+    for (int64_t at = -1; at < calls && !lt_failed(); at++) {
+        struct lat_twin *twin = NULL;
+        fault_arm(NULL, at < 0 ? INT64_MAX : at, VK_ERROR_OUT_OF_HOST_MEMORY, false);
+        lattn_status st = lat_twin_create(dev, "", &twin);
+        if (!st)
+            st = lat_twin_compile(twin, &key);
+        if (!st)
+            st = lat_twin_compile(twin, &key);
+        if (at < 0)
+            calls = fault_calls();
+        fault_disarm();
+        lat_twin_destroy(&twin);
+        EXPECT_EQ(lat_alloc_live(), live);
+        if (at < 0)
+            EXPECT_OK(st);
+        else if (st && st != LATTN_ERR_HOST_MEMORY)
+            lt_fail(__FILE__, __LINE__, "call %lld, %s: %s", (long long) at, fault_function(),
+                lat_err_text());
+    }
+    EXPECT(calls > 10 && !dev->lost);
+    lat_device_close(&dev);
+    EXPECT_OK(dt_life(&p));
 }
 
 TEST(fault, memory_that_cannot_be_mapped_is_given_back)

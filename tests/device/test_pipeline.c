@@ -62,6 +62,28 @@ TEST(pipeline, workers_build_ahead)
     dt_close(&dev);
 }
 
+// Where the driver keeps nothing itself, workers make machine code ahead, each on a twin of the device.
+TEST(pipeline, workers_build_ahead_and_keep_what_they_made)
+{
+    lattn_ctx_params params = { .cache_dir = lt_temp_dir() };
+    for (int run = 0; run < 2; run++) {
+        struct lat_device *dev = dt_open(&params);
+        struct lat_pipeline *p[12];
+        if (!dev)
+            return;
+        for (uint32_t i = 0; i < LAT_COUNT(p); i++) {
+            struct lat_pipeline_key key = dt_add_key(i + 1);
+            EXPECT_OK(lat_pipeline_request(dev, &key, &p[i]));
+        }
+        for (uint32_t i = 0; i < LAT_COUNT(p); i++)
+            EXPECT_OK(lat_pipeline_wait(dev, p[i]));
+        EXPECT_EQ(dev->stats.pipelines_created, 12);
+        if (dev->caps.shader_object)
+            EXPECT_EQ(dev->stats.pipelines_cached, run ? 12 : 0);
+        dt_close(&dev);
+    }
+}
+
 TEST(pipeline, closing_while_workers_build_is_fine)
 {
     for (int i = 0; i < 5; i++) {
