@@ -29,6 +29,11 @@ layout(constant_id = 9) const uint SG = 8;
 layout(constant_id = 10) const bool RAGGED_K = false;  // k, or a part of it, is no multiple of BK
 layout(constant_id = 11) const bool PACKED = false;    // a_row and b_col are k, A_ALONG_K is false
 
+// A bias is read once for a column or a row: in the branch of each element it would be a gather, to run and to
+// compile.
+float bias_at_hand;
+#define LAT_GEMM_BIAS_AT(at) bias_at_hand
+
 #include "common/wide.glsl"
 #include "gemm.glsl"
 
@@ -96,11 +101,19 @@ void main()
 
     if (!live)
         return;
-    [[unroll]] for (uint i = 0; i < TM; i++)
+    const bool by_column = (EPILOGUE & (LAT_GEMM_BIAS | LAT_GEMM_BIAS_ROWS)) == LAT_GEMM_BIAS;
+    const bool by_row = (EPILOGUE & LAT_GEMM_BIAS) != 0 && !by_column;
+    float column_bias[TN];
+    [[unroll]] for (uint j = 0; j < TN; j++)
+        column_bias[j] = by_column ? load(bias[first_n + j * SG + gl_SubgroupInvocationID]) : 0.0;
+    [[unroll]] for (uint i = 0; i < TM; i++) {
+        uint m = first_m + i;
+        float row_bias = by_row ? load(bias[m]) : 0.0;
         [[unroll]] for (uint j = 0; j < TN; j++) {
-            uint m = first_m + i;
             uint n = first_n + j * SG + gl_SubgroupInvocationID;
+            bias_at_hand = by_column ? column_bias[j] : row_bias;
             if (m >= tile_m && n >= tile_n)
                 lat_gemm_store(m, n, acc[i * TN + j]);
         }
+    }
 }

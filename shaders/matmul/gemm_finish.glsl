@@ -8,11 +8,15 @@
 #include "common/gelu.glsl"
 #include "common/math.glsl"
 
+#ifndef LAT_GEMM_BIAS_AT  // a kernel may have it at hand
+#define LAT_GEMM_BIAS_AT(at) load(bias[at])
+#endif
+
 // at_beside: of beside or pre. at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
 void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
 {
     if ((EPILOGUE & LAT_GEMM_BIAS) != 0)
-        v += load(bias[at_bias]);
+        v += LAT_GEMM_BIAS_AT(at_bias);
     if ((EPILOGUE & LAT_GEMM_ACCUMULATE) != 0)
         v += load(out_[at]);
 #ifndef LAT_GEMM_NO_BESIDE
