@@ -186,8 +186,8 @@ typedef struct lattn_stats {
     uint64_t commands_recorded;  // dispatches and copies recorded into command buffers
     uint64_t descriptor_writes;
     uint64_t pipelines_created;
-    uint64_t pipelines_cached;    // of these, found in the cache file, where the driver says so
-    uint64_t pipeline_ns;         // the driver's time for them all, those made ahead included
+    uint64_t pipelines_cached;    // of these, found in the cache folder, where the driver says so
+    uint64_t pipeline_ns;         // time in which they were made, of all threads together
     uint64_t device_allocations;  // vkAllocateMemory calls
     uint64_t slice_allocations;   // pieces handed out of slabs
     uint64_t host_allocations;    // by the library, this process

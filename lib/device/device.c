@@ -154,6 +154,7 @@ lattn_status lat_device_open_twin(
     dev->instance_version = other->instance_version;
     dev->caps = other->caps;
     dev->timeout_ns = other->timeout_ns;
+    dev->is_twin = true;
     LAT_GO(create_device(dev));
     LAT_GO(lat_instance_load_device(dev));
     dev->vk.GetDeviceQueue(dev->handle, dev->queue_family, 0, &dev->queue);

@@ -19,6 +19,7 @@ struct lat_device {
     VkQueue queue;
     uint32_t queue_family;
     bool owns_instance, owns_device;
+    bool is_twin;               // nobody is told about its pipelines
     uint32_t instance_version;  // the instance was created for
     bool labels;                // debug labels and names reach somebody
     VkDebugUtilsMessengerEXT messenger;

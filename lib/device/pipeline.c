@@ -308,8 +308,9 @@ static lattn_status make_ready(struct lat_device *dev, struct entry *e)
         dev->stats.pipelines_created++;
         dev->stats.pipelines_cached += e->cached;
         dev->stats.pipeline_ns += e->build_ns;
-        lat_log(LATTN_LOG_DEBUG, "pipeline %s: %.1f ms%s", e->pipeline.key.name,
-            1e-6 * (double) e->build_ns, e->cached ? ", from the cache" : "");
+        if (!dev->is_twin)
+            lat_log(LATTN_LOG_DEBUG, "pipeline %s: %.1f ms%s", e->pipeline.key.name,
+                1e-6 * (double) e->build_ns, e->cached ? ", from the cache" : "");
     }
     e->counted = true;
     return LATTN_OK;

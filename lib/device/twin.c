@@ -67,6 +67,10 @@ void lat_twin_destroy(struct lat_twin **twin)
     *twin = NULL;
     if (!t)
         return;
+    // After a wait that failed the command buffer may still be pending.
+    if (t->dev && !t->dev->lost && lat_device_wait(t->dev, t->dev->last_ticket, "a twin's end") &&
+        !t->dev->lost)
+        t->dev->wedged = true;
     if (t->dev && !t->dev->wedged) {
         if (t->pool)
             t->dev->vk.DestroyCommandPool(t->dev->handle, t->pool, NULL);
