@@ -3,13 +3,18 @@
 #
 # third_party/modern_stack.sh BUILD
 #
-# Puts a current Vulkan world beside the distribution's, without root: Debian 13's GLSL compiler,
-# loader, libc and LLVM, and Mesa from its backports, unpacked into BUILD/modern. What runs there is
-# started through that libc's own dynamic linker, so the machine's libc may be older.
+# Puts a current Vulkan world beside the distribution's, without root: Debian 13's loader, libc and LLVM,
+# and Mesa from its backports, unpacked into BUILD/modern/root; and the GLSL compiler of the release after
+# it, with a libc of its own, into BUILD/modern/compiler. What runs there is started through the dynamic
+# linker that it was built for, so the machine's libc may be older.
 #
 #     BUILD/modern/bin/glslc          the compiler; beside it spirv-val
 #     BUILD/modern/run PROGRAM ...    runs a program on the unpacked lavapipe, or on MODERN_ICD
-#     BUILD/modern/packages           names and versions
+#     BUILD/modern/*/packages         names and versions
+#
+# Two releases, because bfloat16 in matrix units needs a newer compiler than Debian 13 has (GL_EXT_bfloat16),
+# and because programs of the machine run on the unpacked drivers: with a release that still moves under
+# them they would break one day. Where that compiler cannot be had, Debian 13's does all but bfloat16.
 #
 # Exit status 77 and one line "skip: ..." where it cannot be had.
 set -eu
@@ -24,15 +29,49 @@ stamp_current "$dir" && exit 0
 mirror=$(debian_mirror) || skip "apt's sources name no Debian mirror"
 rm -rf "$dir"
 mkdir -p "$dir/bin"
-echo "modern: unpacking Debian 13 packages into $dir (65 MB to download)"
+echo "modern: unpacking Debian 13 and 14 packages into $dir (75 MB to download)"
+
+# unpack_compiler SUITE ROOT, in a process of its own: its way out is that of the whole script.
+unpack_compiler() (
+    private_apt_open "$dir" <<END
+$mirror $1 main
+END
+    private_apt_unpack "$2" glslc spirv-tools
+)
+
+# linker_of ROOT: the dynamic linker among the unpacked files; its folder has the libraries.
+linker_of() {
+    find "$1/usr/lib" -name 'ld-linux*.so*' -type f | head -n 1
+}
+
+# write_tools ROOT: starters of the compiler that was unpacked there. Fails where it does not start.
+write_tools() {
+    tool_linker=$(linker_of "$1")
+    for tool in glslc spirv-val; do
+        cat >"$dir/bin/$tool" <<END
+#!/bin/sh
+exec "$tool_linker" --library-path "$(dirname "$tool_linker")" "$1/usr/bin/$tool" "\$@"
+END
+        chmod +x "$dir/bin/$tool"
+    done
+    "$dir/bin/glslc" --version >/dev/null && "$dir/bin/spirv-val" --version >/dev/null
+}
+
+compiler=$dir/compiler
+if ! unpack_compiler forky "$compiler" || ! write_tools "$compiler"; then
+    echo "modern: no compiler of Debian 14: kernels for bfloat16 in matrix units are left out"
+    rm -rf "$compiler"
+    unpack_compiler trixie "$compiler" || exit
+    write_tools "$compiler" || skip "the unpacked glslc does not start"
+fi
+
 private_apt_open "$dir" <<END
 $mirror trixie main
 $mirror trixie-backports main
 END
-private_apt_unpack "$dir/root" glslc spirv-tools libvulkan1 \
-    mesa-vulkan-drivers/trixie-backports
+private_apt_unpack "$dir/root" libvulkan1 mesa-vulkan-drivers/trixie-backports
 
-linker=$(find "$dir/root/usr/lib" -name 'ld-linux*.so*' -type f | head -n 1)
+linker=$(linker_of "$dir/root")
 icd=$(find "$dir/root/usr/share/vulkan/icd.d" -name 'lvp_icd*.json' | head -n 1)
 [ -n "$linker" ] && [ -n "$icd" ] || skip "the packages have no dynamic linker or no lavapipe"
 libraries=$(dirname "$linker")
@@ -41,13 +80,6 @@ libraries=$(dirname "$linker")
 # leaves no doubt which driver runs.
 sed "s|\"library_path\": *\"[^\"]*\"|\"library_path\": \"$libraries/libvulkan_lvp.so\"|" \
     "$icd" >"$dir/lvp_icd.json"
-
-for tool in glslc spirv-val; do
-    cat >"$dir/bin/$tool" <<END
-#!/bin/sh
-exec "$linker" --library-path "$libraries" "$dir/root/usr/bin/$tool" "\$@"
-END
-done
 
 # Libraries of the distribution (jansson, utf8proc, ...) come after the unpacked ones: an older
 # library runs on a newer libc. The machine's implicit layers were built for another loader.
@@ -67,9 +99,8 @@ export VK_LOADER_LAYERS_DISABLE=~implicit~
 export LATTN_TEST_WRAPPER="$dir/run"
 exec "$linker" --library-path "$libraries\${host:+:\$host}" "\$program" "\$@"
 END
-chmod +x "$dir"/bin/* "$dir/run"
+chmod +x "$dir/run"
 
-"$dir/bin/glslc" --version >/dev/null || skip "the unpacked glslc does not start"
 rm -rf "$dir/apt"
 stamp_write "$dir"
-echo "modern: glslc $(version_of "$dir/root" glslc), Mesa $(version_of "$dir/root" mesa-vulkan-drivers)"
+echo "modern: glslc $(version_of "$compiler" glslc), Mesa $(version_of "$dir/root" mesa-vulkan-drivers)"
