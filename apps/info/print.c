@@ -95,8 +95,8 @@ static void print_device(const lattn_device_info *d, bool chosen, FILE *to)
     fprintf(to, "  dtypes       f32 i32%s%s\n", d->storage_f16 ? " f16 bf16" : "",
         d->storage_u8 ? " u8" : "");
     if (d->coopmat_m)
-        fprintf(to, "  matrix units f16 %ux%ux%u, summed in f32\n", d->coopmat_m, d->coopmat_n,
-            d->coopmat_k);
+        fprintf(to, "  matrix units f16%s %ux%ux%u, summed in f32\n",
+            d->coopmat_bf16 ? " and bf16" : "", d->coopmat_m, d->coopmat_n, d->coopmat_k);
     fprintf(to, "  features     ");
     print_features(d, to);
 }
@@ -173,6 +173,7 @@ static void json_device(const lattn_device_info *d, FILE *to)
     bool_field(to, "coopmat", d->coopmat);
     bool_field(to, "coopmat2", d->coopmat2);
     fprintf(to, "\"coopmat_shape\": [%u, %u, %u], ", d->coopmat_m, d->coopmat_n, d->coopmat_k);
+    bool_field(to, "coopmat_bf16", d->coopmat_bf16);
     bool_field(to, "timestamps", d->timestamps);
     text_field(to, "refused", d->refused);
     fprintf(to, "\"usable\": %s}", *d->refused ? "false" : "true");

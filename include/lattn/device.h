@@ -47,6 +47,7 @@ typedef struct lattn_device_info {
     bool coopmat;   // VK_KHR_cooperative_matrix, from a driver that has matrix units for it
     bool coopmat2;  // VK_NV_cooperative_matrix2
     uint32_t coopmat_m, coopmat_n, coopmat_k;  // fragment of f16 products in use; 0 = none
+    bool coopmat_bf16;                         // fragments of bf16 products are in use, too
     bool timestamps;
     char refused[256];  // why liblattn cannot use it; "" = usable
 } lattn_device_info;

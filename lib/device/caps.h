@@ -17,16 +17,18 @@ struct lat_coopmat_shape {
     bool workgroup_scope;
 };
 
-// Matrices of f16 summed in f32 whose m, n and k are multiples of these (VK_NV_cooperative_matrix2).
+// Matrices of f16, or bf16, summed in f32 whose m, n and k are multiples of these (VK_NV_cooperative_matrix2).
 struct lat_coopmat_grain {
     uint32_t m, n, k;
     uint32_t invocations;  // of the workgroup that holds a matrix; 0 = a subgroup does
+    bool bf16;
 };
 
 struct lat_coopmat_tile {
     uint32_t m, n, k;
     uint32_t invocations;  // as above
     bool from_f32;         // operands are loaded as f32 and converted
+    bool bf16;             // what is multiplied; else f16
 };
 
 struct lat_caps {
@@ -107,11 +109,11 @@ lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     uint32_t instance_version, const lattn_vulkan_handles *adopted, struct lat_caps *caps);
 // Applies LATTN_LIMITS and LATTN_DISABLE. ERR_ARG names the variable and the bad word.
 lattn_status lat_caps_clamp(struct lat_caps *caps);
-// The matrix fragment for f16 times f16 summed in f32; NULL where kernels cannot use one (coopmat.c).
-const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps);
+// The matrix fragment for f16, or bf16, summed in f32; NULL where kernels cannot use one (coopmat.c).
+const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps, bool bf16);
 // The subgroup size that kernels with fragments ask for.
 uint32_t lat_coopmat_subgroup(const struct lat_caps *caps);
-// Whether kernels may multiply f16 with matrices of these sizes, summed in f32 (coopmat2).
+// Whether kernels may multiply matrices of these sizes, summed in f32 (coopmat2).
 bool lat_coopmat_takes(const struct lat_caps *caps, const struct lat_coopmat_tile *tile);
 // Writes why the device is below the floor of design.md section 3; "" = usable.
 void lat_caps_refusal(const struct lat_caps *caps, char *text, size_t bytes);

@@ -72,10 +72,14 @@ static void read_shapes(const struct lat_vk *vk, VkPhysicalDevice physical, stru
     }
 }
 
-static bool sums_f16_in_f32(const VkCooperativeMatrixFlexibleDimensionsPropertiesNV *row)
+static VkComponentTypeKHR factor_type(bool bf16)
 {
-    return row->AType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-           row->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+    return bf16 ? VK_COMPONENT_TYPE_BFLOAT16_KHR : VK_COMPONENT_TYPE_FLOAT16_KHR;
+}
+
+static bool sums_in_f32(const VkCooperativeMatrixFlexibleDimensionsPropertiesNV *row, bool bf16)
+{
+    return row->AType == factor_type(bf16) && row->BType == factor_type(bf16) &&
            row->CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
            row->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && !row->saturatingAccumulation;
 }
@@ -94,15 +98,17 @@ static void read_grains(const struct lat_vk *vk, VkPhysicalDevice physical, stru
         n = 0;
     for (uint32_t i = 0; i < n && caps->n_coopmat_grains < LAT_COUNT(caps->coopmat_grains); i++) {
         bool workgroup = rows[i].scope == VK_SCOPE_WORKGROUP_KHR;
+        bool bf16 = sums_in_f32(&rows[i], true);
         bool sized = rows[i].MGranularity && rows[i].NGranularity && rows[i].KGranularity;
         if ((rows[i].scope != VK_SCOPE_SUBGROUP_KHR && !workgroup) || !sized ||
-            !sums_f16_in_f32(&rows[i]))
+            (!bf16 && !sums_in_f32(&rows[i], false)))
             continue;
         caps->coopmat_grains[caps->n_coopmat_grains++] = (struct lat_coopmat_grain){
             .m = rows[i].MGranularity,
             .n = rows[i].NGranularity,
             .k = rows[i].KGranularity,
             .invocations = workgroup ? rows[i].workgroupInvocations : 0,
+            .bf16 = bf16,
         };
     }
 }
@@ -129,24 +135,32 @@ void lat_coopmat_query(const struct lat_vk *vk, VkPhysicalDevice physical,
 }
 
 // Fragments are copied in eights, and every tile of the selection tables is whole fragments.
-static bool is_usable(const struct lat_coopmat_shape *s)
+static bool is_usable(const struct lat_coopmat_shape *s, bool bf16)
 {
-    bool types = s->a == VK_COMPONENT_TYPE_FLOAT16_KHR && s->b == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+    bool types = s->a == factor_type(bf16) && s->b == factor_type(bf16) &&
                  s->c == VK_COMPONENT_TYPE_FLOAT32_KHR &&
                  s->result == VK_COMPONENT_TYPE_FLOAT32_KHR;
     return types && !s->workgroup_scope && (s->m == 8 || s->m == 16) && (s->n == 8 || s->n == 16) &&
            (s->k == 8 || s->k == 16);
 }
 
+// bf16 elsewhere is 16 bits of f32 to every driver; in matrices it is a type, which has an extension.
+static bool multiplies(const struct lat_caps *caps, bool bf16)
+{
+    bool has_type =
+        bf16 ? caps->coopmat_bf16 && caps->shader_bf16 && caps->shader_i16 : caps->shader_f16;
+    return caps->coopmat && caps->storage_16 && has_type;
+}
+
 // The largest: 16x16x16 and 16x8x16 run at the same rate where both are listed, 16x8x8 at two thirds.
-const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps)
+const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps, bool bf16)
 {
     const struct lat_coopmat_shape *best = NULL;
-    if (!caps->coopmat || !caps->shader_f16 || !caps->storage_16 || !lat_coopmat_subgroup(caps))
+    if (!multiplies(caps, bf16) || !lat_coopmat_subgroup(caps))
         return NULL;
     for (uint32_t i = 0; i < caps->n_coopmat_shapes; i++) {
         const struct lat_coopmat_shape *s = &caps->coopmat_shapes[i];
-        if (is_usable(s) && (!best || s->m * s->n * s->k > best->m * best->n * best->k))
+        if (is_usable(s, bf16) && (!best || s->m * s->n * s->k > best->m * best->n * best->k))
             best = s;
     }
     return best;
@@ -169,9 +183,8 @@ uint32_t lat_coopmat_subgroup(const struct lat_caps *caps)
 // Kernels with such matrices are SPIR-V 1.6, and give the size of a workgroup as that version does.
 static bool has_coopmat2(const struct lat_caps *caps)
 {
-    return caps->coopmat && caps->coopmat2_flexible && caps->coopmat2_per_element &&
-           caps->shader_f16 && caps->storage_16 && caps->api_version >= VK_API_VERSION_1_3 &&
-           caps->maintenance4;
+    return caps->coopmat2_flexible && caps->coopmat2_per_element &&
+           caps->api_version >= VK_API_VERSION_1_3 && caps->maintenance4;
 }
 
 // Matrices that a workgroup holds are loaded through tensor layouts.
@@ -196,12 +209,12 @@ bool lat_coopmat_takes(const struct lat_caps *caps, const struct lat_coopmat_til
     bool held = tile->invocations ? workgroup_holds(caps, tile->invocations)
                                   : lat_coopmat_subgroup(caps) != 0;
     uint32_t longest = LAT_MAX(tile->m, LAT_MAX(tile->n, tile->k));
-    if (!has_coopmat2(caps) || !held || longest > caps->coopmat2_max_dimension ||
-        (tile->from_f32 && !caps->coopmat2_conversions))
+    if (!has_coopmat2(caps) || !multiplies(caps, tile->bf16) || !held ||
+        longest > caps->coopmat2_max_dimension || (tile->from_f32 && !caps->coopmat2_conversions))
         return false;
     for (uint32_t i = 0; i < caps->n_coopmat_grains; i++) {
         const struct lat_coopmat_grain *g = &caps->coopmat_grains[i];
-        if (g->invocations == tile->invocations && is_whole(g, tile))
+        if (g->invocations == tile->invocations && g->bf16 == tile->bf16 && is_whole(g, tile))
             return true;
     }
     return false;

@@ -184,10 +184,11 @@ static void fill_info(struct lat_caps *caps)
     info->buffer_address = caps->buffer_address;
     info->push_descriptors = caps->push_descriptors;
     info->coopmat = caps->coopmat;
-    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps, false);
     info->coopmat_m = fragment ? fragment->m : 0;
     info->coopmat_n = fragment ? fragment->n : 0;
     info->coopmat_k = fragment ? fragment->k : 0;
+    info->coopmat_bf16 = lat_coopmat_fragment(caps, true) != NULL;
     info->coopmat2 = caps->coopmat2_workgroup || caps->coopmat2_flexible ||
                      caps->coopmat2_reductions || caps->coopmat2_conversions ||
                      caps->coopmat2_per_element || caps->coopmat2_tensor_addressing ||

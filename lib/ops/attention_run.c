@@ -66,7 +66,8 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     struct attention_push push = push_of(a);
     const struct lat_coopmat_shape none = { .m = 0 };
     const struct lat_coopmat_shape *fragment =
-        form->fragments ? lat_coopmat_fragment(lat_caps(a->ctx)) : &none;
+        form->fragments ? lat_coopmat_fragment(lat_caps(a->ctx), a->q->dtype == LATTN_DTYPE_BF16)
+                        : &none;
     bool eights = form->fragments && in_eights(a->q) && in_eights(a->k) && in_eights(a->v) &&
                   (!a->g || in_eights(a->g));
     enum { PLAIN_SPECS = 8 };  // of kernels without fragments

@@ -79,10 +79,11 @@ enum { FRAGMENT_SUBGROUPS = 4 };
 static bool admits_coopmat(const struct lat_problem *p)
 {
     const struct lat_caps *caps = p->caps;
-    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    const struct lat_coopmat_shape *fragment =
+        lat_coopmat_fragment(caps, p->dtype == LATTN_DTYPE_BF16);
     enum lat_attention_pass pass = (enum lat_attention_pass) p->size[PASS];
     uint32_t group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(caps);
-    return fragment && fragment_shaders[pass]->n_variants > 0 && p->dtype == LATTN_DTYPE_F16 &&
+    return fragment && lat_shader_variant(fragment_shaders[pass], (int) p->dtype, LAT_NO_DTYPE) &&
            group % TILE == 0 && group <= LAT_MIN(caps->max_invocations, caps->max_group_size[0]) &&
            fragment_bytes(fragment, p->size[HEAD_SIZE], pass) <= caps->max_shared_bytes;
 }

@@ -57,7 +57,8 @@ static lattn_status dispatch(lattn_ctx *ctx, const struct lat_conv_walk *w,
 {
     const struct lat_caps *caps = lat_caps(ctx);
     const struct lat_coopmat_shape none = { .m = 0 };
-    const struct lat_coopmat_shape *fragment = form->fragments ? lat_coopmat_fragment(caps) : &none;
+    const struct lat_coopmat_shape *fragment =
+        form->fragments ? lat_coopmat_fragment(caps, kernel->t == LATTN_DTYPE_BF16) : &none;
     int64_t n_taps = LAT_MAX(w->taps[0] * w->taps[1], 1);
     const uint32_t spec[] = { lat_gemm_group(form, caps), epilogue, (uint32_t) n_taps,
         (uint32_t) LAT_MAX(w->taps[1], 1), (uint32_t) w->step[0], (uint32_t) w->step[1],

@@ -241,7 +241,8 @@ static void specialise(const struct product *g, const struct lat_gemm_form *form
     memcpy(spec, plain, sizeof plain);
     uint32_t *more = &spec[LAT_COUNT(plain)];
     if (form->fragments) {
-        const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+        const struct lat_coopmat_shape *fragment =
+            lat_coopmat_fragment(caps, problem->dtype == LATTN_DTYPE_BF16);
         memcpy(more, (uint32_t[]){ fragment->m, fragment->n, fragment->k }, 3 * sizeof *more);
     } else if (!units) {
         more[0] = form->packed;

@@ -122,18 +122,19 @@ static uint32_t sum_bytes(
     return subgroups * fragment->m * fragment->n * F32_BYTES;
 }
 
-// f32 is never rounded silently.
-static bool may_be_f16(const struct lat_problem *p)
+// f32 is never rounded silently. A compiler may have left out kernels for bf16, or all of them.
+static bool units_take(const struct lat_gemm_form *form, const struct lat_problem *p)
 {
-    return p->dtype == LATTN_DTYPE_F16 ||
-           (p->dtype == LATTN_DTYPE_F32 && p->caps->reduced_precision);
+    bool exact = p->dtype != LATTN_DTYPE_F32 || p->caps->reduced_precision;
+    return exact && lat_shader_variant(form->shader, (int) p->dtype, LAT_NO_DTYPE);
 }
 
 static bool in_fragments(const struct lat_problem *p, const struct lat_gemm_form *form)
 {
     const struct lat_caps *caps = p->caps;
-    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
-    return fragment && form->shader->n_variants > 0 && may_be_f16(p) &&
+    const struct lat_coopmat_shape *fragment =
+        lat_coopmat_fragment(caps, p->dtype == LATTN_DTYPE_BF16);
+    return fragment && units_take(form, p) &&
            lat_gemm_group(form, caps) <= LAT_MIN(caps->max_invocations, caps->max_group_size[0]) &&
            LAT_MAX(slab_bytes(form), sum_bytes(form, fragment)) <= caps->max_shared_bytes;
 }
@@ -142,9 +143,9 @@ static bool in_one_matrix(const struct lat_problem *p, const struct lat_gemm_for
 {
     enum { UNIT = LAT_GEMM_A_UNIT | LAT_GEMM_B_UNIT };
     const struct lat_coopmat_tile tile = { form->bm, form->bn, form->bk, form->group,
-        p->dtype == LATTN_DTYPE_F32 };
+        p->dtype == LATTN_DTYPE_F32, p->dtype == LATTN_DTYPE_BF16 };
     bool lines = (p->size[LAT_GEMM_LAYOUT] & UNIT) == UNIT;
-    return form->shader->n_variants > 0 && may_be_f16(p) && lat_coopmat_takes(p->caps, &tile) &&
+    return units_take(form, p) && lat_coopmat_takes(p->caps, &tile) &&
            (lines || !form->group);  // tensor layouts are of contiguous lines
 }
 
@@ -297,10 +298,12 @@ const struct lat_gemm_form *lat_gemm_select_base(const struct lat_problem *p)
 
 // An invocation loads one column of a slab, and stores one of a fragment; sums do not share the slabs' place.
 // Elements on their way to a slab take a register each: with 48 of them AMD's compiler spills.
-static bool fits_conv(const struct lat_gemm_form *form, const struct lat_caps *caps)
+static bool fits_conv(const struct lat_gemm_form *form, const struct lat_problem *p)
 {
     enum { MOST_LOADS = 32 };
-    const struct lat_coopmat_shape *fragment = lat_coopmat_fragment(caps);
+    const struct lat_caps *caps = p->caps;
+    const struct lat_coopmat_shape *fragment =
+        lat_coopmat_fragment(caps, p->dtype == LATTN_DTYPE_BF16);
     uint32_t group = lat_gemm_group(form, caps);
     return group % form->bn == 0 && group % form->bk == 0 &&
            (form->bm + form->bn) * form->bk <= MOST_LOADS * group &&
@@ -313,8 +316,7 @@ const struct lat_gemm_form *lat_gemm_select_conv(const struct lat_problem *p)
     const struct lat_strategy *best = NULL;
     for (int i = 0; i < LAT_GEMM_STRATEGIES; i++) {
         const struct lat_strategy *row = &lat_gemm_strategies[i];
-        if (row->kind != LAT_STRATEGY_COOPMAT || !row->admits(p) ||
-            !fits_conv(row->config, p->caps))
+        if (row->kind != LAT_STRATEGY_COOPMAT || !row->admits(p) || !fits_conv(row->config, p))
             continue;
         if (!best || row->cost(p) < best->cost(p))
             best = row;

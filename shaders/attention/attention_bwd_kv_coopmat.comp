@@ -10,8 +10,9 @@
 // attention_bwd_kv_coopmat: attention_bwd_kv_base with matrix units. Rows are keys, columns queries: k and v
 // stay in shared memory; q, g and q again share a place. The method is in attention_fragments.glsl.
 //
-// @variants  T = f16
+// @variants  T = f16 bf16
 // @needs     coopmat
+// @needs     bfloat16 for bf16
 // @groups    (batches * key heads * ceil(s / 32), 1, 1)
 
 #define TILES 3
@@ -81,7 +82,7 @@ void main()
                 uint t = min(t0 + first + c, p.t - 1);
                 bool keep = kept(batch, head, t, s);
                 weights[KEPT + row * WEIGHT_LINE + first + c] =
-                    store(keep ? ds[c] * WEIGHT_SCALE : 0.0);
+                    lat_factor(keep ? ds[c] * WEIGHT_SCALE : 0.0);
                 float through = keep ? scores[at + first + c] * p.keep_factor : 0.0;
                 ds[c] = p.scale * ds[c] * (through - stats[(row_stats + t) * 2 + 1]);
                 larger = max(larger, exponent_of(ds[c]));
@@ -96,7 +97,8 @@ void main()
                     shrinks[row * FN + c] = shrink_of(exponent, larger);
             exponent = larger;
             [[unroll]] for (uint c = 0; c < OWN; c++)
-                weights[DS + row * WEIGHT_LINE + first + c] = store(ds[c] * factor_of(exponent));
+                weights[DS + row * WEIGHT_LINE + first + c] =
+                    lat_factor(ds[c] * factor_of(exponent));
             ADD_PRODUCT(sum_v, KEPT, QG_TILE)
             barrier();
             LOAD_TILE(QG_TILE, q, q_cells, q_base, p.q_stride[2], t0, p.t)

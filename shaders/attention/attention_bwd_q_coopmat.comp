@@ -10,8 +10,9 @@
 // attention_bwd_q_coopmat: attention_bwd_q_base with matrix units. q and g stay in shared memory; k, v and k
 // again share a place. The method is in attention_fragments.glsl.
 //
-// @variants  T = f16
+// @variants  T = f16 bf16
 // @needs     coopmat
+// @needs     bfloat16 for bf16
 // @groups    (batches * heads * ceil(t / 32), 1, 1)
 
 #define TILES 3
@@ -52,7 +53,7 @@ void main()
 
     float r = 0.0;
     for (uint d = part; d < D; d += PARTS)
-        r = fma(float(uint16BitsToHalf(g[g_base + t * p.g_stride[2] + d])),
+        r = fma(from_cell(g[g_base + t * p.g_stride[2] + d]),
             load(out_[row_at(batch, head, t, p.t, HEADS) + d]), r);
     scores[at + first] = r;
     LOAD_TILE(Q_TILE, q, q_cells, q_base, p.q_stride[2], t0, p.t)
@@ -99,7 +100,7 @@ void main()
                 shrinks[row * FN + c] = shrink_of(exponent, larger);
         exponent = larger;
         [[unroll]] for (uint c = 0; c < OWN; c++)
-            weights[row * WEIGHT_LINE + first + c] = store(ds[c] * factor_of(exponent));
+            weights[row * WEIGHT_LINE + first + c] = lat_factor(ds[c] * factor_of(exponent));
         barrier();
         RESCALE_SUM(sum)
         ADD_PRODUCT(sum, 0, KV_TILE)

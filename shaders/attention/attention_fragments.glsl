@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// What the three coopmat kernels share: 32 x 32 tiles of scores on matrix units, f16 summed in f32.
+// What the three coopmat kernels share: 32 x 32 tiles of scores on matrix units, f16 or bf16 summed in f32.
 //
 // A workgroup of four subgroups has 32 rows of one head (queries; in the gradients of keys and values:
 // keys) and walks over the other side 32 at a time. Tiles are in shared memory, head sizes padded to a
 // multiple of 16 with zeros. Products of a tile with another are made in fragments, dealt out to the
 // subgroups, and go through shared memory, because only there does an invocation know which it holds: it
 // has one row, with the invocations WG / 32 apart sharing that row's columns. What is multiplied next goes
-// back as f16. Sums over the other side stay in fragments, whose columns are dealt out; a fragment whose
+// back as that type. Sums over the other side stay in fragments, whose columns are dealt out; a fragment whose
 // rows are a factor each rescales them.
 //
 // The kernel defines how many it needs: TILES of rows, WEIGHTS of 32 x 32.
@@ -52,9 +52,15 @@ layout(binding = 5) readonly buffer VCells { LatCells v_cells[]; };
 
 shared uvec4 tiles[TILES * TILE];
 shared float scores[ROWS * SCORE_LINE];  // at the end a fragment of a sum per subgroup
-shared float16_t weights[WEIGHTS * WEIGHT_TILE];
+shared LatFactor weights[WEIGHTS * WEIGHT_TILE];
 shared float shrinks[ROWS * FN];  // every row its own, FN times
 shared float factors[ROWS];       // of what is stored
+
+#if defined(T_BF16)
+#define from_cell(bits) load(bits)
+#else
+#define from_cell(bits) float(uint16BitsToHalf(bits))
+#endif
 
 // Rows first .. first + 31 below n to tile, as eights; zeros beyond.
 #define LOAD_TILE(tile, cell, cells, base, stride, first, n)                             \
@@ -143,7 +149,7 @@ void multiply_tiles(uint left, uint right)
 // ---- factors of gradients ---------------------------------------------------------------------------------
 
 // Gradients of scores have no largest value: each row has a factor, a power of two that brings its largest
-// one so far to 2^13 .. 2^14. Known of it is the exponent, as a float has it; the bounds keep the factor
+// one so far to 2^13 .. 2^14; bf16, which has the range of f32, could do without. Known of it is the exponent, as a float has it; the bounds keep the factor
 // and its reciprocal normal numbers, and infinity what it is.
 const uint LEAST_EXPONENT = 30, MOST_EXPONENT = 230;
 

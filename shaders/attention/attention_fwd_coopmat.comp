@@ -10,8 +10,9 @@
 // attention_fwd_coopmat: attention_fwd_base with matrix units. q stays in shared memory; k and then v of a
 // block share a place. The method is in attention_fragments.glsl.
 //
-// @variants  T = f16
+// @variants  T = f16 bf16
 // @needs     coopmat
+// @needs     bfloat16 for bf16
 // @groups    (batches * heads * ceil(t / 32), 1, 1)
 
 #define TILES 2
@@ -72,7 +73,7 @@ void main()
             float w = weight_of(scores[at + c], top);
             l += w;
             w = kept(batch, head, t, s0 + c) ? w * WEIGHT_SCALE : 0.0;
-            weights[row * WEIGHT_LINE + c] = store(w);
+            weights[row * WEIGHT_LINE + c] = lat_factor(w);
         }
         barrier();
         RESCALE_SUM(o)

@@ -8,15 +8,16 @@
 // SPDX-License-Identifier: MIT
 //
 // conv_coopmat: convolution as a matrix product whose second operand is never stored (conv_base says
-// which), with matrix units: f16 times f16, summed in f32.
+// which), with matrix units: f16 or bf16, summed in f32.
 //
 // Tiles, fragments and the way of the sums are those of gemm_coopmat. Slabs are copied an element at a
 // time, because neighbouring positions do not lie at multiples of 16 bytes; the next slab is on its way
 // to registers while this one is multiplied. Lines of slabs lie along what neighbours load: k, or of
 // B in forward n. f32 is rounded to f16 on the way, as in gemm_coopmat.
 //
-// @variants  T = f16 f32
+// @variants  T = f16 f32 bf16
 // @needs     coopmat
+// @needs     bfloat16 for bf16
 // @groups    (tiles_n * tiles_m * n_groups * splits, 1, 1); WG a multiple of BN and of BK
 
 layout(local_size_x = 128, local_size_x_id = 0) in;  // (BM / WM) * (BN / WN) subgroups
@@ -43,17 +44,15 @@ const uint ROWS = WM / FM;  // fragments of a subgroup
 const uint COLUMNS = WN / FN;
 const uint SUBGROUPS = (BM / WM) * (BN / WN);
 
-shared float16_t a_slab[BM * A_LINE];                  // [m][k]
-shared float16_t b_slab[(WEIGHT ? BN : BK) * B_LINE];  // [k][n]; weight gradient: [n][k]
+shared LatFactor a_slab[BM * A_LINE];                  // [m][k]
+shared LatFactor b_slab[(WEIGHT ? BN : BK) * B_LINE];  // [k][n]; weight gradient: [n][k]
 shared float sums[SUBGROUPS * FM * FN];                // a fragment per subgroup
 
-float16_t a_next[A_LOADS];
-float16_t b_next[B_LOADS];
+LatFactor a_next[A_LOADS];
+LatFactor b_next[B_LOADS];
 
-// Through packHalf2x16, which rounds to nearest even on every device.
-#define HALF(v) float16_t(unpackHalf2x16(packHalf2x16(vec2(v, 0.0))).x)
-#define LAT_PUT_A(i, k, m, v) a_next[(i) / WG] = HALF(v)
-#define LAT_PUT_B(i, k, n, v) b_next[(i) / WG] = HALF(v)
+#define LAT_PUT_A(i, k, m, v) a_next[(i) / WG] = lat_factor(v)
+#define LAT_PUT_B(i, k, n, v) b_next[(i) / WG] = lat_factor(v)
 #include "conv_slabs.glsl"
 
 void put_slabs(uint lane)

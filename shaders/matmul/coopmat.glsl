@@ -4,14 +4,15 @@
 // fragments, FM x FN and FK steps of k, and types for them come from here.
 #ifndef LAT_COOPMAT_GLSL
 #define LAT_COOPMAT_GLSL
+#include "matmul/factor.glsl"
 
-#define LatLeft coopmat<float16_t, gl_ScopeSubgroup, FM, FK, gl_MatrixUseA>
-#define LatRight coopmat<float16_t, gl_ScopeSubgroup, FK, FN, gl_MatrixUseB>
+#define LatLeft coopmat<LatFactor, gl_ScopeSubgroup, FM, FK, gl_MatrixUseA>
+#define LatRight coopmat<LatFactor, gl_ScopeSubgroup, FK, FN, gl_MatrixUseB>
 #define LatSum coopmat<float, gl_ScopeSubgroup, FM, FN, gl_MatrixUseAccumulator>
 #define LAT_BY_ROWS gl_CooperativeMatrixLayoutRowMajor
 #define LAT_BY_COLUMNS gl_CooperativeMatrixLayoutColumnMajor
 
-// Operands on their way to shared memory. f16 is moved as bits, so that NaN stays the NaN it is; f32, which
+// Operands on their way to shared memory. 16 bits are moved as such, so that NaN stays the NaN it is; f32, which
 // comes here only when the program allows it, is rounded to nearest even.
 #if defined(T_F32)
 #define LatCell float

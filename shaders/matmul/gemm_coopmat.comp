@@ -9,7 +9,7 @@
 //
 // gemm_coopmat: out = epilogue(scale * A B) with matrix units (VK_KHR_cooperative_matrix).
 //
-//     out[m, n] = sum_k A[m, k] B[k, n]     f16 times f16, summed in f32
+//     out[m, n] = sum_k A[m, k] B[k, n]     f16 times f16 or bf16 times bf16, summed in f32
 //
 // A workgroup makes one tile of BM x BN, each of its subgroups WM x WN of that, in fragments of FM x FN
 // and steps of FK. Slabs of BK columns of A and rows of B go through shared memory; the next slab is on
@@ -20,8 +20,9 @@
 // The sums leave through shared memory, a fragment at a time, because only there does an invocation
 // know which element it holds: the epilogue is that of every other matrix product.
 //
-// @variants  T = f16 f32
+// @variants  T = f16 f32 bf16
 // @needs     coopmat
+// @needs     bfloat16 for bf16
 // @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
 
 layout(local_size_x = 128, local_size_x_id = 0) in;  // (BM / WM) * (BN / WN) subgroups

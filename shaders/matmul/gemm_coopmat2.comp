@@ -12,9 +12,10 @@
 //
 // A layout has its dimensions in the order in which they lie; a view turns those that lie across.
 //
-// @variants  T = f16 f32
+// @variants  T = f16 f32 bf16
 // @target    vulkan1.3
 // @needs     coopmat2
+// @needs     bfloat16 for bf16
 // @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
 
 layout(local_size_x = 128, local_size_x_id = 0) in;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// gemm_coopmat2: out = epilogue(scale * A B) with VK_NV_cooperative_matrix2, f16 times f16, summed in f32.
+// gemm_coopmat2: out = epilogue(scale * A B) with VK_NV_cooperative_matrix2, f16 times f16 or bf16
+// times bf16, summed in f32.
 //
 // A tile is one matrix of BM x BN, summed in steps of BK, which the driver cuts for its matrix units. A kernel
 // includes this after it has declared LAT_SCOPE, who holds a matrix, and ends with load_left and load_right.
@@ -26,13 +27,19 @@ layout(constant_id = 15) const bool B_EIGHTS = true;
 
 #define LAT_GEMM_COLUMN_GROUP 8u
 #include "gemm.glsl"
+#include "factor.glsl"
 
-layout(binding = 0) readonly buffer A { T a[]; };
-layout(binding = 1) readonly buffer B { T b[]; };
+#if defined(T_F32)
+#define LatElement float
+#else
+#define LatElement LatFactor
+#endif
+layout(binding = 0) readonly buffer A { LatElement a[]; };
+layout(binding = 1) readonly buffer B { LatElement b[]; };
 
 #define LatSum coopmat<float, LAT_SCOPE, BM, BN, gl_MatrixUseAccumulator>
-#define LatLeft coopmat<float16_t, LAT_SCOPE, BM, BK, gl_MatrixUseA>
-#define LatRight coopmat<float16_t, LAT_SCOPE, BK, BN, gl_MatrixUseB>
+#define LatLeft coopmat<LatFactor, LAT_SCOPE, BM, BK, gl_MatrixUseA>
+#define LatRight coopmat<LatFactor, LAT_SCOPE, BK, BN, gl_MatrixUseB>
 #if defined(T_F32)
 #define LatLeftLoaded coopmat<float, LAT_SCOPE, BM, BK, gl_MatrixUseAccumulator>
 #define LatRightLoaded coopmat<float, LAT_SCOPE, BK, BN, gl_MatrixUseAccumulator>

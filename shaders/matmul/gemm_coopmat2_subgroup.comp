@@ -10,9 +10,10 @@
 // scope and tensor layouts (the product itself is in gemm_coopmat2.glsl). Slabs inside come in one load, as
 // far as they are aligned for that; at an edge an element of a matrix is looked up by its row and column.
 //
-// @variants  T = f16 f32
+// @variants  T = f16 f32 bf16
 // @target    vulkan1.3
 // @needs     coopmat2
+// @needs     bfloat16 for bf16
 // @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
 
 layout(local_size_x = 32, local_size_x_id = 0) in;
@@ -20,7 +21,7 @@ layout(local_size_x = 32, local_size_x_id = 0) in;
 #define LAT_SCOPE gl_ScopeSubgroup
 #include "gemm_coopmat2.glsl"
 
-T left_at(const in uint row, const in uint col, const in T none, const in uint k0)
+LatElement left_at(const in uint row, const in uint col, const in LatElement none, const in uint k0)
 {
     uint m = tile_m + row, k = k0 + col;
     if (m < p.m && k < k_end)
@@ -28,7 +29,7 @@ T left_at(const in uint row, const in uint col, const in T none, const in uint k
     return none;
 }
 
-T right_at(const in uint row, const in uint col, const in T none, const in uint k0)
+LatElement right_at(const in uint row, const in uint col, const in LatElement none, const in uint k0)
 {
     uint k = k0 + row, n = tile_n + col;
     if (k < k_end && n < p.n)

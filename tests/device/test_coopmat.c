@@ -7,6 +7,7 @@
 
 #define F16 VK_COMPONENT_TYPE_FLOAT16_KHR
 #define F32 VK_COMPONENT_TYPE_FLOAT32_KHR
+#define BF16 VK_COMPONENT_TYPE_BFLOAT16_KHR
 
 static struct lat_coopmat_shape shape(uint32_t m, uint32_t n, uint32_t k)
 {
@@ -33,15 +34,15 @@ static struct lat_caps with_matrices(void)
 TEST(coopmat, the_largest_fragment_of_f16_with_f32_sums_is_taken)
 {
     struct lat_caps caps = with_matrices();
-    const struct lat_coopmat_shape *s = lat_coopmat_fragment(&caps);
+    const struct lat_coopmat_shape *s = lat_coopmat_fragment(&caps, false);
     EXPECT(s == &caps.coopmat_shapes[2]);
     caps.coopmat_shapes[2].result = F16;
-    EXPECT(lat_coopmat_fragment(&caps) == &caps.coopmat_shapes[1]);
+    EXPECT(lat_coopmat_fragment(&caps, false) == &caps.coopmat_shapes[1]);
     caps.coopmat_shapes[1].workgroup_scope = true;
-    EXPECT(lat_coopmat_fragment(&caps) == &caps.coopmat_shapes[0]);
+    EXPECT(lat_coopmat_fragment(&caps, false) == &caps.coopmat_shapes[0]);
     caps.coopmat_shapes[0].a = VK_COMPONENT_TYPE_SINT8_KHR;
     caps.coopmat_shapes[3].k = 32;  // no tile is cut for it
-    EXPECT(lat_coopmat_fragment(&caps) == NULL);
+    EXPECT(lat_coopmat_fragment(&caps, false) == NULL);
 }
 
 TEST(coopmat, every_feature_is_asked_for)
@@ -51,10 +52,31 @@ TEST(coopmat, every_feature_is_asked_for)
         &caps.subgroup_basic, &caps.full_subgroups, &caps.subgroup_size_control };
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         *needed[i] = false;
-        EXPECT(lat_coopmat_fragment(&caps) == NULL);
+        EXPECT(lat_coopmat_fragment(&caps, false) == NULL);
         *needed[i] = true;
     }
-    EXPECT(lat_coopmat_fragment(&caps) != NULL);
+    EXPECT(lat_coopmat_fragment(&caps, false) != NULL);
+}
+
+TEST(coopmat, bf16_has_fragments_and_features_of_its_own)
+{
+    struct lat_caps caps = with_matrices();
+    EXPECT(lat_coopmat_fragment(&caps, true) == NULL);
+    caps.shader_bf16 = caps.coopmat_bf16 = caps.shader_i16 = true;
+    EXPECT(lat_coopmat_fragment(&caps, true) == NULL);
+    caps.coopmat_shapes[1].a = caps.coopmat_shapes[1].b = BF16;
+    EXPECT(lat_coopmat_fragment(&caps, true) == &caps.coopmat_shapes[1]);
+    EXPECT(lat_coopmat_fragment(&caps, false) == &caps.coopmat_shapes[2]);
+    caps.shader_f16 = false;
+    EXPECT(lat_coopmat_fragment(&caps, false) == NULL);
+    bool *const needed[] = { &caps.coopmat, &caps.storage_16, &caps.shader_i16, &caps.shader_bf16,
+        &caps.coopmat_bf16 };
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        *needed[i] = false;
+        EXPECT(lat_coopmat_fragment(&caps, true) == NULL);
+        *needed[i] = true;
+    }
+    EXPECT(lat_coopmat_fragment(&caps, true) == &caps.coopmat_shapes[1]);
 }
 
 TEST(coopmat, subgroups_are_32_where_that_can_be_asked_for)
@@ -142,6 +164,20 @@ TEST(coopmat, matrices_are_whole_grains_of_their_holder)
         EXPECT_EQ(lat_coopmat_takes(&caps, &rows[i].tile), rows[i].taken);
 }
 
+TEST(coopmat, a_matrix_of_bf16_is_whole_grains_of_bf16)
+{
+    struct lat_caps caps = with_any_matrices();
+    const struct lat_coopmat_tile tile = { 64, 64, 64, 256, false, true };
+    caps.shader_bf16 = caps.coopmat_bf16 = caps.shader_i16 = true;
+    EXPECT(!lat_coopmat_takes(&caps, &tile));
+    caps.coopmat_grains[2].bf16 = true;
+    EXPECT(lat_coopmat_takes(&caps, &tile));
+    caps.coopmat_bf16 = false;
+    EXPECT(!lat_coopmat_takes(&caps, &tile));
+    const struct lat_coopmat_tile of_f16 = { 64, 64, 64, 256, false, false };
+    EXPECT(!lat_coopmat_takes(&caps, &of_f16));
+}
+
 TEST(coopmat, every_feature_of_a_matrix_is_asked_for)
 {
     struct lat_caps caps = with_any_matrices();
@@ -204,6 +240,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL list_grains(
     rows[2].scope = VK_SCOPE_DEVICE_KHR;
     rows[3].NGranularity = 0;
     rows[5].scope = VK_SCOPE_SUBGROUP_KHR;
+    rows[5].AType = rows[5].BType = BF16;
     return VK_SUCCESS;
 }
 
@@ -222,5 +259,7 @@ TEST(coopmat, grains_that_no_kernel_uses_are_left_out)
         EXPECT_EQ(caps.coopmat_grains[0].invocations, listed ? 128 : 0);
         EXPECT_EQ(caps.coopmat_grains[1].n, listed ? 48 : 0);
         EXPECT_EQ(caps.coopmat_grains[1].invocations, 0);
+        EXPECT(!caps.coopmat_grains[0].bf16);
+        EXPECT_EQ(caps.coopmat_grains[1].bf16, listed);
     }
 }

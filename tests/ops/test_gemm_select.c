@@ -96,6 +96,31 @@ TEST(gemm_select, a_workgroup_holds_a_matrix_where_the_driver_lists_that)
     EXPECT_EQ(matrices(&p, &form), 4);
 }
 
+// Two shapes of fragments, and of what may be one matrix; f16 has the larger one.
+TEST(gemm_select, bf16_has_kernels_of_its_own_where_the_driver_lists_them)
+{
+    if (!is_built())
+        return;
+    bool built = lat_shader_variant(&lat_shader_gemm_coopmat, LATTN_DTYPE_BF16, LAT_NO_DTYPE);
+    struct lat_caps caps = with_any_matrices();
+    caps.shader_i16 = caps.shader_bf16 = caps.coopmat_bf16 = true;
+    caps.coopmat_shapes[1] = caps.coopmat_shapes[0];
+    caps.coopmat_shapes[1].k = 8;
+    caps.coopmat_shapes[1].a = caps.coopmat_shapes[1].b = VK_COMPONENT_TYPE_BFLOAT16_KHR;
+    caps.n_coopmat_shapes = 2;
+    caps.coopmat_grains[2].bf16 = true;
+    struct lat_problem p = problem_of(&caps, LATTN_DTYPE_BF16);
+    const struct lat_gemm_form *form = NULL;
+    EXPECT_EQ(matrices(&p, &form), built ? 3 : 0);  // those of 256 invocations
+    EXPECT_EQ(lat_gemm_select_conv(&p) != NULL, built);
+    for (int i = 0; i < LAT_GEMM_STRATEGIES; i++)
+        if (lat_gemm_strategies[i].kind == LAT_STRATEGY_COOPMAT)
+            EXPECT_EQ(lat_gemm_strategies[i].admits(&p), built);
+    caps.coopmat_bf16 = false;
+    EXPECT_EQ(matrices(&p, &form), 0);
+    EXPECT(!lat_gemm_select_conv(&p));
+}
+
 TEST(gemm_select, a_subgroup_holds_a_matrix_with_strides_of_any_kind)
 {
     if (!is_built())

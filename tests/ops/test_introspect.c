@@ -2,7 +2,9 @@
 
 #define LATTN_EXPERIMENTAL
 #include "harness/harness.h"
+#include "lat_shaders.h"
 #include "lattn/introspect.h"
+#include "tensor/kernel.h"
 
 TEST(introspect, ops_have_names_and_kinds)
 {
@@ -37,9 +39,12 @@ GPU_TEST(introspect, one_admitted_strategy_is_selected)
     EXPECT_EQ(n, 0);
 }
 
-GPU_TEST(introspect, matrix_units_serve_f16_where_the_device_has_them_but_no_cpu)
+GPU_TEST(introspect, matrix_units_serve_16_bits_where_the_device_has_them_but_no_cpu)
 {
     const lattn_device_info *device = lattn_ctx_device(ctx);
+    bool has_bf16 = device->coopmat_bf16 &&
+                    lat_shader_variant(&lat_shader_gemm_coopmat, LATTN_DTYPE_BF16, LAT_NO_DTYPE);
+    const bool served[] = { device->coopmat_m > 0, false, has_bf16 };
     const lattn_dtype dtypes[] = { LATTN_DTYPE_F16, LATTN_DTYPE_F32, LATTN_DTYPE_BF16 };
     lattn_strategy_info rows[32];
     for (int d = 0; d < 3; d++) {
@@ -51,7 +56,7 @@ GPU_TEST(introspect, matrix_units_serve_f16_where_the_device_has_them_but_no_cpu
             if (units && rows[r].selected)
                 EXPECT(device->type != LATTN_DEVICE_TYPE_CPU);
         }
-        EXPECT_EQ(admitted > 0, d == 0 && device->coopmat_m > 0);
+        EXPECT_EQ(admitted > 0, served[d]);
     }
 }
 
