@@ -90,6 +90,8 @@ static void print_device(const lattn_device_info *d, bool chosen, FILE *to)
         size_text(d->max_binding_bytes));
     fprintf(to, "  workgroup    %u invocations, %s shared memory\n", d->max_invocations,
         size_text(d->shared_memory_bytes));
+    if (d->compute_units)
+        fprintf(to, "  units        %u\n", d->compute_units);
     fprintf(to, "  subgroup     %u (from %u to %u)\n", d->subgroup_size, d->min_subgroup_size,
         d->max_subgroup_size);
     fprintf(to, "  dtypes       f32 i32%s%s\n", d->storage_f16 ? " f16 bf16" : "",
@@ -161,6 +163,7 @@ static void json_device(const lattn_device_info *d, FILE *to)
     number_field(to, "max_binding_bytes", d->max_binding_bytes);
     number_field(to, "shared_memory_bytes", d->shared_memory_bytes);
     number_field(to, "max_invocations", d->max_invocations);
+    number_field(to, "compute_units", d->compute_units);
     number_field(to, "subgroup_size", d->subgroup_size);
     number_field(to, "min_subgroup_size", d->min_subgroup_size);
     number_field(to, "max_subgroup_size", d->max_subgroup_size);

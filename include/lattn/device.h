@@ -37,6 +37,7 @@ typedef struct lattn_device_info {
     uint64_t max_binding_bytes;     // one storage buffer as a shader sees it
     uint32_t shared_memory_bytes;   // per workgroup
     uint32_t max_invocations;       // per workgroup
+    uint32_t compute_units;         // SMs, CUs or cores; 0 = the driver does not tell
     uint32_t subgroup_size;         // default
     uint32_t min_subgroup_size, max_subgroup_size;
     bool subgroup_arithmetic;

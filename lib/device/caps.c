@@ -28,6 +28,9 @@ struct property_chain {
     VkPhysicalDevicePushDescriptorPropertiesKHR push_descriptor;
     VkPhysicalDeviceCooperativeMatrixPropertiesKHR coopmat;
     VkPhysicalDeviceCooperativeMatrix2PropertiesNV coopmat2;
+    VkPhysicalDeviceShaderSMBuiltinsPropertiesNV units_nv;
+    VkPhysicalDeviceShaderCoreProperties2AMD units_amd;
+    VkPhysicalDeviceShaderCoreBuiltinsPropertiesARM units_arm;
 };
 
 static void link_in(struct property_chain *c, void *part, VkStructureType type)
@@ -65,6 +68,14 @@ static void query_properties(const struct lat_vk *vk, VkPhysicalDevice physical,
     if (lat_extensions_have(ext, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME))
         link_in(
             c, &c->coopmat2, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV);
+    if (lat_extensions_have(ext, VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME))
+        link_in(
+            c, &c->units_nv, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV);
+    if (lat_extensions_have(ext, VK_AMD_SHADER_CORE_PROPERTIES_2_EXTENSION_NAME))
+        link_in(c, &c->units_amd, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_2_AMD);
+    if (lat_extensions_have(ext, VK_ARM_SHADER_CORE_BUILTINS_EXTENSION_NAME))
+        link_in(c, &c->units_arm,
+            VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_BUILTINS_PROPERTIES_ARM);
     vk->GetPhysicalDeviceProperties2(physical, &c->head);
 }
 
@@ -90,6 +101,10 @@ static void read_identity(const struct property_chain *c, struct lat_caps *caps)
     snprintf(info->uuid, sizeof info->uuid,
         "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
         u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+
+    // One of the three is there, at most.
+    info->compute_units = c->units_nv.shaderSMCount + c->units_amd.activeComputeUnitCount +
+                          c->units_arm.shaderCoreCount;
 
     caps->is_cpu = info->type == LATTN_DEVICE_TYPE_CPU;
     caps->driver_id = c->v12.driverID;
