@@ -61,6 +61,11 @@ struct report {
 
 // ---- a training step ----------------------------------------------------------------------------------
 
+// What the first use of a shape takes beyond a step, in seconds.
+struct first_use {
+    double wall, cpu;  // cpu: of all threads; on a CPU driver the step's own are in both runs
+};
+
 struct step {
     lattn_ctx *ctx;
     lattn_bert *bert;
@@ -70,9 +75,8 @@ struct step {
     struct shape shape;
     lattn_stats before, captured, measured;  // counters around the capture, and at the end
     struct ot_measurement time;
-    double first_s;  // capture and first run
-    // The same for another length, less a run of it, when the pipelines of the first are there.
-    double second_s;
+    struct first_use first;
+    struct first_use second;  // of another length, when the pipelines of the first are there
     uint64_t second_pipelines;
 };
 
@@ -154,24 +158,36 @@ static lattn_status tune(struct step *s)
     return st;
 }
 
-static double now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
 }
 
-// Captures the step and runs it once: pipelines are made here, and some drivers, lavapipe among them, go on
-// compiling when a pipeline is dispatched first.
+static void add_clocks(struct first_use *use, double factor)
+{
+    use->wall += factor * seconds_of(CLOCK_MONOTONIC);
+    use->cpu += factor * seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+// Captures the step and runs it once, less a second run: pipelines are made here, and some drivers, lavapipe among
+// them, go on compiling when a pipeline is dispatched first.
 static lattn_status run_first(struct step *s, const lattn_graph_params *params)
 {
     lattn_status st;
+    s->first = (struct first_use){ 0 };
     TRY(lattn_sync(s->ctx));
-    s->first_s = -now();
+    add_clocks(&s->first, -1);
     TRY(lattn_graph_create(s->ctx, params, &s->graph));
     TRY(submit(s->ctx, s, 1));
     TRY(lattn_sync(s->ctx));
-    s->first_s += now();
+    add_clocks(&s->first, 2);
+    TRY(submit(s->ctx, s, 1));
+    TRY(lattn_sync(s->ctx));
+    add_clocks(&s->first, -1);
+    s->first.wall = s->first.wall > 0 ? s->first.wall : 0;
+    s->first.cpu = s->first.cpu > 0 ? s->first.cpu : 0;
 
 done:
     return st;
@@ -192,11 +208,7 @@ static lattn_status run_second(struct step *s, const lattn_graph_params *params)
     TRY(make_batch(&other));
     TRY(run_first(&other, &p));
     s->second_pipelines = lattn_ctx_stats(s->ctx).pipelines_created - before;
-    double again = -now();
-    TRY(submit(s->ctx, &other, 1));
-    TRY(lattn_sync(s->ctx));
-    again += now();
-    s->second_s = other.first_s > again ? other.first_s - again : 0;
+    s->second = other.first;
 
 done:
     lattn_graph_destroy(&other.graph);
@@ -263,7 +275,6 @@ struct figures {
     double samples;                        // per second
     double dispatches, barriers, submits;  // of a step
     double pipeline_ms;  // time in which pipelines were made, of all threads together
-    double first_ms;     // by which capture and first run were longer than a step
 };
 
 static struct figures figures_of(const struct step *s)
@@ -274,9 +285,7 @@ static struct figures figures_of(const struct step *s)
         .dispatches = (double) (s->measured.dispatches - s->captured.dispatches) / runs,
         .submits = (double) (s->measured.submits - s->captured.submits) / runs,
     };
-    double first = s->first_s - s->time.wall_seconds;
     f.pipeline_ms = 1e-6 * (double) s->measured.pipeline_ns;
-    f.first_ms = first > 0 ? 1e3 * first : 0;
     // Command buffers are recorded more than once (two runs may be under way, cuts move): their barriers
     // for each command, times the commands of a step.
     f.barriers = f.dispatches * (double) (s->measured.barriers - s->before.barriers) /
@@ -307,20 +316,25 @@ static void print(struct report *r, const struct step *s, const char *name_of_ro
             (unsigned long long) s->measured.pipelines_created,
             (unsigned long long) s->measured.pipelines_cached);
         printf("      \"pipeline_ms\": %.1f,\n      \"first_use_ms\": %.1f,\n", f.pipeline_ms,
-            f.first_ms);
-        printf("      \"second_use_pipelines\": %llu,\n      \"second_use_ms\": %.1f\n    }",
-            (unsigned long long) s->second_pipelines, 1e3 * s->second_s);
+            1e3 * s->first.wall);
+        printf("      \"first_use_cpu_ms\": %.1f,\n      \"second_use_pipelines\": %llu,\n",
+            1e3 * s->first.cpu, (unsigned long long) s->second_pipelines);
+        printf("      \"second_use_ms\": %.1f,\n      \"second_use_cpu_ms\": %.1f\n    }",
+            1e3 * s->second.wall, 1e3 * s->second.cpu);
     } else {
         row_print(&row, &r->peaks);
         printf("  %8.1f samples/s, %.2f ms  %5.0f dispatches, %4.0f barriers, %3.0f submits  %6.0f "
                "MB\n",
             f.samples, 1e3 * s->time.wall_seconds, f.dispatches, f.barriers, f.submits,
             1e-6 * (double) s->measured.used_bytes_peak);
-        printf("  first use: %.0f ms; %llu pipelines, %llu from the cache: %.0f ms of all threads\n",
-            f.first_ms, (unsigned long long) s->measured.pipelines_created,
+        printf("  first use: %.0f ms, CPU %.0f ms; %llu pipelines, %llu from the cache, %.0f ms of "
+               "all "
+               "threads\n",
+            1e3 * s->first.wall, 1e3 * s->first.cpu,
+            (unsigned long long) s->measured.pipelines_created,
             (unsigned long long) s->measured.pipelines_cached, f.pipeline_ms);
-        printf("  then of half the length: %.0f ms; %llu pipelines\n", 1e3 * s->second_s,
-            (unsigned long long) s->second_pipelines);
+        printf("  then of half the length: %.0f ms, CPU %.0f ms; %llu pipelines\n",
+            1e3 * s->second.wall, 1e3 * s->second.cpu, (unsigned long long) s->second_pipelines);
     }
     fflush(stdout);
     r->any = true;
@@ -419,8 +433,9 @@ int bench_model(int argc, char **argv)
             "first time and GFLOP/s (of the matrix products) are of the device, beside its own "
             "multiply-add rate; samples/s and the second time are of wall time; barriers are those "
             "in the command buffers of a step. First use is what a new shape costs once: "
-            "capture and first run, less a step; within it, the time in which threads made "
-            "pipelines. Then the same for batches of half the length, which find most of them.",
+            "capture and first run, less a second run, by the clock and in CPU time of all "
+            "threads; within it, the time in which threads made pipelines. Then the same for "
+            "batches of half the length, which find most of them.",
     };
     struct cli_operands names;
     int code;

@@ -64,8 +64,8 @@ struct lat_pipelines {
     } layouts;
     VkDescriptorSetLayout set_layouts[LAT_MAX_BINDINGS + 1];
     struct lat_pipeline_cache cache;
-    char *cache_dir;   // NULL = nothing is kept
-    char *object_dir;  // of binaries of shader objects in it
+    char *cache_dir;          // NULL = nothing is kept
+    char *object_dir;         // of binaries of shader objects in it
     struct lat_queue *queue;  // entries for the workers; NULL until the first request
     size_t n_queued;
     struct lat_thread *workers[MAX_WORKERS];

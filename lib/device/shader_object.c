@@ -155,7 +155,8 @@ VkResult lat_shader_object_build(struct lat_device *dev, const struct lat_pipeli
     void *binary = path ? read_binary(dev, place, path, &bytes) : NULL;
     *out = VK_NULL_HANDLE;
     // A driver that dislikes what it wrote itself says so, and gets the SPIR-V.
-    *cached = binary && create(dev, p, VK_SHADER_CODE_TYPE_BINARY_EXT, binary, bytes, out) == VK_SUCCESS;
+    *cached =
+        binary && create(dev, p, VK_SHADER_CODE_TYPE_BINARY_EXT, binary, bytes, out) == VK_SUCCESS;
     lat_free(binary);
     VkResult r = VK_SUCCESS;
     if (!*cached) {

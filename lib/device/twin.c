@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "device/binding.h"
 #include "device/memory.h"
 #include "device/twin.h"
@@ -26,7 +27,7 @@ bool lat_twin_pays(const struct lat_device *dev)
 {
     const char *off = lat_env("MESA_SHADER_CACHE_DISABLE");
     bool disk = !off || strcmp(off, "0") == 0 || strcmp(off, "false") == 0;
-    return dev->owns_device && dev->caps.shader_object && disk;
+    return dev->owns_device && dev->caps.shader_object && disk && lat_cpu_count() > 1;
 }
 
 lattn_status lat_twin_create(

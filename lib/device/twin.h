@@ -8,7 +8,8 @@
 
 struct lat_twin;
 
-// Whether the driver compiles at the first dispatch, and what it makes on one device is found on disk by the other.
+// Whether the driver compiles at the first dispatch, what it makes on one device is found on disk by the other, and
+// there is a core to do it on.
 bool lat_twin_pays(const struct lat_device *dev);
 // cache_dir: where dev keeps its shader objects.
 lattn_status lat_twin_create(
