@@ -32,7 +32,7 @@ struct lat_attention {
 lattn_status lat_attention_forward(const struct lat_attention *a);
 lattn_status lat_attention_backward(const struct lat_attention *a);  // makes stats itself
 
-enum { LAT_ATTENTION_STRATEGIES = 4 };
+enum { LAT_ATTENTION_STRATEGIES = 9 };
 extern const struct lat_strategy lat_attention_strategies[LAT_ATTENTION_STRATEGIES];
 
 // attention_select.c: a kernel of one of the three passes.
@@ -42,9 +42,9 @@ struct lat_attention_form {
     uint32_t rows;           // queries (backward of keys and values: keys) of a workgroup
     uint32_t group;          // invocations
     uint32_t subgroup_size;  // that the kernel is laid out for; 0 = any
-    uint32_t block;  // rows of the other side per iteration, for forms with one row per lane
-    bool addresses;  // loads by device address
-    bool fragments;  // multiplies with matrix units
+    uint32_t block;    // rows of the other side per iteration, for forms with one row per lane
+    bool addresses;    // loads by device address
+    uint32_t unit[3];  // m, n and k of what it multiplies with matrix units; 0 = nothing
 };
 struct lat_attention_form lat_attention_select(
     const struct lat_attention *a, enum lat_attention_pass pass);

@@ -64,16 +64,13 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     struct lat_kernel *kernel, const lattn_tensor *rows)
 {
     struct attention_push push = push_of(a);
-    const struct lat_coopmat_shape none = { .m = 0 };
-    const struct lat_coopmat_shape *fragment =
-        form->fragments ? lat_coopmat_fragment(lat_caps(a->ctx), a->q->dtype == LATTN_DTYPE_BF16)
-                        : &none;
-    bool eights = form->fragments && in_eights(a->q) && in_eights(a->k) && in_eights(a->v) &&
+    const uint32_t *unit = form->unit;
+    bool eights = unit[0] && in_eights(a->q) && in_eights(a->k) && in_eights(a->v) &&
                   (!a->g || in_eights(a->g));
-    enum { PLAIN_SPECS = 8 };  // of kernels without fragments
+    enum { PLAIN_SPECS = 8 };  // of kernels without matrix units
     uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
         (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,
-        form->block, a->window, fragment->m, fragment->n, fragment->k, eights };
+        form->block, a->window, unit[0], unit[1], unit[2], eights };
     kernel->shader = form->shader;
     kernel->t = (int) a->q->dtype;
     kernel->u = LAT_NO_DTYPE;
@@ -90,7 +87,7 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     kernel->push = &push;
     kernel->push_bytes = sizeof push;
     kernel->spec = spec;
-    kernel->n_spec = form->fragments ? LAT_COUNT(spec) : PLAIN_SPECS;
+    kernel->n_spec = unit[0] ? LAT_COUNT(spec) : PLAIN_SPECS;
     if (form->subgroup_size) {
         const struct lat_caps *caps = lat_caps(a->ctx);
         kernel->subgroup_size = caps->subgroup_size_control ? form->subgroup_size : 0;

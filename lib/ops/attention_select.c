@@ -2,10 +2,10 @@
 //
 // Which kernel each of the three passes of attention runs with.
 //
-// base and coopmat go through shared memory in tiles of 32 x 32; cpu and subgroup have one row per lane. A
-// lane then needs 2 to 4 times the head size in registers: a CPU keeps them on the stack, a GPU that would
-// spill them is given base. Where several are admissible the padded work decides: rows of a tile past
-// the end are computed too.
+// base and coopmat go through shared memory in tiles of 32 x 32, coopmat2 has whole matrices of several sizes;
+// cpu and subgroup have one row per lane. A lane then needs 2 to 4 times the head size in registers: a CPU
+// keeps them on the stack, a GPU that would spill them is given base. Where several are admissible the padded
+// work decides: rows of a tile past the end are computed too.
 
 #include "lat_shaders.h"
 #include "ops/attention.h"
@@ -96,6 +96,108 @@ static double cost_of_fragments(const struct lat_problem *p)
     return p->caps->is_cpu ? tiles * CPU_LOSS : tiles / GPU_GAIN;
 }
 
+// ---- whole matrices -----------------------------------------------------------------------------------
+
+// Of coopmat2: rows x cols scores are one matrix, which group invocations hold together. group 0 = a subgroup
+// holds one grain.
+struct matrix_form {
+    uint32_t group, rows, cols;
+    double efficiency;
+};
+
+// By who holds a matrix.
+static const struct lat_shader *const group_shaders[] = { &lat_shader_attention_fwd_coopmat2,
+    &lat_shader_attention_bwd_q_coopmat2, &lat_shader_attention_bwd_kv_coopmat2 };
+static const struct lat_shader *const subgroup_shaders[] = {
+    &lat_shader_attention_fwd_coopmat2_subgroup, &lat_shader_attention_bwd_q_coopmat2_subgroup,
+    &lat_shader_attention_bwd_kv_coopmat2_subgroup
+};
+
+static const struct lat_shader *matrix_shader(const struct matrix_form *form, int64_t pass)
+{
+    return form->group ? group_shaders[pass] : subgroup_shaders[pass];
+}
+
+// Scores of m x n, the head size in matrices of k columns: all of it at once where a workgroup holds them.
+// Subgroups have rows of one grain, because Mesa (26.1) reduces only the first rows of a matrix that it cuts in both
+// directions. No m where the device lists no such holder.
+static struct lat_coopmat_tile matrix_tile(
+    const struct matrix_form *form, const struct lat_problem *p)
+{
+    const struct lat_caps *caps = p->caps;
+    const struct lat_coopmat_grain *grain = NULL;
+    bool bf16 = p->dtype == LATTN_DTYPE_BF16;
+    for (uint32_t i = 0; i < caps->n_coopmat_grains && !grain; i++)
+        if (caps->coopmat_grains[i].invocations == form->group &&
+            caps->coopmat_grains[i].bf16 == bf16)
+            grain = &caps->coopmat_grains[i];
+    if (!grain)
+        return (struct lat_coopmat_tile){ .m = 0 };
+    uint32_t side = LAT_MAX(grain->n, grain->k);
+    if (!form->group)
+        return (struct lat_coopmat_tile){ .m = grain->m, .n = side, .k = side, .bf16 = bf16 };
+    return (struct lat_coopmat_tile){ form->rows, form->cols,
+        (uint32_t) padded(p->size[HEAD_SIZE], side), form->group, false, bf16 };
+}
+
+// Registers of an invocation, in bytes: one side's rows, an operand of the other, sums, and two matrices of scores.
+// What belongs to a row is the same in all columns.
+static uint32_t matrix_bytes(const struct lat_coopmat_tile *tile, enum lat_attention_pass pass)
+{
+    enum { F16_BYTES = 2, F32_BYTES = 4 };
+    uint32_t operands = pass == LAT_ATTENTION_FWD ? 1 : 2;
+    uint32_t sums = pass == LAT_ATTENTION_BWD_KV ? 2 : 1;
+    uint32_t rows = tile->m * tile->k * (operands * F16_BYTES + sums * F32_BYTES);
+    return (rows + tile->n * tile->k * F16_BYTES + 2 * tile->m * tile->n * F32_BYTES) /
+           tile->invocations;
+}
+
+static bool in_matrices(const struct lat_problem *p, const struct matrix_form *form)
+{
+    enum { MOST_BYTES = 224 * 4 };  // of 255 registers
+    const struct lat_caps *caps = p->caps;
+    const struct lat_coopmat_tile scores = matrix_tile(form, p);
+    const struct lat_coopmat_tile sums = { scores.m, scores.k, scores.n, scores.invocations, false,
+        scores.bf16 };
+    const struct lat_shader *shader = matrix_shader(form, p->size[PASS]);
+    return scores.m && lat_shader_variant(shader, (int) p->dtype, LAT_NO_DTYPE) &&
+           caps->coopmat2_reductions && caps->coopmat2_conversions &&
+           lat_coopmat_takes(caps, &scores) && lat_coopmat_takes(caps, &sums) &&
+           (!form->group ||
+               matrix_bytes(&scores, (enum lat_attention_pass) p->size[PASS]) <= MOST_BYTES);
+}
+
+// What has run on no GPU yet counts twice as much as the tiles of base, which any device has: it runs when asked
+// for and where it was measured, and not by an estimate.
+static double cost_of_matrices(const struct lat_problem *p, const struct matrix_form *form)
+{
+    enum { GPU_WIDTH = 128, DOUBT = 2, CPU_LOSS = 1000 };
+    const struct lat_coopmat_tile tile = matrix_tile(form, p);
+    double rows = padded(p->size[ROWS], tile.m);
+    double groups = (double) LAT_MAX(p->size[MATRICES], 1) * rows / tile.m;
+    double waves = groups < GPU_WIDTH ? GPU_WIDTH / groups : 1;  // idle units are paid for, too
+    double loss = (p->caps->is_cpu ? CPU_LOSS : 1) * DOUBT;
+    return rows * padded(p->size[OTHERS], tile.n) * waves / form->efficiency * loss;
+}
+
+#define MATRICES_OF(name, ...)                                                                     \
+    static const struct matrix_form name = { __VA_ARGS__ };                                        \
+    static bool admits_##name(const struct lat_problem *p)                                         \
+    {                                                                                              \
+        return in_matrices(p, &name);                                                              \
+    }                                                                                              \
+    static double cost_of_##name(const struct lat_problem *p)                                      \
+    {                                                                                              \
+        return cost_of_matrices(p, &name);                                                         \
+    }
+
+// More rows serve a block of the other side once it is loaded, more invocations a larger head size.
+MATRICES_OF(matrix_grain, .efficiency = 0.1)
+MATRICES_OF(matrix_32, .group = 256, .rows = 32, .cols = 64, .efficiency = 0.6)
+MATRICES_OF(matrix_64, .group = 128, .rows = 64, .cols = 64, .efficiency = 0.9)
+MATRICES_OF(matrix_64_wide, .group = 256, .rows = 64, .cols = 64, .efficiency = 0.85)
+MATRICES_OF(matrix_128, .group = 256, .rows = 128, .cols = 64, .efficiency = 1)
+
 static const struct row_form subgroup_form = {
     .shader = { &lat_shader_attention_fwd_subgroup, &lat_shader_attention_bwd_q_subgroup,
         &lat_shader_attention_bwd_kv_subgroup },
@@ -129,6 +231,12 @@ const struct lat_strategy lat_attention_strategies[LAT_ATTENTION_STRATEGIES] = {
     { LAT_STRATEGY_SUBGROUP, "row", admits_subgroup, cost_of_subgroup, &subgroup_form },
     { LAT_STRATEGY_CPU, "row", admits_cpu, cost_of_cpu, &cpu_form },
     { LAT_STRATEGY_COOPMAT, "32x32", admits_coopmat, cost_of_fragments, NULL },
+    { LAT_STRATEGY_COOPMAT2, "subgroup", admits_matrix_grain, cost_of_matrix_grain, &matrix_grain },
+    { LAT_STRATEGY_COOPMAT2, "32x64 by 256", admits_matrix_32, cost_of_matrix_32, &matrix_32 },
+    { LAT_STRATEGY_COOPMAT2, "64x64 by 128", admits_matrix_64, cost_of_matrix_64, &matrix_64 },
+    { LAT_STRATEGY_COOPMAT2, "64x64 by 256", admits_matrix_64_wide, cost_of_matrix_64_wide,
+        &matrix_64_wide },
+    { LAT_STRATEGY_COOPMAT2, "128x64 by 256", admits_matrix_128, cost_of_matrix_128, &matrix_128 },
 };
 
 // 1 or a multiple of 4, as the kernels draw random words for four keys at once. A CPU driver that needs
@@ -180,6 +288,20 @@ lattn_status lat_attention_tuned(const struct lat_attention *a, enum lat_attenti
     return kernel(a);
 }
 
+static struct lat_attention_form form_of_matrices(
+    const struct matrix_form *form, const struct lat_problem *p)
+{
+    const struct lat_coopmat_tile tile = matrix_tile(form, p);
+    uint32_t subgroup = form->group ? 0 : lat_coopmat_subgroup(p->caps);
+    return (struct lat_attention_form){
+        .shader = matrix_shader(form, p->size[PASS]),
+        .rows = tile.m,
+        .group = form->group ? form->group : subgroup,
+        .subgroup_size = subgroup,
+        .unit = { tile.m, tile.n, tile.k },
+    };
+}
+
 struct lat_attention_form lat_attention_select(
     const struct lat_attention *a, enum lat_attention_pass pass)
 {
@@ -187,14 +309,19 @@ struct lat_attention_form lat_attention_select(
     int chosen = lat_strategy_select(
         a->ctx, pass_names[pass], lat_attention_strategies, LAT_ATTENTION_STRATEGIES, &problem);
     const struct row_form *row = lat_attention_strategies[chosen].config;
-    if (lat_attention_strategies[chosen].kind == LAT_STRATEGY_COOPMAT)
+    if (lat_attention_strategies[chosen].kind == LAT_STRATEGY_COOPMAT2)
+        return form_of_matrices(lat_attention_strategies[chosen].config, &problem);
+    if (lat_attention_strategies[chosen].kind == LAT_STRATEGY_COOPMAT) {
+        const struct lat_coopmat_shape *fragment =
+            lat_coopmat_fragment(problem.caps, problem.dtype == LATTN_DTYPE_BF16);
         return (struct lat_attention_form){
             .shader = fragment_shaders[pass],
             .rows = TILE,
             .group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(problem.caps),
             .subgroup_size = lat_coopmat_subgroup(problem.caps),
-            .fragments = true,
+            .unit = { fragment->m, fragment->n, fragment->k },
         };
+    }
     if (!row)
         return (struct lat_attention_form){
             .shader = tile_shaders[pass], .rows = TILE, .group = TILE_GROUP

@@ -22,6 +22,7 @@ layout(constant_id = 10) const uint FK = 16;
 layout(constant_id = 11) const bool EIGHTS = true;
 
 #include "attention.glsl"
+#include "attention_factors.glsl"
 #include "matmul/coopmat.glsl"
 
 const uint WG = gl_WorkGroupSize.x;
@@ -41,7 +42,6 @@ const uint SUM_COLUMNS = CELLS * 8 / FN;
 const uint SUM_EACH = (SUM_COLUMNS + SUBGROUPS - 1) / SUBGROUPS;
 const uint SUM_ROWS = ROWS / FM;
 const uint SUM = SUM_ROWS * SUM_EACH;  // fragments of a sum in a subgroup
-const float WEIGHT_SCALE = 16384.0;  // of weights, of which the largest is 1: small ones stay normal numbers
 
 layout(binding = 3) readonly buffer Q { LatCell q[]; };
 layout(binding = 3) readonly buffer QCells { LatCells q_cells[]; };
@@ -145,28 +145,5 @@ void multiply_tiles(uint left, uint right)
                 lat_subgroup_sync();                                                         \
             }                                                                                \
     }
-
-// ---- factors of gradients ---------------------------------------------------------------------------------
-
-// Gradients of scores have no largest value: each row has a factor, a power of two that brings its largest
-// one so far to 2^13 .. 2^14; bf16, which has the range of f32, could do without. Known of it is the exponent, as a float has it; the bounds keep the factor
-// and its reciprocal normal numbers, and infinity what it is.
-const uint LEAST_EXPONENT = 30, MOST_EXPONENT = 230;
-
-uint exponent_of(float x)
-{
-    return clamp(floatBitsToUint(x) >> 23 & 255u, LEAST_EXPONENT, MOST_EXPONENT);
-}
-
-float factor_of(uint exponent)
-{
-    return uintBitsToFloat((127 + 13 + 127 - exponent) << 23);
-}
-
-// What a sum with the factor of exponent from is multiplied with to have that of exponent to, a larger one.
-float shrink_of(uint from, uint to)
-{
-    return uintBitsToFloat((127 - min(to - from, 127)) << 23);
-}
 
 #endif

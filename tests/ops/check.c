@@ -130,7 +130,7 @@ static void compare_with_reference(struct ot_session *s, const struct result *r)
     ot_to_double(r->dtype, r->raw, got, r->shape.n);
 
     struct ot_bound tolerance = ot_forward_tolerance(op, s->dtype);
-    if (strcmp(s->strategy, "coopmat") == 0)  // bf16 has three bits less than f16
+    if (strncmp(s->strategy, "coopmat", 7) == 0)  // bf16 has three bits less than f16
         tolerance.rel += op->tolerance.coopmat_rel * (s->dtype == LATTN_DTYPE_BF16 ? 8 : 1);
     struct ot_comparison c = {
         .what = "out",

@@ -92,8 +92,8 @@ struct ot_tolerance {
     double f32_rel, f32_abs;
     double f16_rel, f16_abs;
     double bf16_rel, bf16_abs;
-    // Added to rel with strategy coopmat: results in between that go back to matrix units as f16; eight
-    // times as much for bf16.
+    // Added to rel with strategies coopmat and coopmat2: results in between that go back to matrix units as
+    // f16; eight times as much for bf16.
     double coopmat_rel;
 };
 

@@ -5,43 +5,8 @@
 
 #include "harness/harness.h"
 #include "lat_shaders.h"
+#include "made_up_caps.h"
 #include "ops/gemm.h"
-
-// As NVIDIA's driver lists it.
-static struct lat_caps with_any_matrices(void)
-{
-    return (struct lat_caps){
-        .api_version = VK_API_VERSION_1_3,
-        .maintenance4 = true,
-        .shader_f16 = true,
-        .storage_16 = true,
-        .subgroup_basic = true,
-        .subgroup_size_control = true,
-        .full_subgroups = true,
-        .subgroup_size = 32,
-        .min_subgroup_size = 32,
-        .max_subgroup_size = 32,
-        .max_invocations = 1024,
-        .max_group_size = { 1024, 1024, 64 },
-        .max_shared_bytes = 49152,
-        .max_binding_bytes = UINT32_MAX,
-        .coopmat = true,
-        .coopmat_shapes = { { 16, 16, 16, VK_COMPONENT_TYPE_FLOAT16_KHR,
-            VK_COMPONENT_TYPE_FLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT32_KHR,
-            VK_COMPONENT_TYPE_FLOAT32_KHR, false } },
-        .n_coopmat_shapes = 1,
-        .coopmat2_workgroup = true,
-        .coopmat2_flexible = true,
-        .coopmat2_conversions = true,
-        .coopmat2_per_element = true,
-        .coopmat2_tensor_addressing = true,
-        .coopmat_grains = { { 16, 16, 16, 0 }, { 32, 16, 16, 128 }, { 32, 32, 16, 256 } },
-        .n_coopmat_grains = 3,
-        .coopmat2_max_group = 1024,
-        .coopmat2_max_dimension = 1024,
-        .coopmat2_reserved_bytes = 8192,
-    };
-}
 
 static struct lat_problem problem_of(const struct lat_caps *caps, lattn_dtype dtype)
 {
