@@ -42,12 +42,19 @@ struct lat_attention_form {
     uint32_t rows;           // queries (backward of keys and values: keys) of a workgroup
     uint32_t group;          // invocations
     uint32_t subgroup_size;  // that the kernel is laid out for; 0 = any
-    uint32_t block;    // rows of the other side per iteration, for forms with one row per lane
-    bool addresses;    // loads by device address
-    uint32_t unit[3];  // m, n and k of what it multiplies with matrix units; 0 = nothing
+    uint32_t block;  // rows of the other side per iteration, for forms with one row per lane
+    bool addresses;  // loads by device address
+    // Constants of its own: m, n and k of what matrix units multiply, or blocks of 32 keys; 0 = none.
+    uint32_t own[3];
 };
 struct lat_attention_form lat_attention_select(
     const struct lat_attention *a, enum lat_attention_pass pass);
+// Whether one kernel is to make all three gradients; its form.
+bool lat_attention_in_one(const struct lat_attention *a);
+struct lat_attention_form lat_attention_one_form(const struct lat_attention *a);
+enum { LAT_ATTENTION_BACKWARDS = 2 };
+extern const struct lat_strategy
+    lat_attention_backwards[LAT_ATTENTION_BACKWARDS];  // two kernels, one
 // Whether the first backward kernel is to keep its weights, in a->made, for the second.
 bool lat_attention_keeps_weights(const struct lat_attention *a);
 // Runs a pass by kernel, a struct lat_attention. Where tuning is on, its form is measured first; out is

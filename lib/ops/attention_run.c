@@ -2,7 +2,7 @@
 //
 // The dispatches of fused attention: one forward, two backward (queries first: that kernel leaves
 // what the others need per query; for short sequences also the weights), and a third where the mask is
-// learnt.
+// learnt. Of few keys one kernel makes all three gradients, where there are heads enough.
 //
 // Head size, number of heads and options are specialisation constants, because registers are laid
 // out by them; lengths and strides are pushed, so sentences of any length share a pipeline. Where a
@@ -64,13 +64,13 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     struct lat_kernel *kernel, const lattn_tensor *rows)
 {
     struct attention_push push = push_of(a);
-    const uint32_t *unit = form->unit;
-    bool eights = unit[0] && in_eights(a->q) && in_eights(a->k) && in_eights(a->v) &&
+    const uint32_t *own = form->own;
+    bool eights = own[2] && in_eights(a->q) && in_eights(a->k) && in_eights(a->v) &&
                   (!a->g || in_eights(a->g));
-    enum { PLAIN_SPECS = 8 };  // of kernels without matrix units
+    enum { PLAIN_SPECS = 8 };  // of kernels without constants of their own; matrix units have four
     uint32_t spec[] = { form->group, options_of(a), (uint32_t) a->q->dim[3],
         (uint32_t) a->q->dim[1], (uint32_t) (a->q->dim[1] / a->k->dim[1]), form->subgroup_size,
-        form->block, a->window, unit[0], unit[1], unit[2], eights };
+        form->block, a->window, own[0], own[1], own[2], eights };
     kernel->shader = form->shader;
     kernel->t = (int) a->q->dtype;
     kernel->u = LAT_NO_DTYPE;
@@ -87,7 +87,7 @@ static lattn_status run(const struct lat_attention *a, const struct lat_attentio
     kernel->push = &push;
     kernel->push_bytes = sizeof push;
     kernel->spec = spec;
-    kernel->n_spec = unit[0] ? LAT_COUNT(spec) : PLAIN_SPECS;
+    kernel->n_spec = own[2] ? LAT_COUNT(spec) : own[0] ? PLAIN_SPECS + 1 : PLAIN_SPECS;
     if (form->subgroup_size) {
         const struct lat_caps *caps = lat_caps(a->ctx);
         kernel->subgroup_size = caps->subgroup_size_control ? form->subgroup_size : 0;
@@ -189,6 +189,21 @@ static lattn_status backward_kv(const struct lat_attention *a)
         return run_backward_kv(a);
     return lat_attention_tuned(
         a, LAT_ATTENTION_BWD_KV, run_backward_kv, (lattn_tensor *[]){ a->dk, a->dv });
+}
+
+static lattn_status backward_in_one(const struct lat_attention *a)
+{
+    struct lat_attention_form form = lat_attention_one_form(a);
+    struct lat_kernel kernel = {
+        .read = { [6] = memory_of(a->out), a->g, a->lse },
+        .n_read = 9,
+        .write = { memory_of(a->dq), memory_of(a->dk), memory_of(a->dv) },
+        .n_write = 3,
+        .push_offset = { [7] = PUSH(g_offset) },
+        .flops = 5 * product_flops(a),
+    };
+    bool ready = kernel.read[6] && kernel.write[0] && kernel.write[1] && kernel.write[2];
+    return ready ? run(a, &form, &kernel, a->k) : a->ctx->error;
 }
 
 // Bits of SHARED_BY: along what the mask is broadcast, or has one element anyway.
@@ -310,6 +325,8 @@ lattn_status lat_attention_backward(const struct lat_attention *a)
             LAT_TRY(lat_prim_fill(a->dmask, 0));
         return lat_prim_fill(a->dv, 0);
     }
+    if (lat_attention_in_one(a))
+        return in_parts(a, backward_in_one);
     LAT_TRY(make_room(&with));
     LAT_TRY(in_parts(&with, backward_q));
     if (a->dmask)

@@ -298,7 +298,7 @@ static struct lat_attention_form form_of_matrices(
         .rows = tile.m,
         .group = form->group ? form->group : subgroup,
         .subgroup_size = subgroup,
-        .unit = { tile.m, tile.n, tile.k },
+        .own = { tile.m, tile.n, tile.k },
     };
 }
 
@@ -319,7 +319,7 @@ struct lat_attention_form lat_attention_select(
             .rows = TILE,
             .group = FRAGMENT_SUBGROUPS * lat_coopmat_subgroup(problem.caps),
             .subgroup_size = lat_coopmat_subgroup(problem.caps),
-            .unit = { fragment->m, fragment->n, fragment->k },
+            .own = { fragment->m, fragment->n, fragment->k },
         };
     }
     if (!row)
@@ -343,4 +343,72 @@ bool lat_attention_keeps_weights(const struct lat_attention *a)
     return a->q->dim[2] <= SHORT && a->k->dim[2] <= SHORT &&
            lat_attention_select(a, LAT_ATTENTION_BWD_Q).addresses &&
            lat_attention_select(a, LAT_ATTENTION_BWD_KV).addresses;
+}
+
+// ---- backward in one kernel --------------------------------------------------------------------------------
+
+enum { KEY_MATRICES = PASS };  // in place of the pass
+enum {
+    MOST_KEYS = 64,
+    MOST_HEAD_SIZE = 64
+};  // whose gradients a workgroup of attention_bwd_short_base holds
+
+// What idle units cost, where groups are fewer than a device runs at once; about two for each unit of a large GPU.
+static double idle(const struct lat_problem *p, double groups)
+{
+    enum { GPU_WIDTH = 256, CPU_WIDTH = 4 };
+    double width = p->caps->is_cpu ? CPU_WIDTH : GPU_WIDTH;
+    return groups < width ? width / groups : 1;
+}
+
+static double blocks(int64_t rows)
+{
+    return padded(rows, TILE) / TILE;
+}
+
+// Three products with a workgroup per block of queries, four with one per block of keys.
+static double cost_of_two(const struct lat_problem *p)
+{
+    double queries = (double) p->size[MATRICES] * blocks(p->size[ROWS]);
+    double keys = (double) p->size[KEY_MATRICES] * blocks(p->size[OTHERS]);
+    return queries * blocks(p->size[OTHERS]) * (3 * idle(p, queries) + 4 * idle(p, keys));
+}
+
+// Five products with a workgroup per head.
+static double cost_of_one(const struct lat_problem *p)
+{
+    double pairs = (double) p->size[MATRICES] * blocks(p->size[ROWS]) * blocks(p->size[OTHERS]);
+    return pairs * 5 * idle(p, (double) p->size[KEY_MATRICES]);
+}
+
+static bool admits_one(const struct lat_problem *p)
+{
+    return p->size[OTHERS] <= MOST_KEYS && p->size[HEAD_SIZE] <= MOST_HEAD_SIZE;
+}
+
+const struct lat_strategy lat_attention_backwards[LAT_ATTENTION_BACKWARDS] = {
+    { LAT_STRATEGY_BASE, "two kernels", NULL, cost_of_two, NULL },
+    { LAT_STRATEGY_BASE, "one kernel", admits_one, cost_of_one, NULL },
+};
+
+// Where base is what the kernels would be. The gradient of a mask needs what the first of two leaves.
+bool lat_attention_in_one(const struct lat_attention *a)
+{
+    for (int pass = LAT_ATTENTION_BWD_Q; pass <= LAT_ATTENTION_BWD_KV; pass++)
+        if (lat_attention_select(a, (enum lat_attention_pass) pass).shader != tile_shaders[pass])
+            return false;
+    struct lat_problem problem = problem_of(a, LAT_ATTENTION_BWD_Q);
+    problem.size[KEY_MATRICES] = a->k->dim[0] * a->k->dim[1];
+    return !a->dmask && lat_strategy_select(a->ctx, "attention_bwd", lat_attention_backwards,
+                            LAT_ATTENTION_BACKWARDS, &problem) == 1;
+}
+
+struct lat_attention_form lat_attention_one_form(const struct lat_attention *a)
+{
+    return (struct lat_attention_form){
+        .shader = &lat_shader_attention_bwd_short_base,
+        .rows = MOST_KEYS,
+        .group = TILE_GROUP,
+        .own = { (uint32_t) blocks(a->k->dim[2]) },
+    };
 }

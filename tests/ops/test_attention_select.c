@@ -117,3 +117,24 @@ TEST(attention_select, no_estimate_takes_matrices)
             EXPECT(row->cost(&p) > lat_attention_strategies[0].cost(&p));
         }
 }
+
+// ---- backward in one kernel ---------------------------------------------------------------------------
+
+static bool is_one_cheaper(int64_t matrices, int64_t queries, int64_t keys, int64_t head_size)
+{
+    const struct lat_caps gpu = { .is_cpu = false };
+    const struct lat_problem p = { .caps = &gpu,
+        .size = { matrices, queries, keys, head_size, matrices } };
+    const struct lat_strategy *one = &lat_attention_backwards[1];
+    return one->admits(&p) && one->cost(&p) < lat_attention_backwards[0].cost(&p);
+}
+
+TEST(attention_select, few_keys_of_many_heads_take_one_kernel_backward)
+{
+    EXPECT(is_one_cheaper(384, 64, 64, 64));
+    EXPECT(is_one_cheaper(384, 512, 50, 40));
+    EXPECT(is_one_cheaper(24, 32, 32, 64));   // as many workgroups as each of the two kernels has
+    EXPECT(!is_one_cheaper(24, 64, 64, 64));  // half as many, and the device is not full
+    EXPECT(!is_one_cheaper(384, 64, 65, 64));
+    EXPECT(!is_one_cheaper(384, 64, 64, 65));
+}
