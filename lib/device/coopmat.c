@@ -6,7 +6,7 @@
 #include "device/coopmat.h"
 #include "base/log.h"
 
-enum { VENDOR_INTEL = 0x8086, XE2_LEAST_SUBGROUP = 16 };
+enum { VENDOR_INTEL = 0x8086, XE2_LEAST_SUBGROUP = 16, AVX2_LANES = 8 };
 
 static bool amd_emulation(const struct lat_caps *caps)
 {
@@ -21,7 +21,12 @@ static bool intel_xe1_card(const struct lat_caps *caps)
            caps->min_subgroup_size < XE2_LEAST_SUBGROUP;
 }
 
-// What others found on hardware; a driver that is not here is used as it says.
+static bool wide_lavapipe(const struct lat_caps *caps)
+{
+    return caps->driver_id == VK_DRIVER_ID_MESA_LLVMPIPE && caps->min_subgroup_size > AVX2_LANES;
+}
+
+// What others found on hardware, and we on lavapipe; a driver that is not here is used as it says.
 //
 //     AMD's own driver     lists shapes from RDNA 1 on, but only RDNA 3 has the instructions; before, they
 //                          are emulated and slower than plain code (ggml-org/llama.cpp#10597). RDNA 3 is
@@ -29,12 +34,15 @@ static bool intel_xe1_card(const struct lat_caps *caps)
 //                          there are none.
 //     Intel, Xe1 cards     far slower with than without (A770, ggml-org/llama.cpp#24404). Xe2 is known by
 //                          subgroups of at least 16; integrated devices are not concerned.
+//     lavapipe, 512 bits   ends in a segmentation fault while it compiles them (Mesa 26.1 where
+//                          LP_NATIVE_VECTOR_WIDTH asks for that width); 128 and 256 bits are right.
 static const struct {
     bool (*holds)(const struct lat_caps *caps);
     const char *why;
 } rules[] = {
     { amd_emulation, "this driver emulates them before RDNA 3" },
     { intel_xe1_card, "they are slow on Intel's cards before Xe2" },
+    { wide_lavapipe, "lavapipe crashes on them in vectors of 512 bits" },
 };
 
 const char *lat_coopmat_distrust(const struct lat_caps *caps)

@@ -109,6 +109,7 @@ TEST(coopmat, drivers_that_only_seem_to_have_matrix_units_are_left_alone)
             true },
         { VK_DRIVER_ID_NVIDIA_PROPRIETARY, 0x10de, LATTN_DEVICE_TYPE_DISCRETE, 32, true, true },
         { VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, LATTN_DEVICE_TYPE_CPU, 8, true, true },
+        { VK_DRIVER_ID_MESA_LLVMPIPE, 0x10005, LATTN_DEVICE_TYPE_CPU, 16, true, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct lat_caps caps = with_matrices();
