@@ -17,6 +17,7 @@
 #include "device/features.h"
 
 enum { FLOOR_INVOCATIONS = 256, FLOOR_SHARED_BYTES = 16384 };
+enum { GPU_WIDTH = 128, CPU_WIDTH = 4 };
 
 struct property_chain {
     VkPhysicalDeviceProperties2 head;
@@ -107,6 +108,7 @@ static void read_identity(const struct property_chain *c, struct lat_caps *caps)
                           c->units_arm.shaderCoreCount;
 
     caps->is_cpu = info->type == LATTN_DEVICE_TYPE_CPU;
+    caps->width = caps->is_cpu ? CPU_WIDTH : GPU_WIDTH;
     caps->driver_id = c->v12.driverID;
     caps->is_lavapipe = caps->driver_id == VK_DRIVER_ID_MESA_LLVMPIPE;
     caps->driver_version = p->driverVersion;

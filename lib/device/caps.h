@@ -36,6 +36,8 @@ struct lat_caps {
     uint32_t api_version;
     bool is_cpu;  // a CPU driver: the cpu strategies are for these
     bool is_lavapipe;
+    uint32_t
+        width;  // workgroups that it is taken to run at once: Vulkan does not tell how many units there are
     uint32_t driver_id;  // VkDriverId
     uint32_t driver_version;
     uint8_t device_uuid[16], driver_uuid[16], cache_uuid[16];

@@ -33,7 +33,8 @@ struct limit {
     }
 #define FEATURE(member, group, vulkan) LIMIT(BOOL, member, 0),
 
-// Timeline semaphores are part of the floor; buffer checks are wanted, not offered.
+// Timeline semaphores are part of the floor; buffer checks are wanted, not offered. is_cpu=0 and a width make a
+// CPU choose as a narrow GPU does.
 static const struct limit limits[] = {
     LIMIT(U64, max_binding_bytes, 65536), LIMIT(U64, max_allocation_bytes, 1u << 30),
     LIMIT(U64, max_buffer_bytes, 1u << 30), LIMIT(ALIGN, buffer_alignment, 256),
@@ -42,11 +43,12 @@ static const struct limit limits[] = {
     LIMIT(U32, max_group_size[1], 256), LIMIT(U32, max_group_size[2], 64),
     LIMIT(U32, max_invocations, 256), LIMIT(U32, max_shared_bytes, 16384),
     LIMIT(U32, max_push_bytes, LAT_MAX_PUSH_BYTES), LIMIT(U32, max_bindings, LAT_MAX_BINDINGS),
-    LIMIT(U32, max_memory_allocations, 4096), LIMIT(BOOL, subgroup_vote, 0),
-    LIMIT(BOOL, subgroup_arithmetic, 0), LIMIT(BOOL, subgroup_ballot, 0),
-    LIMIT(BOOL, subgroup_shuffle, 0), LIMIT(BOOL, subgroup_clustered, 0),
-    LIMIT(BOOL, shader_i16, 0), LIMIT(BOOL, shader_i64, 0), LIMIT(BOOL, push_descriptors, 0),
-    LIMIT(BOOL, memory_budget, 0), LIMIT(BOOL, creation_feedback, 0), LIMIT(F32, timestamp_ns, 0),
+    LIMIT(U32, max_memory_allocations, 4096), LIMIT(U32, width, UINT32_MAX), LIMIT(BOOL, is_cpu, 1),
+    LIMIT(BOOL, subgroup_vote, 0), LIMIT(BOOL, subgroup_arithmetic, 0),
+    LIMIT(BOOL, subgroup_ballot, 0), LIMIT(BOOL, subgroup_shuffle, 0),
+    LIMIT(BOOL, subgroup_clustered, 0), LIMIT(BOOL, shader_i16, 0), LIMIT(BOOL, shader_i64, 0),
+    LIMIT(BOOL, push_descriptors, 0), LIMIT(BOOL, memory_budget, 0),
+    LIMIT(BOOL, creation_feedback, 0), LIMIT(F32, timestamp_ns, 0),
     // clang-format off
     LAT_FEATURES_11(FEATURE)
     LAT_FEATURES_12(FEATURE)

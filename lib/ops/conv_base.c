@@ -97,6 +97,7 @@ static struct lat_problem problem_of(
             [LAT_GEMM_M] = push->m,
             [LAT_GEMM_N] = push->n,
             [LAT_GEMM_K] = push->k,
+            [LAT_GEMM_LAYOUT] = LAT_GEMM_EQUAL_PARTS,
         },
     };
 }

@@ -8,7 +8,8 @@
 //
 // Three things make one product several dispatches:
 //   - on CPU drivers a large product reads its operands as panels, which are written first;
-//   - few tiles and a long k (weight gradients): k is split, parts are summed in a second pass;
+//   - tiles that do not fill the device (few of them, or those of the last wave) are shared among a whole
+//     wave of workgroups in steps of k, and a second pass sums what these leave (stream-K);
 //   - an operand longer than the device lets a binding be: the product is halved along that
 //     operand's slowest dimension. Cutting here and not by lat_split covers operands whose slowest
 //     dimension is k, which no run of output rows could shorten.
@@ -19,6 +20,7 @@
 #include "lat_shaders.h"
 #include "matmul/gemm.abi.h"
 #include "matmul/gemm_pack.abi.h"
+#include "matmul/gemm_reduce.abi.h"
 
 enum { OUTER, INNER, ROWS, COLUMNS };  // dimensions of every operand
 enum { CUT_OUTER, CUT_INNER, CUT_M, CUT_N, CUT_K };
@@ -29,9 +31,9 @@ struct product {
     lattn_tensor *a, *b, *out;
     lattn_tensor *beside, *pre;  // as out lies; at most one of them
     lattn_tensor *bias;
-    lattn_tensor *partial;  // f32 [splits, outer, inner, M, N] instead of out
+    lattn_tensor *partial;  // f32 instead of out: its elements, or sums of shares of tiles
     uint32_t epilogue;
-    uint32_t n_splits;
+    struct lat_gemm_plan plan;
     float scale;
 };
 
@@ -137,39 +139,54 @@ static uint32_t batch_stride(const lattn_tensor *t, int dim)
     return t->dim[dim] == 1 ? 0 : (uint32_t) t->stride[dim];
 }
 
-static struct gemm_push push_of(const struct product *g, uint32_t bm, uint32_t bn, uint32_t bk)
+static uint32_t out_batch(const struct product *g)
+{
+    return (uint32_t) g->out->stride[g->out->dim[INNER] > 1 ? INNER : OUTER];
+}
+
+// Column tiles side by side. Kernels without matrix units take whole rows of them.
+static uint32_t column_group(const struct lat_gemm_form *form, uint32_t tiles_n)
+{
+    enum { GROUP = 8 };
+    return form->fragments || form->one_matrix ? GROUP : tiles_n;
+}
+
+static struct gemm_push push_of(
+    const struct product *g, const struct lat_gemm_form *form, bool shared)
 {
     const lattn_tensor *a = g->a, *b = g->b, *out = g->out;
-    uint32_t k = (uint32_t) a->dim[COLUMNS];
+    uint32_t tiles_n = ceil_div(out->dim[COLUMNS], lat_gemm_tile_n(form, lat_caps(g->ctx)));
     struct gemm_push push = {
         .m = (uint32_t) out->dim[ROWS],
         .n = (uint32_t) out->dim[COLUMNS],
-        .k = k,
+        .k = (uint32_t) a->dim[COLUMNS],
         .a_row = (uint32_t) a->stride[ROWS],
         .a_col = (uint32_t) a->stride[COLUMNS],
         .b_row = (uint32_t) b->stride[ROWS],
         .b_col = (uint32_t) b->stride[COLUMNS],
         .out_row = (uint32_t) out->stride[ROWS],
-        .n_batch = (uint32_t) (out->dim[OUTER] * out->dim[INNER]),
         .n_inner = (uint32_t) out->dim[INNER],
         .a_outer = batch_stride(a, OUTER),
         .a_inner = batch_stride(a, INNER),
         .b_outer = batch_stride(b, OUTER),
         .b_inner = batch_stride(b, INNER),
-        .out_batch = (uint32_t) out->stride[out->dim[INNER] > 1 ? INNER : OUTER],
-        .tiles_m = ceil_div(out->dim[ROWS], bm),
-        .tiles_n = ceil_div(out->dim[COLUMNS], bn),
-        .n_splits = g->n_splits,
-        // Whole slabs, so that only the last part has a ragged end.
-        .k_part = ceil_div(ceil_div(k, g->n_splits), bk) * bk,
+        .out_batch = out_batch(g),
+        .tiles_m = ceil_div(out->dim[ROWS], form->bm),
+        .tiles_n = tiles_n,
+        .column_group = column_group(form, tiles_n),
+        .first_tile = shared ? g->plan.n_whole : 0,
+        .n_tiles = shared ? g->plan.n_shared : g->plan.n_whole,
+        .n_shares = g->plan.n_shares,
         .scale = g->scale,
     };
     return push;
 }
 
-static double flops_of(const struct product *g)
+// Of n_tiles.
+static double flops_of(const struct product *g, uint32_t n_tiles)
 {
-    return 2.0 * (double) lat_numel(g->out) * (double) g->a->dim[COLUMNS];
+    double share = (double) n_tiles / ((double) g->plan.n_whole + g->plan.n_shared);
+    return 2.0 * (double) lat_numel(g->out) * (double) g->a->dim[COLUMNS] * share;
 }
 
 static struct lat_problem problem_of(const struct product *g)
@@ -312,8 +329,9 @@ static lattn_status dispatch_as(
     const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
     const struct lat_caps *caps = problem->caps;
-    uint32_t bn = lat_gemm_tile_n(form, caps), subgroup = lat_gemm_subgroup(form, caps);
-    struct gemm_push push = push_of(g, form->bm, bn, form->bk);
+    uint32_t subgroup = lat_gemm_subgroup(form, caps);
+    bool shared = g->epilogue & LAT_GEMM_SHARED;
+    struct gemm_push push = push_of(g, form, shared);
     uint32_t spec[FORM_SPECS];
     specialise(g, form, problem, spec);
     struct lat_kernel kernel = {
@@ -332,8 +350,8 @@ static lattn_status dispatch_as(
         .n_spec = FORM_SPECS,
         .subgroup_size = caps->subgroup_size_control ? subgroup : 0,
         .full_subgroups = subgroup && caps->full_subgroups,
-        .groups = (uint64_t) push.tiles_m * push.tiles_n * push.n_batch * g->n_splits,
-        .flops = flops_of(g),
+        .groups = shared ? push.n_shares : push.n_tiles,
+        .flops = flops_of(g, push.n_tiles),
     };
     if (form->addresses) {
         kernel.push_address[0] = PUSH(a_address0);
@@ -355,11 +373,17 @@ static lattn_status dispatch(
     return with.b ? dispatch_as(&with, form, problem) : g->ctx->error;
 }
 
-// Sums partial over its parts and applies what dispatch() left out.
-static lattn_status reduce(const struct product *g)
+// Sums what shares left of tiles in partial, and applies what dispatch() left out. The caller says which tiles.
+static lattn_status reduce(const struct product *g, struct gemm_reduce_push push)
 {
-    struct gemm_push push = push_of(g, 1, 1, 1);
-    uint32_t spec[] = { 256, g->epilogue };
+    enum { GROUP = 256 };
+    push.m = (uint32_t) g->out->dim[ROWS];
+    push.n = (uint32_t) g->out->dim[COLUMNS];
+    push.out_row = (uint32_t) g->out->stride[ROWS];
+    push.out_batch = out_batch(g);
+    push.scale = g->scale;
+    uint32_t spec[] = { GROUP, g->epilogue };
+    uint16_t beside = offsetof(struct gemm_reduce_push, beside_offset);
     struct lat_kernel kernel = {
         .shader = &lat_shader_gemm_reduce,
         .t = (int) g->out->dtype,
@@ -368,25 +392,34 @@ static lattn_status reduce(const struct product *g)
         .n_read = 3,
         .write = { g->out, g->pre },
         .n_write = 2,
-        .push_offset = { 0, 0, g->beside ? PUSH(beside_offset) : 0, PUSH(out_offset),
-            g->pre ? PUSH(beside_offset) : 0 },
+        .push_offset = { 0, 0, g->beside ? beside : 0,
+            offsetof(struct gemm_reduce_push, out_offset), g->pre ? beside : 0 },
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = sizeof spec / sizeof spec[0],
-        .groups = ceil_div(lat_numel(g->out), 256),
+        .n_spec = LAT_COUNT(spec),
+        .groups = ceil_div((int64_t) push.n_tiles * push.bm * push.bn, GROUP),
     };
     return lat_kernel_run(g->ctx, &kernel);
 }
 
-static lattn_status partial_for(struct product *g)
+static lattn_status partial_for(struct product *g, int64_t elements)
 {
-    int64_t dims[] = { g->n_splits, lat_numel(g->out) };
-    g->partial = lat_tensor_new(g->ctx, LATTN_DTYPE_F32, 2, dims);
+    g->partial = lat_tensor_new(g->ctx, LATTN_DTYPE_F32, 1, &elements);
     return g->partial ? LATTN_OK : g->ctx->error;
 }
 
-// Parts of k one after the other, each short enough to bind, added up in f32.
+// The same product, of which only the sums are stored, in partial.
+static struct product sums_of(const struct product *g, uint32_t epilogue)
+{
+    struct product sums = *g;
+    sums.epilogue = LAT_GEMM_PARTIAL | epilogue;
+    sums.bias = sums.beside = sums.pre = NULL;
+    return sums;
+}
+
+// Parts of k one after the other, each short enough to bind, added up in f32: one matrix, which then is as a
+// tile that one share has made.
 static lattn_status run_along_k(const struct product *g)
 {
     int64_t k = g->a->dim[COLUMNS], count = k;
@@ -395,52 +428,73 @@ static lattn_status run_along_k(const struct product *g)
         count = (count + 1) / 2;
 
     struct product whole = *g;
-    LAT_TRY(partial_for(&whole));
+    LAT_TRY(partial_for(&whole, lat_numel(g->out)));
     for (int64_t start = 0; start < k; start += count) {
         int64_t n = k - start < count ? k - start : count;
-        struct product part = whole;
+        struct product part = sums_of(&whole, start ? LAT_GEMM_ACCUMULATE : 0);
         part.a = slice(g->a, COLUMNS, start, n);
         part.b = slice(g->b, ROWS, start, n);
-        part.epilogue = LAT_GEMM_PARTIAL | (start ? LAT_GEMM_ACCUMULATE : 0);
-        part.bias = part.beside = part.pre = NULL;
         struct lat_problem problem = problem_of(&part);
-        LAT_TRY(dispatch(&part, lat_gemm_select(g->ctx, &problem), &problem));
+        const struct lat_gemm_form *form = lat_gemm_select(g->ctx, &problem);
+        part.plan = lat_gemm_plan_whole(form, &problem);
+        LAT_TRY(dispatch(&part, form, &problem));
     }
-    return reduce(&whole);
+    struct gemm_reduce_push one = {
+        .tiles_m = 1,
+        .tiles_n = 1,
+        .column_group = 1,
+        .n_tiles = 1,
+        .n_shares = 1,
+        .n_steps = 1,
+        .bm = (uint32_t) g->out->dim[ROWS],
+        .bn = (uint32_t) g->out->dim[COLUMNS],
+    };
+    return reduce(&whole, one);
 }
 
-// All of k at once. Sums that stay f32 are what the kernels make of a part of k.
-static lattn_status dispatch_whole(
+// Tiles that a workgroup makes from end to end. Sums that stay f32 are what the kernels make for partial.
+static lattn_status run_whole(
     const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
     if (g->out->dtype == g->a->dtype)
         return dispatch(g, form, problem);
     LAT_ASSERT(lat_is_contiguous(g->out));
-    struct product sums = *g;
+    struct product sums = sums_of(g, g->epilogue & LAT_GEMM_ACCUMULATE);
     sums.partial = g->out;
-    sums.epilogue = LAT_GEMM_PARTIAL | (g->epilogue & LAT_GEMM_ACCUMULATE);
     return dispatch(&sums, form, problem);
+}
+
+static lattn_status run_shared(
+    const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
+{
+    struct product with = *g;
+    LAT_TRY(partial_for(&with, lat_gemm_sums(form, problem, &g->plan)));
+    struct product sums = sums_of(&with, LAT_GEMM_SHARED);
+    LAT_TRY(dispatch(&sums, form, problem));
+    struct gemm_push gemm = push_of(g, form, true);
+    struct gemm_reduce_push tiles = {
+        .tiles_m = gemm.tiles_m,
+        .tiles_n = gemm.tiles_n,
+        .column_group = gemm.column_group,
+        .first_tile = gemm.first_tile,
+        .n_tiles = gemm.n_tiles,
+        .n_shares = gemm.n_shares,
+        .n_steps = ceil_div(gemm.k, form->bk),
+        .bm = form->bm,
+        .bn = lat_gemm_tile_n(form, problem->caps),
+    };
+    return reduce(&with, tiles);
 }
 
 static lattn_status run_selected(const void *product)
 {
-    const struct product *g = product;
-    struct lat_problem problem = problem_of(g);
-    const struct lat_gemm_form *form = lat_gemm_select(g->ctx, &problem);
-    uint32_t n_splits = lat_gemm_splits(form, &problem);
-    if (n_splits < 2)
-        return dispatch_whole(g, form, &problem);
-
-    struct product split = *g;
-    split.n_splits = n_splits;
-    LAT_TRY(partial_for(&split));
-    if (too_long(&split, split.partial))
-        return dispatch_whole(g, form, &problem);
-    struct product first = split;
-    first.epilogue = LAT_GEMM_PARTIAL;
-    first.bias = first.beside = first.pre = NULL;
-    LAT_TRY(dispatch(&first, form, &problem));
-    return reduce(&split);
+    struct product g = *(const struct product *) product;
+    struct lat_problem problem = problem_of(&g);
+    const struct lat_gemm_form *form = lat_gemm_select(g.ctx, &problem);
+    g.plan = lat_gemm_plan(form, &problem);
+    if (g.plan.n_whole > 0)
+        LAT_TRY(run_whole(&g, form, &problem));
+    return g.plan.n_shared > 0 ? run_shared(&g, form, &problem) : LATTN_OK;
 }
 
 static lattn_status run_once(const struct product *g)
@@ -470,6 +524,8 @@ static lattn_status run(const struct product *g)
             return run_halves(g, cut);
         along_k = along_k || cut == CUT_K;
     }
+    if (along_k && g->out->dim[OUTER] * g->out->dim[INNER] > 1)
+        return run_halves(g, g->out->dim[OUTER] > 1 ? CUT_OUTER : CUT_INNER);
     return along_k ? run_along_k(g) : run_once(g);
 }
 
@@ -489,7 +545,6 @@ lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *gemm)
                     (gemm->gelu ? LAT_GEMM_GELU : 0) | (gemm->relu ? LAT_GEMM_RELU : 0) |
                     (gemm->bias_rows ? LAT_GEMM_BIAS_ROWS : 0) |
                     (gemm->accumulate ? LAT_GEMM_ACCUMULATE : 0),
-        .n_splits = 1,
         .scale = gemm->scale == 0 ? 1 : gemm->scale,
     };
     if (!g.a || !g.b || !g.out || (beside && !g.beside) || (gemm->pre && !g.pre))

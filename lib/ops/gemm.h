@@ -28,6 +28,14 @@ enum {
     LAT_GEMM_B_ALONG_K = 2,
     LAT_GEMM_A_UNIT = 4,
     LAT_GEMM_B_UNIT = 8,
+    LAT_GEMM_EQUAL_PARTS = 16,  // the kernels that will run cut k of all tiles into equal parts
+};
+
+// Who makes which tiles: a workgroup each of the first, and n_shares workgroups the steps of the others
+// (shaders/matmul/gemm_shares.h).
+struct lat_gemm_plan {
+    uint32_t n_whole, n_shared;
+    uint32_t n_shares;
 };
 
 // The selection table of all matrix products.
@@ -46,7 +54,15 @@ uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps
 // Invocations of a workgroup, and the subgroup size they come in; 0 = of any.
 uint32_t lat_gemm_group(const struct lat_gemm_form *form, const struct lat_caps *caps);
 uint32_t lat_gemm_subgroup(const struct lat_gemm_form *form, const struct lat_caps *caps);
-// In how many parts k is cut so that there are enough workgroups; 1 = not at all.
+// The plan that is expected to be fastest, and the one without shares.
+struct lat_gemm_plan lat_gemm_plan(const struct lat_gemm_form *form, const struct lat_problem *p);
+struct lat_gemm_plan lat_gemm_plan_whole(
+    const struct lat_gemm_form *form, const struct lat_problem *p);
+// Sums that the shares of a plan leave.
+int64_t lat_gemm_sums(const struct lat_gemm_form *form, const struct lat_problem *p,
+    const struct lat_gemm_plan *plan);
+// In how many equal parts k is cut by kernels that share no tiles, so that there are enough workgroups; 1 = not
+// at all.
 uint32_t lat_gemm_splits(const struct lat_gemm_form *form, const struct lat_problem *p);
 
 #endif

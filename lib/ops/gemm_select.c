@@ -4,23 +4,18 @@
 //
 // The cost of a form is the work of the tiles it has to make, padding included, divided by how fast
 // its inner loop is; where there are fewer tiles than the device can run at once, the idle part is
-// paid for too. Vulkan does not tell how many units a device has, so a GPU counts as 128 workgroups
-// wide and a CPU as 4. Copies that a form makes first are paid for as well.
+// paid for too. Copies that a form makes first are paid for as well, and so are the sums that
+// workgroups leave of tiles which they share, and the pass over them.
 
 #include "ops/gemm.h"
 #include <math.h>
 #include "lat_shaders.h"
+#include "matmul/gemm_shares.h"
 
-enum { GPU_WIDTH = 128, CPU_WIDTH = 4, MIN_K_PART = 256, MAX_SPLITS = 64 };
+enum { MIN_K_PART = 256, MAX_SPLITS = 64 };
 // Of an element that is copied, and of a dispatch, in multiply-adds at efficiency 1: on lavapipe 26 with two
 // cores, November 2026, 0.8 ns and 25 us, where efficiency 1 is 5 multiply-adds per ns.
 enum { PACK_COST = 4, DISPATCH_COST = 130000 };
-
-static uint32_t width_of(const struct lat_caps *caps)
-{
-    return caps->is_cpu ? CPU_WIDTH : GPU_WIDTH;
-}
-
 uint32_t lat_gemm_tile_n(const struct lat_gemm_form *form, const struct lat_caps *caps)
 {
     return form->bn ? form->bn : form->tn * caps->subgroup_size;
@@ -53,9 +48,102 @@ uint32_t lat_gemm_splits(const struct lat_gemm_form *form, const struct lat_prob
 {
     double tiles = tiles_of(form, p);
     int64_t most = p->size[LAT_GEMM_K] / MIN_K_PART;
-    int64_t wanted = (int64_t) (width_of(p->caps) / tiles);
+    int64_t wanted = (int64_t) (p->caps->width / tiles);
     int64_t n = wanted < most ? wanted : most;
     return n < 2 ? 1 : n > MAX_SPLITS ? MAX_SPLITS : (uint32_t) n;
+}
+
+static double work_of_tile(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    double products = (double) form->bm * lat_gemm_tile_n(form, p->caps);
+    return products * (double) p->size[LAT_GEMM_K] / form->efficiency;
+}
+
+static bool has_shares(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    return !form->addresses && !(p->size[LAT_GEMM_LAYOUT] & LAT_GEMM_EQUAL_PARTS);
+}
+
+struct lat_gemm_plan lat_gemm_plan_whole(
+    const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    return (struct lat_gemm_plan){ .n_whole = (uint32_t) tiles_of(form, p) };
+}
+
+int64_t lat_gemm_sums(
+    const struct lat_gemm_form *form, const struct lat_problem *p, const struct lat_gemm_plan *plan)
+{
+    int64_t slots = plan->n_shares ? LAT_GEMM_SLOTS((int64_t) plan->n_shared, plan->n_shares) : 0;
+    return slots * form->bm * lat_gemm_tile_n(form, p->caps);
+}
+
+// Of sharing: the sums, written and read, and two dispatches. That of GPUs is an estimate from published rates, in
+// multiply-adds of a device as wide: 15 of them per ps and 128 workgroups, 4 TB/s out of cache, 3 us a dispatch.
+static double cost_of_shares(const struct lat_caps *caps, double sums)
+{
+    const double gpu_sum = 0.25, gpu_dispatch = 3.5e5;
+    if (caps->is_cpu)
+        return 2 * PACK_COST * sums + 2 * DISPATCH_COST;
+    return caps->width * (gpu_sum * sums + 2 * gpu_dispatch);
+}
+
+// Workgroups and places left idle beside them. The cores of a CPU take one after another, which makes no waves: of
+// 3, 5, 7 and 33 tiles of gemm_base, 128 x 128, those of the last four took 0.82, 0.96, 0.99 and 1.02 of the time
+// when they were shared (lavapipe 26, two cores).
+static double places(const struct lat_caps *caps, double groups)
+{
+    double waves = caps->is_cpu ? LAT_MAX(groups / caps->width, 1) : ceil(groups / caps->width);
+    return groups > 0 ? waves * caps->width : 0;
+}
+
+// What all tiles take at efficiency 1.
+static double time_of(
+    const struct lat_gemm_form *form, const struct lat_problem *p, const struct lat_gemm_plan *plan)
+{
+    double n = places(p->caps, plan->n_whole), tile = work_of_tile(form, p);
+    if (plan->n_shares == 0)
+        return n * tile;
+    n += places(p->caps, plan->n_shares) / plan->n_shares * plan->n_shared;
+    return n * tile + cost_of_shares(p->caps, (double) lat_gemm_sums(form, p, plan));
+}
+
+// All tiles, in as many equal parts as the device is wide at most.
+static struct lat_gemm_plan equal_parts(
+    const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    struct lat_gemm_plan plan = lat_gemm_plan_whole(form, p);
+    uint32_t splits = lat_gemm_splits(form, p);
+    return splits < 2 ? plan : (struct lat_gemm_plan){ 0, plan.n_whole, plan.n_whole * splits };
+}
+
+// The tiles of the last wave, which does not fill the device, by a wave of workgroups that does. To share those
+// of the last two waves, which is done where a workgroup waits for the sums of others, would be more sums.
+static struct lat_gemm_plan last_wave(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    struct lat_gemm_plan plan = lat_gemm_plan_whole(form, p);
+    uint32_t width = p->caps->width, rest = plan.n_whole % width;
+    int64_t most = LAT_MIN((int64_t) rest * MAX_SPLITS, rest * p->size[LAT_GEMM_K] / MIN_K_PART);
+    return (struct lat_gemm_plan){ plan.n_whole - rest, rest, (uint32_t) LAT_MIN(most, width) };
+}
+
+// Whether there are more workgroups than tiles, their sums can be bound and their steps counted.
+static bool is_possible(
+    const struct lat_gemm_form *form, const struct lat_problem *p, const struct lat_gemm_plan *plan)
+{
+    double steps = plan->n_shared * ceil((double) p->size[LAT_GEMM_K] / form->bk);
+    uint64_t bytes = sizeof(float) * (uint64_t) lat_gemm_sums(form, p, plan);
+    return plan->n_shares > plan->n_shared && steps < UINT32_MAX &&
+           bytes + p->caps->buffer_alignment <= p->caps->max_binding_bytes;
+}
+
+struct lat_gemm_plan lat_gemm_plan(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    bool shares = has_shares(form, p);
+    struct lat_gemm_plan whole = lat_gemm_plan_whole(form, p);
+    struct lat_gemm_plan plan = shares ? last_wave(form, p) : equal_parts(form, p);
+    if (!is_possible(form, p, &plan))
+        return whole;
+    return shares && time_of(form, p, &plan) >= time_of(form, p, &whole) ? whole : plan;
 }
 
 // One vector: twice as many were no faster and took half as long again to compile.
@@ -85,13 +173,18 @@ static double copies(const struct lat_gemm_form *form, const struct lat_problem 
     return transposed ? PACK_COST * size[1] + DISPATCH_COST : 0;
 }
 
+static double work(const struct lat_gemm_form *form, const struct lat_problem *p)
+{
+    struct lat_gemm_plan plan = lat_gemm_plan(form, p);
+    if (has_shares(form, p) || plan.n_shares == 0)
+        return time_of(form, p, &plan);
+    // Equal parts, which cost nothing here: there are few tiles.
+    return places(p->caps, plan.n_shares) / plan.n_shares * plan.n_shared * work_of_tile(form, p);
+}
+
 static double cost(const struct lat_gemm_form *form, const struct lat_problem *p)
 {
-    double tiles = tiles_of(form, p) * lat_gemm_splits(form, p);
-    double width = width_of(p->caps);
-    double work = (double) form->bm * lat_gemm_tile_n(form, p->caps) *
-                  (double) p->size[LAT_GEMM_K] / lat_gemm_splits(form, p);
-    return (tiles < width ? width : tiles) * work / form->efficiency + copies(form, p);
+    return work(form, p) + copies(form, p);
 }
 
 static bool in_subgroups(const struct lat_problem *p)
@@ -149,17 +242,14 @@ static bool in_one_matrix(const struct lat_problem *p, const struct lat_gemm_for
            (lines || !form->group);  // tensor layouts are of contiguous lines
 }
 
-// Waves of workgroups times what a tile takes. Drivers for CPUs have no matrix units: there these kernels
-// are a loss of an order of magnitude and run only when asked for. What has run on no GPU yet counts twice,
-// so that it runs when asked for and where it was measured, and not by an estimate.
+// Drivers for CPUs have no matrix units: there these kernels are a loss of an order of magnitude and run only
+// when asked for. What has run on no GPU yet counts twice, so that it runs when asked for and where it was
+// measured, and not by an estimate.
 static double cost_of_units(const struct lat_gemm_form *form, const struct lat_problem *p)
 {
     enum { CPU_LOSS = 1000, DOUBT = 2 };
     double loss = (p->caps->is_cpu ? CPU_LOSS : 1) * (form->one_matrix ? DOUBT : 1);
-    double splits = lat_gemm_splits(form, p), width = width_of(p->caps);
-    double tile = (double) form->bm * form->bn * (double) p->size[LAT_GEMM_K] / splits;
-    double waves = ceil(tiles_of(form, p) * splits / width);
-    return waves * width * tile / form->efficiency * loss;
+    return work(form, p) * loss;
 }
 
 #define UNITS(name, in)                                                                            \

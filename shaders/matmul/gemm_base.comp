@@ -14,7 +14,7 @@
 // all of NN, NT, TN and TT are the same kernel. Sums are kept in f32 and in the order of k.
 //
 // @variants  T = f32 f16 bf16
-// @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
+// @groups    (tiles, or shares of them, 1, 1)
 
 layout(local_size_x = 256, local_size_x_id = 0) in;  // (BM / TM) * (BN / TN)
 layout(constant_id = 1) const uint EPILOGUE = 0;
@@ -70,11 +70,8 @@ void load_b(uint k0, uint lane)
     }
 }
 
-void main()
+void make_tile()
 {
-    if (!lat_gemm_tile(BM, BN))
-        return;  // uniform
-
     uint lane = gl_LocalInvocationID.x;
     uint row = lane / COLUMNS * TM;
     uint column = lane % COLUMNS;
@@ -107,4 +104,10 @@ void main()
             if (m < p.m && n < p.n)
                 lat_gemm_store(m, n, acc[i * TN + j]);
         }
+}
+
+void main()
+{
+    for (bool more = lat_gemm_first(BM, BN, BK); more; more = lat_gemm_next(BM, BN, BK))  // uniform
+        make_tile();
 }

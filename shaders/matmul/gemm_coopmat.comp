@@ -23,7 +23,7 @@
 // @variants  T = f16 f32 bf16
 // @needs     coopmat
 // @needs     bfloat16 for bf16
-// @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
+// @groups    (tiles, or shares of them, 1, 1)
 
 layout(local_size_x = 128, local_size_x_id = 0) in;  // (BM / WM) * (BN / WN) subgroups
 layout(constant_id = 1) const uint EPILOGUE = 0;
@@ -41,7 +41,6 @@ layout(constant_id = 13) const uint FK = 16;
 layout(constant_id = 14) const bool A_EIGHTS = true;
 layout(constant_id = 15) const bool B_EIGHTS = true;
 
-#define LAT_GEMM_COLUMN_GROUP 8u
 #include "gemm.glsl"
 #include "coopmat.glsl"
 
@@ -170,11 +169,8 @@ void store_sums(uint first_m, uint first_n)
         }
 }
 
-void main()
+void make_tile()
 {
-    if (!lat_gemm_tile(BM, BN))
-        return;  // uniform
-
     uint lane = gl_LocalInvocationID.x;
     uint first_m = gl_SubgroupID / (BN / WN) * WM;
     uint first_n = gl_SubgroupID % (BN / WN) * WN;
@@ -194,4 +190,13 @@ void main()
         barrier();
     }
     store_sums(first_m, first_n);
+}
+
+void main()
+{
+    for (bool more = lat_gemm_first(BM, BN, BK); more; more = lat_gemm_next(BM, BN, BK)) {  // uniform
+        make_tile();
+        if (LAT_SHARED)
+            barrier();  // sums on their way out are where the next tile's slabs go
+    }
 }

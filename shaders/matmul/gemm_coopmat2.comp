@@ -16,7 +16,7 @@
 // @target    vulkan1.3
 // @needs     coopmat2
 // @needs     bfloat16 for bf16
-// @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
+// @groups    (tiles, or shares of them, 1, 1)
 
 layout(local_size_x = 128, local_size_x_id = 0) in;
 

@@ -25,7 +25,6 @@ layout(constant_id = 6) const uint BK = 64;
 layout(constant_id = 14) const bool A_EIGHTS = true;
 layout(constant_id = 15) const bool B_EIGHTS = true;
 
-#define LAT_GEMM_COLUMN_GROUP 8u
 #include "gemm.glsl"
 #include "factor.glsl"
 
@@ -88,11 +87,8 @@ float finish(const in uint row, const in uint col, const in float sum)
     return sum;
 }
 
-void main()
+void make_tile()
 {
-    if (!lat_gemm_tile(BM, BN))
-        return;  // uniform
-
     bool inside = tile_m + BM <= p.m && tile_n + BN <= p.n;
     uint n_whole = inside && k_begin < k_end ? (k_end - k_begin) / BK : 0;
     uint k0 = k_begin;
@@ -102,6 +98,12 @@ void main()
     for (; k0 < k_end; k0 += BK)
         add_slab(sum, k0, false);
     coopMatPerElementNV(sum, sum, finish);
+}
+
+void main()
+{
+    for (bool more = lat_gemm_first(BM, BN, BK); more; more = lat_gemm_next(BM, BN, BK))  // uniform
+        make_tile();
 }
 
 #endif

@@ -17,7 +17,7 @@
 // long rows nor strides of a power of two cost anything, and any layout of A and B is as fast as any other.
 //
 // @variants  T = f32
-// @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
+// @groups    (tiles, or shares of them, 1, 1)
 
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint EPILOGUE = 0;
@@ -41,7 +41,7 @@ float acc[TM * TN];
 
 void main()
 {
-    bool live = lat_gemm_tile(TM, TN * SG);
+    bool live = lat_gemm_first(TM, TN * SG, BK);
     uint first_m = min(tile_m, p.m - TM);
     uint first_n = min(tile_n, p.n - TN * SG);
     uint64_t a = packUint2x32(uvec2(p.a_address0, p.a_address1))

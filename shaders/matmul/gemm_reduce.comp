@@ -2,20 +2,19 @@
 #extension GL_GOOGLE_include_directive : require
 // SPDX-License-Identifier: MIT
 //
-// gemm_reduce: second pass of a product whose k was split: adds the parts in the order of k, so
-// that the result does not depend on when they were done, and applies the epilogue.
-//
-//     out[b, m, n] = epilogue(scale * sum_s partial[s, b, m, n])
+// gemm_reduce: second pass of a product whose tiles were shared (gemm_shares.h): adds what the shares left of
+// each in the order of k, so that the result does not depend on when they were done, and applies the epilogue.
+// Partial holds tiles, whole at edges too.
 //
 // @variants  T = f32 f16 bf16
-// @groups    (ceil(batches * m * n / WG), 1, 1)
+// @groups    (ceil(n_tiles * bm * bn / WG), 1, 1)
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint EPILOGUE = 0;
 
 #include "common/dtype.glsl"
 #include "common/index.glsl"
-#include "gemm.abi.h"
+#include "gemm_reduce.abi.h"
 
 layout(binding = 0) readonly buffer Partial { float partial[]; };
 layout(binding = 1) readonly buffer Bias { T bias[]; };
@@ -24,23 +23,31 @@ layout(binding = 3) buffer Out { T out_[]; };
 layout(binding = 4) writeonly buffer Pre { T pre[]; };
 
 #include "gemm_finish.glsl"
+#include "gemm_tiles.glsl"
 
 void main()
 {
-    uint matrix = p.m * p.n;
-    uint total = matrix * p.n_batch;
-    uint e = lat_thread();
-    if (e >= total)
+    uint size = p.bm * p.bn;
+    uint tile = lat_thread() / size;
+    uint e = lat_thread() - tile * size;
+    if (tile >= p.n_tiles)
+        return;
+    uvec3 place = lat_gemm_place(p.first_tile + tile);
+    uint m = place.y * p.bm + e / p.bn;
+    uint n = place.z * p.bn + e % p.bn;
+    if (m >= p.m || n >= p.n)
         return;
 
-    float sum = partial[e];
-    for (uint s = 1; s < p.n_splits; s++)
-        sum += partial[s * total + e];
+    uint begin = tile * p.n_steps;
+    uint end = begin + p.n_steps;
+    uint steps = p.n_tiles * p.n_steps;
+    uint share = LAT_GEMM_FIRST_SHARE(tile, p.n_tiles, p.n_shares);
+    float sum = 0.0;
+    for (; share < p.n_shares && LAT_GEMM_SHARE(share, steps, p.n_shares) < end; share++)
+        if (LAT_GEMM_SHARE(share + 1, steps, p.n_shares) > begin)
+            sum += partial[LAT_GEMM_SLOT(share, tile) * size + e];
 
-    uint batch = e / matrix;
-    uint m = (e - batch * matrix) / p.n;
-    uint n = e % p.n;
-    uint at = batch * p.out_batch + m * p.out_row + n;
+    uint at = place.x * p.out_batch + m * p.out_row + n;
     uint at_bias = (EPILOGUE & LAT_GEMM_BIAS_ROWS) != 0 ? m : n;
     lat_gemm_finish(p.out_offset + at, p.beside_offset + at, at_bias, sum * p.scale);
 }

@@ -14,7 +14,7 @@
 // Rows and columns past the edge load the last one instead and are not stored.
 //
 // @variants  T = f32 f16 bf16
-// @groups    (tiles_n * tiles_m * batches * splits, 1, 1)
+// @groups    (tiles, or shares of them, 1, 1)
 
 layout(local_size_x = 32, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint EPILOGUE = 0;
@@ -53,11 +53,8 @@ uint b_at[TN];     // and of its columns of B
             }                                                                            \
     }
 
-void main()
+void make_tile()
 {
-    if (!lat_gemm_tile(TM, TN * SG))
-        return;  // uniform
-
     uint lane = gl_SubgroupInvocationID;
     [[unroll]] for (uint i = 0; i < LOADS; i++)
         a_at[i] = a_base + min(tile_m + i * SG + lane, p.m - 1) * p.a_row;
@@ -79,4 +76,11 @@ void main()
             if (m < p.m && n < p.n)
                 lat_gemm_store(m, n, acc[i * TN + j]);
         }
+}
+
+void main()
+{
+    bool more = lat_gemm_first(TM, TN * SG, BK);
+    for (; more; more = lat_gemm_next(TM, TN * SG, BK))  // uniform
+        make_tile();
 }

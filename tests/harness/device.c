@@ -85,14 +85,13 @@ bool lt_sees(lattn_ctx *ctx, uint64_t bytes)
     return most >= bytes;
 }
 
-lattn_ctx *lt_short_bindings(uint64_t bytes)
+lattn_ctx *lt_limited(const char *words)
 {
     const char *before = getenv("LATTN_LIMITS");
     char limits[200];
     lattn_ctx *ctx = NULL;
     char *kept = before ? strdup(before) : NULL;
-    snprintf(limits, sizeof limits, "%s%smax_binding_bytes=%llu", kept ? kept : "", kept ? "," : "",
-        (unsigned long long) bytes);
+    snprintf(limits, sizeof limits, "%s%s%s", kept ? kept : "", kept ? "," : "", words);
     setenv("LATTN_LIMITS", limits, 1);
     lattn_status st = lattn_ctx_create(NULL, &ctx);
     if (st)
@@ -103,6 +102,13 @@ lattn_ctx *lt_short_bindings(uint64_t bytes)
         unsetenv("LATTN_LIMITS");
     free(kept);
     return ctx;
+}
+
+lattn_ctx *lt_short_bindings(uint64_t bytes)
+{
+    char words[50];
+    snprintf(words, sizeof words, "max_binding_bytes=%llu", (unsigned long long) bytes);
+    return lt_limited(words);
 }
 
 // ---- messages -----------------------------------------------------------------------------------

@@ -140,6 +140,9 @@ void lt_expect_validation(int at_least);
 // Whether a shader may see so many bytes at once; where it may not (job floor) the test is skipped, and must
 // return.
 bool lt_sees(lattn_ctx *ctx, uint64_t bytes);
+// A context of its own with these limits (words of LATTN_LIMITS) beside those that the test runs with; NULL with
+// the test failed. lattn_ctx_destroy.
+lattn_ctx *lt_limited(const char *words);
 // A context of its own whose bindings are at most this long, else with the limits that the test runs with; NULL
 // with the test failed. lattn_ctx_destroy.
 lattn_ctx *lt_short_bindings(uint64_t bytes);

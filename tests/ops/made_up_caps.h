@@ -9,6 +9,7 @@ static inline struct lat_caps with_any_matrices(void)
 {
     return (struct lat_caps){
         .api_version = VK_API_VERSION_1_3,
+        .width = 128,
         .maintenance4 = true,
         .shader_f16 = true,
         .storage_16 = true,

@@ -161,6 +161,11 @@ static const struct ot_case cases[] = {
     { "broadcast_three", { { OT_DIMS(2, 1, 3, 4, 5) }, { OT_DIMS(1, 2, 1, 5, 6) } } },
     { "expanded", { { OT_DIMS(4, 5, 6), .layout = OT_EXPANDED }, { OT_DIMS(4, 6, 7), .layout = OT_EXPANDED } } },
     { "long_k", NN(5, 3000, 6), .flags = OT_NO_GRAD },
+    // Two or three tiles, which a CPU shares.
+    { "shares", NN(40, 500, 13), .flags = OT_NO_GRAD },
+    // Five tiles, of which a GPU that is four workgroups wide (LATTN_LIMITS=is_cpu=0,width=4) shares the last.
+    { "waves_tt", { { OT_DIMS(5, 15, 2100), .layout = OT_TRANSPOSED }, { OT_DIMS(5, 2100, 13), .layout = OT_TRANSPOSED } },
+      .flags = OT_FULL | OT_NO_GRAD },
     { "integers", { { OT_DIMS(37, 100), .fill = OT_INTEGERS }, { OT_DIMS(100, 41), .fill = OT_INTEGERS } },
       .flags = OT_EXACT },
     { "integers_tn", { { OT_DIMS(37, 64), .fill = OT_INTEGERS, .layout = OT_TRANSPOSED },

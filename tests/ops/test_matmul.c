@@ -6,6 +6,10 @@
 #define LATTN_EXPERIMENTAL
 #include "harness/harness.h"
 #include "lattn/introspect.h"
+#include "ops/optest.h"
+#include "tensor/kernel.h"
+
+extern const struct ot_op ot_op_matmul, ot_op_linear;
 
 static lattn_tensor *normal(lattn_ctx *ctx, int rank, const int64_t *dims)
 {
@@ -232,6 +236,43 @@ GPU_TEST(matmul, split_sums_are_exact_for_integers)
     lt_expect_near(ctx, y, want, 4, 0);
     free(a);
     free(b);
+}
+
+static void done(void *user, const struct ot_result *result)
+{
+    ++*(int *) user;
+    if (result->verdict == OT_FAILED)
+        lt_fail(__FILE__, __LINE__, "%s", result->text);
+}
+
+// Of five tiles four are made by a workgroup each, and the last by four.
+GPU_TEST(matmul, tiles_of_the_last_wave_are_shared)
+{
+    const struct {
+        const struct ot_op *op;
+        const char *name;
+        lattn_dtype dtype;
+        enum lat_strategy_kind strategy;
+        bool everywhere;
+    } cases[] = { { &ot_op_matmul, "waves_tt", LATTN_DTYPE_F32, LAT_STRATEGY_BASE, true },
+        { &ot_op_linear, "add_waves", LATTN_DTYPE_F32, LAT_STRATEGY_BASE, true },
+        { &ot_op_matmul, "waves_tt", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT, false },
+        { &ot_op_matmul, "waves_tt", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT2, false } };
+    (void) ctx;
+    lattn_ctx *narrow = lt_limited("is_cpu=0,width=4");
+    REQUIRE(narrow);
+    for (size_t i = 0; i < LAT_COUNT(cases); i++) {
+        int n = 0;
+        const struct ot_options options = { .dtype = (int) cases[i].dtype,
+            .strategy = (int) cases[i].strategy,
+            .case_name = cases[i].name,
+            .full = true,
+            .done = done,
+            .user = &n };
+        ot_run_op(narrow, OT_CHECK, cases[i].op, &options);
+        EXPECT(n == 1 || !cases[i].everywhere);
+    }
+    lattn_ctx_destroy(&narrow);
 }
 
 // ---- reduced precision ------------------------------------------------------------------------------
