@@ -29,7 +29,8 @@ enum { CUT_OUTER, CUT_INNER, CUT_M, CUT_N, CUT_K };
 struct product {
     lattn_ctx *ctx;
     lattn_tensor *a, *b, *out;
-    lattn_tensor *beside, *pre;  // as out lies; at most one of them
+    lattn_tensor *beside, *pre;  // as out lies; at most one of them, or row_sums
+    lattn_tensor *row_sums;      // [M]
     lattn_tensor *bias;
     lattn_tensor *partial;  // f32 instead of out: its elements, or sums of shares of tiles
     uint32_t epilogue;
@@ -325,6 +326,11 @@ static lattn_tensor *panels_of(lattn_tensor *t, int x, uint32_t width)
     return x == ROWS ? packed : lat_view_permute(packed, transposed);
 }
 
+static lattn_tensor *where_pre_goes(const struct product *g)
+{
+    return g->row_sums ? g->row_sums : g->pre;
+}
+
 static lattn_status dispatch_as(
     const struct product *g, const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
@@ -332,6 +338,7 @@ static lattn_status dispatch_as(
     uint32_t subgroup = lat_gemm_subgroup(form, caps);
     bool shared = g->epilogue & LAT_GEMM_SHARED;
     struct gemm_push push = push_of(g, form, shared);
+    lattn_tensor *pre = shared ? NULL : where_pre_goes(g);
     uint32_t spec[FORM_SPECS];
     specialise(g, form, problem, spec);
     struct lat_kernel kernel = {
@@ -340,10 +347,10 @@ static lattn_status dispatch_as(
         .u = LAT_NO_DTYPE,
         .read = { g->a, g->b, g->bias, g->beside },
         .n_read = 4,
-        .write = { g->partial ? NULL : g->out, g->pre, g->partial },
+        .write = { g->partial ? NULL : g->out, pre, g->partial },
         .n_write = 3,
         .push_offset = { PUSH(a_offset), PUSH(b_offset), 0, g->beside ? PUSH(beside_offset) : 0,
-            PUSH(out_offset), g->pre ? PUSH(beside_offset) : 0 },
+            PUSH(out_offset), pre ? PUSH(beside_offset) : 0 },
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
@@ -384,21 +391,23 @@ static lattn_status reduce(const struct product *g, struct gemm_reduce_push push
     push.scale = g->scale;
     uint32_t spec[] = { GROUP, g->epilogue };
     uint16_t beside = offsetof(struct gemm_reduce_push, beside_offset);
+    lattn_tensor *pre = where_pre_goes(g);
+    uint32_t columns = push.bn + (g->row_sums ? 1 : 0);
     struct lat_kernel kernel = {
         .shader = &lat_shader_gemm_reduce,
         .t = (int) g->out->dtype,
         .u = LAT_NO_DTYPE,
         .read = { g->partial, g->bias, g->beside },
         .n_read = 3,
-        .write = { g->out, g->pre },
+        .write = { g->out, pre },
         .n_write = 2,
         .push_offset = { 0, 0, g->beside ? beside : 0,
-            offsetof(struct gemm_reduce_push, out_offset), g->pre ? beside : 0 },
+            offsetof(struct gemm_reduce_push, out_offset), pre ? beside : 0 },
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
         .n_spec = LAT_COUNT(spec),
-        .groups = ceil_div((int64_t) push.n_tiles * push.bm * push.bn, GROUP),
+        .groups = ceil_div((int64_t) push.n_tiles * push.bm * columns, GROUP),
     };
     return lat_kernel_run(g->ctx, &kernel);
 }
@@ -469,7 +478,7 @@ static lattn_status run_shared(
 {
     struct product with = *g;
     LAT_TRY(partial_for(&with, lat_gemm_sums(form, problem, &g->plan)));
-    struct product sums = sums_of(&with, LAT_GEMM_SHARED);
+    struct product sums = sums_of(&with, LAT_GEMM_SHARED | (g->epilogue & LAT_GEMM_ROW_SUMS));
     LAT_TRY(dispatch(&sums, form, problem));
     struct gemm_push gemm = push_of(g, form, true);
     struct gemm_reduce_push tiles = {
@@ -486,11 +495,44 @@ static lattn_status run_shared(
     return reduce(&with, tiles);
 }
 
+// Kernels sum what they copy to shared memory. For matrix units f32 is rounded on its way there, and sums should not
+// be of that.
+static bool sums_rows(const struct lat_gemm_form *form, const struct lat_problem *problem)
+{
+    bool units = form->fragments && problem->dtype == LATTN_DTYPE_F16;
+    bool along_m = !(problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_ALONG_K);
+    return along_m && (units || form->shader == &lat_shader_gemm_base);
+}
+
+static lattn_status sum_rows_apart(const struct product *g)
+{
+    static const int transposed[] = { OUTER, INNER, COLUMNS, ROWS };
+    lattn_tensor *rows = lat_view_permute(g->a, transposed);
+    int64_t dims[] = { ceil_div(g->a->dim[COLUMNS], LAT_BIAS_RUN), g->a->dim[ROWS] };
+    lattn_tensor *partial = lat_tensor_new(g->ctx, LATTN_DTYPE_F32, 2, dims);
+    if (!rows || !partial)
+        return g->ctx->error;
+    LAT_TRY(lat_bias_runs(g->ctx, rows, partial));
+    return lat_bias_sum(g->ctx, partial, g->row_sums, g->epilogue & LAT_GEMM_ADD_ROW_SUMS);
+}
+
+static struct product without_row_sums(const struct product *g)
+{
+    struct product rest = *g;
+    rest.row_sums = NULL;
+    rest.epilogue &= ~(LAT_GEMM_ROW_SUMS | LAT_GEMM_ADD_ROW_SUMS);
+    return rest;
+}
+
 static lattn_status run_selected(const void *product)
 {
     struct product g = *(const struct product *) product;
     struct lat_problem problem = problem_of(&g);
     const struct lat_gemm_form *form = lat_gemm_select(g.ctx, &problem);
+    if (g.row_sums && !sums_rows(form, &problem)) {
+        LAT_TRY(sum_rows_apart(&g));
+        g = without_row_sums(&g);
+    }
     g.plan = lat_gemm_plan(form, &problem);
     if (g.plan.n_whole > 0)
         LAT_TRY(run_whole(&g, form, &problem));
@@ -507,26 +549,33 @@ static lattn_status run_once(const struct product *g)
         .problem = &problem,
         .run = run_selected,
         .user = g,
-        .out = { g->out, g->pre },
+        .out = { g->out, g->pre, g->row_sums },
     };
     LAT_TRY(lat_tune(g->ctx, &tunable));
     return run_selected(g);
 }
 
-// Every other cut comes before one along k, which needs out to fit in f32.
+// Every other cut comes before one along k, which needs out to fit in f32. Row sums come with a product that is
+// not cut.
 static lattn_status run(const struct product *g)
 {
     const lattn_tensor *operands[] = { g->a, g->b, g->out };
-    bool along_k = false;
+    int cut = -1;
     for (int i = 0; i < 3; i++) {
-        int cut = cut_for(g, operands[i]);
-        if (cut >= 0 && cut != CUT_K)
-            return run_halves(g, cut);
-        along_k = along_k || cut == CUT_K;
+        int next = cut_for(g, operands[i]);
+        if (cut < 0 || (cut == CUT_K && next >= 0))
+            cut = next;
     }
-    if (along_k && g->out->dim[OUTER] * g->out->dim[INNER] > 1)
+    if (cut < 0)
+        return run_once(g);
+    if (g->row_sums) {
+        LAT_TRY(sum_rows_apart(g));
+        struct product rest = without_row_sums(g);
+        return run(&rest);
+    }
+    if (cut == CUT_K && g->out->dim[OUTER] * g->out->dim[INNER] > 1)
         return run_halves(g, g->out->dim[OUTER] > 1 ? CUT_OUTER : CUT_INNER);
-    return along_k ? run_along_k(g) : run_once(g);
+    return cut == CUT_K ? run_along_k(g) : run_halves(g, cut);
 }
 
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *gemm)
@@ -539,17 +588,20 @@ lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *gemm)
         .out = with_rank_4(gemm->out),
         .beside = with_rank_4(beside),
         .pre = with_rank_4(gemm->pre),
+        .row_sums = gemm->row_sums,
         .bias = gemm->bias,
         .epilogue = (gemm->bias ? LAT_GEMM_BIAS : 0) | (gemm->residual ? LAT_GEMM_RESIDUAL : 0) |
                     (gemm->gelu_of ? LAT_GEMM_GELU_GRAD : 0) | (gemm->pre ? LAT_GEMM_PRE : 0) |
                     (gemm->gelu ? LAT_GEMM_GELU : 0) | (gemm->relu ? LAT_GEMM_RELU : 0) |
                     (gemm->bias_rows ? LAT_GEMM_BIAS_ROWS : 0) |
+                    (gemm->row_sums ? LAT_GEMM_ROW_SUMS : 0) |
+                    (gemm->add_row_sums ? LAT_GEMM_ADD_ROW_SUMS : 0) |
                     (gemm->accumulate ? LAT_GEMM_ACCUMULATE : 0),
         .scale = gemm->scale == 0 ? 1 : gemm->scale,
     };
     if (!g.a || !g.b || !g.out || (beside && !g.beside) || (gemm->pre && !g.pre))
         return ctx->error;
     if (lat_numel(g.out) == 0)
-        return LATTN_OK;
+        return g.row_sums ? sum_rows_apart(&g) : LATTN_OK;
     return run(&g);
 }

@@ -74,7 +74,7 @@ int64_t lat_gemm_sums(
     const struct lat_gemm_form *form, const struct lat_problem *p, const struct lat_gemm_plan *plan)
 {
     int64_t slots = plan->n_shares ? LAT_GEMM_SLOTS((int64_t) plan->n_shared, plan->n_shares) : 0;
-    return slots * form->bm * lat_gemm_tile_n(form, p->caps);
+    return slots * LAT_GEMM_SLOT_SIZE((int64_t) form->bm, lat_gemm_tile_n(form, p->caps));
 }
 
 // Of sharing: the sums, written and read, and two dispatches. That of GPUs is an estimate from published rates, in

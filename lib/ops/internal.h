@@ -37,8 +37,12 @@ struct lat_gemm {
     lattn_tensor *pre;       // [..., M, N] or NULL: receives the value before GELU
     bool gelu;               // erf form, after bias
     bool relu;               // after bias
-    bool accumulate;         // add what out holds, before GELU or ReLU
-    float scale;             // 0 means 1
+    lattn_tensor
+        *row_sums;  // [M] or NULL: receives the sums of a's rows, for a matrix that is [K, M] and
+                    // contiguous, and out of its dtype; not with residual, gelu_of or pre
+    bool add_row_sums;  // to what row_sums holds
+    bool accumulate;    // add what out holds, before GELU or ReLU
+    float scale;        // 0 means 1
 };
 lattn_status lat_gemm_run(lattn_ctx *ctx, const struct lat_gemm *g);
 

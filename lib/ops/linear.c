@@ -6,7 +6,8 @@
 //   backward   g = dy gelu'(pre), dx = g W, dW = g^T x, db = sum of the rows of g
 //
 // Without GELU backward needs x and W only. With it the value before GELU is kept, because y does
-// not determine it. g and the sums that make db come from one pass over dy; dx, dW and db can be added
+// not determine it. g and the sums that make db come from one pass over dy, or on GPUs, where g is dy, the sums come
+// with dW, whose product reads dy anyway; dx, dW and db can be added
 // to what is there, so neither gradient accumulation nor an x with several uses costs a further pass. The
 // gradient of the residual is dy itself. Where the only use of y = gelu(pre) is another linear layer's x, that
 // layer's product for dx multiplies by gelu'(pre), and g is what arrives here.
@@ -216,14 +217,27 @@ lattn_status lat_bias_sum(
     return lat_kernel_run(ctx, &kernel);
 }
 
+static bool makes_g(const struct lat_call *c)
+{
+    return has_gelu(c) && !c->gelu_grad_done;
+}
+
+// Whether the product for dW sums dy too, which it reads anyway. A CPU has dy in its caches, and a kernel of its own
+// takes 5 % of backward at most; where g is made, its sums come with it.
+static bool sums_with_weight(const struct lat_call *c)
+{
+    return c->grad_in[BIAS] && c->grad_in[WEIGHT] && !makes_g(c) && !lat_caps(c->ctx)->is_cpu;
+}
+
 // Makes the bias gradient and *g, the gradient of pre, which is dy itself without GELU.
 static lattn_status through_epilogue(struct lat_call *c, lattn_tensor *dy, lattn_tensor **g)
 {
     lattn_ctx *ctx = c->ctx;
-    lattn_tensor *grad_bias = c->grad_in[BIAS], *pre = NULL, *partial = NULL;
+    lattn_tensor *grad_bias = sums_with_weight(c) ? NULL : c->grad_in[BIAS], *pre = NULL,
+                 *partial = NULL;
     int64_t rows = lat_dim(dy, -2), columns = lat_dim(dy, -1);
     *g = dy;
-    if (has_gelu(c) && !c->gelu_grad_done) {
+    if (makes_g(c)) {
         pre = matrix(c->out[PRE]);
         *g = lat_tensor_new(ctx, dy->dtype, dy->rank, dy->dim);
         if (!pre || !*g)
@@ -278,6 +292,8 @@ static lattn_status backward(struct lat_call *c)
             .a = transposed(g),
             .b = matrix(c->in[X]),
             .out = matrix(c->grad_in[WEIGHT]),
+            .row_sums = sums_with_weight(c) ? c->grad_in[BIAS] : NULL,
+            .add_row_sums = sums_with_weight(c) && c->accumulate & 1u << BIAS,
             .accumulate = c->accumulate & 1u << WEIGHT,
         };
         LAT_TRY(dw.a && dw.b && dw.out ? lat_gemm_run(c->ctx, &dw) : c->ctx->error);

@@ -6,6 +6,7 @@
 //     lat_gemm_first(BM, BN, BK)      false when this workgroup has nothing to do
 //     lat_gemm_store(m, n, acc)       for m < p.m and n < p.n
 //     lat_gemm_next(BM, BN, BK)       true when it has another tile
+//     lat_gemm_store_row_sum(...)     with LAT_GEMM_ROW_SUMS, where LAT_ROW_SUMS and tile_n is 0
 //
 // Bindings 0 and 1 are A and B and belong to the kernel; 2 to 6 are here.
 #ifndef LAT_GEMM_GLSL
@@ -17,13 +18,15 @@
 layout(binding = 2) readonly buffer Bias { T bias[]; };
 layout(binding = 3) readonly buffer Beside { T beside[]; };
 layout(binding = 4) buffer Out { T out_[]; };
-layout(binding = 5) writeonly buffer Pre { T pre[]; };
+layout(binding = 5) buffer Pre { T pre[]; };
 layout(binding = 6) buffer Partial { float partial[]; };
 
 #include "gemm_finish.glsl"
 #include "gemm_tiles.glsl"
 
 const bool LAT_SHARED = (EPILOGUE & LAT_GEMM_SHARED) != 0;  // workgroups have shares (gemm_shares.h)
+
+const bool LAT_ROW_SUMS = (EPILOGUE & LAT_GEMM_ROW_SUMS) != 0;
 
 uint tile_m, tile_n;        // first row and column of the tile
 uint a_base, b_base;        // first elements of this batch's matrices
@@ -57,7 +60,8 @@ void lat_gemm_go_on(uint step, uint n_steps, uint bm, uint bn, uint bk)
     k_begin = (step - first) * bk;
     k_end = min((min(share_end, first + n_steps) - first) * bk, p.k);
     sums_row = bn;
-    sums_base = LAT_GEMM_SLOT(share, share_tile) * bm * bn - tile_m * bn - tile_n;  // modulo 2^32
+    uint slot = LAT_GEMM_SLOT(share, share_tile) * LAT_GEMM_SLOT_SIZE(bm, bn);
+    sums_base = slot - tile_m * bn - tile_n;  // modulo 2^32
 }
 
 // A workgroup past the last (the linear count is folded into x and y, and rounded up) gets the last one's
@@ -105,6 +109,16 @@ void lat_gemm_store(uint m, uint n, float acc)
     if ((EPILOGUE & LAT_GEMM_ACCUMULATE) != 0)
         acc += partial[at];
     partial[at] = acc;
+}
+
+// Of row m of A in this workgroup's steps; by workgroups of the first column of tiles.
+void lat_gemm_store_row_sum(uint m, float sum, uint bm, uint bn)
+{
+    uint slot = LAT_GEMM_SLOT(share, share_tile) * LAT_GEMM_SLOT_SIZE(bm, bn);
+    if (LAT_SHARED)
+        partial[slot + bm * bn + m - tile_m] = sum;
+    else
+        lat_gemm_finish_row_sum(p.beside_offset + m, sum);
 }
 
 #endif

@@ -39,6 +39,9 @@ layout(binding = 1) readonly buffer B { T b[]; };
 shared float a_slab[BK * A_LINE];  // [k][m]
 shared float b_slab[BK * B_LINE];  // [k][n]
 
+// With LAT_GEMM_ROW_SUMS, where slabs lie along m: of A's row lane % BM, over the steps that this invocation loads.
+float row_sum;
+
 // Beyond the edges both slabs hold zeros: what they add to sums that are stored is 0 * 0.
 void load_a(uint k0, uint lane)
 {
@@ -50,6 +53,8 @@ void load_a(uint k0, uint lane)
         float v = 0.0;
         if (inside)
             v = load(a[a_base + (tile_m + m) * p.a_row + (k0 + k) * p.a_col]);
+        if (LAT_ROW_SUMS)
+            row_sum += v;
         if (e < BM * BK)
             a_slab[k * A_LINE + m] = v;
     }
@@ -70,9 +75,24 @@ void load_b(uint k0, uint lane)
     }
 }
 
+// What invocations have of a row, in their order.
+void store_row_sums(uint lane)
+{
+    a_slab[lane] = row_sum;
+    barrier();
+    if (lane < BM && tile_m + lane < p.m) {
+        float sum = a_slab[lane];
+        for (uint i = lane + BM; i < WG; i += BM)
+            sum += a_slab[i];
+        lat_gemm_store_row_sum(tile_m + lane, sum, BM, BN);
+    }
+    barrier();
+}
+
 void make_tile()
 {
     uint lane = gl_LocalInvocationID.x;
+    row_sum = 0.0;
     uint row = lane / COLUMNS * TM;
     uint column = lane % COLUMNS;
 
@@ -97,6 +117,8 @@ void make_tile()
         barrier();
     }
 
+    if (LAT_ROW_SUMS && tile_n == 0)
+        store_row_sums(lane);
     [[unroll]] for (uint i = 0; i < TM; i++)
         [[unroll]] for (uint j = 0; j < TN; j++) {
             uint m = tile_m + row + i;

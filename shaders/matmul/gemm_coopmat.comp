@@ -66,12 +66,18 @@ const uint SUBGROUPS = (BM / WM) * (BN / WN);
 const uint FRAGMENT = FM * FN / 4;  // of a fragment of sums
 const uint SLABS = A_SLAB + B_SLAB;
 const uint SUMS = SUBGROUPS * FRAGMENT;
-const uint SHARED = SLABS > SUMS ? SLABS : SUMS;
+const uint ROW_SUMS = LAT_ROW_SUMS ? 2 * WG : 0;
+const uint RESULTS = SUMS > ROW_SUMS ? SUMS : ROW_SUMS;
+const uint SHARED = SLABS > RESULTS ? SLABS : RESULTS;
 
 shared uvec4 slab[SHARED];  // A's, B's; at the end a fragment of sums per subgroup
 
 uvec4 a_next[A_LOADS];
 uvec4 b_next[B_LOADS];
+
+// With LAT_GEMM_ROW_SUMS, where slabs lie along m: of the eight rows of A that this invocation copies, which are the
+// same in every slab, over the steps that it copies.
+vec4 row_sums[2];
 
 void fetch_a(uint k0, uint lane)
 {
@@ -117,6 +123,10 @@ void put_slabs(uint lane)
         uint e = i * WG + lane;
         if (e < A_COUNT)
             slab[e / A_ROW * A_LINE + e % A_ROW] = a_next[i];
+        if (LAT_ROW_SUMS) {  // zeros past A_COUNT
+            row_sums[0] += vec4(unpackHalf2x16(a_next[i].x), unpackHalf2x16(a_next[i].y));
+            row_sums[1] += vec4(unpackHalf2x16(a_next[i].z), unpackHalf2x16(a_next[i].w));
+        }
     }
     [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
         uint e = i * WG + lane;
@@ -169,9 +179,25 @@ void store_sums(uint first_m, uint first_n)
         }
 }
 
+// What invocations have of a row, in their order.
+void store_row_sums(uint lane)
+{
+    slab[2 * lane] = floatBitsToUint(row_sums[0]);
+    slab[2 * lane + 1] = floatBitsToUint(row_sums[1]);
+    barrier();
+    for (uint m = lane; m < BM && tile_m + m < p.m; m += WG) {
+        float sum = 0.0;
+        for (uint i = m / 8; i < WG; i += A_ROW)
+            sum += uintBitsToFloat(slab[2 * i + m % 8 / 4][m % 4]);
+        lat_gemm_store_row_sum(tile_m + m, sum, BM, BN);
+    }
+    barrier();
+}
+
 void make_tile()
 {
     uint lane = gl_LocalInvocationID.x;
+    row_sums[0] = row_sums[1] = vec4(0.0);
     uint first_m = gl_SubgroupID / (BN / WN) * WM;
     uint first_n = gl_SubgroupID % (BN / WN) * WN;
     [[unroll]] for (uint i = 0; i < ROWS * COLUMNS; i++)
@@ -189,6 +215,8 @@ void make_tile()
         multiply(first_m, first_n);
         barrier();
     }
+    if (LAT_ROW_SUMS && tile_n == 0)
+        store_row_sums(lane);
     store_sums(first_m, first_n);
 }
 

@@ -34,4 +34,13 @@ void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
     out_[at] = store(v);
 }
 
+#ifndef LAT_GEMM_NO_BESIDE
+void lat_gemm_finish_row_sum(uint at, float v)
+{
+    if ((EPILOGUE & LAT_GEMM_ADD_ROW_SUMS) != 0)
+        v += load(pre[at]);
+    pre[at] = store(v);
+}
+#endif
+
 #endif

@@ -22,5 +22,7 @@
 // Where the sums of a share for a tile are: from one pair that meets to the next, one of both grows.
 #define LAT_GEMM_SLOT(share, tile) ((share) + (tile))
 #define LAT_GEMM_SLOTS(tiles, shares) ((tiles) + (shares) - 1)
+// Rows of a tile, and at the end a sum for each row of A.
+#define LAT_GEMM_SLOT_SIZE(bm, bn) ((bm) * ((bn) + 1))
 
 #endif

@@ -154,6 +154,8 @@ static const struct ot_case cases[] = {
     { "add_no_terms", XWBR(3, 0, 2), .flags = OT_GEOMETRY },
     { "add_empty", XWBR(0, 3, 2), .flags = OT_GEOMETRY },
     { "add_split", XWBR(6, 600, 7), .flags = OT_NO_GRAD },
+    // The gradient of the weight is six tiles, and sums what is the bias's gradient.
+    { "bias_waves", XWB(4200, 40, 70), .flags = OT_FULL },
     { "add_waves", XWBR(150, 2100, 13), .flags = OT_FULL | OT_NO_GRAD },
     { "add_rank_3", { { OT_DIMS(2, 20, 9) }, { OT_DIMS(33, 9) }, { OT_DIMS(33), .absent = true }, { OT_DIMS(2, 20, 33), .layout = OT_TRANSPOSED }, { .absent = true } }, .flags = OT_GEOMETRY },
     { "add_special", { { OT_DIMS(9, 4) }, { OT_DIMS(80, 4) }, { OT_DIMS(80) }, { OT_DIMS(9, 80), .fill = OT_SPECIAL }, { .absent = true } }, .flags = OT_NO_GRAD },

@@ -121,7 +121,7 @@ GPU_TEST(linear, a_residual_is_cut_with_the_result)
 
 // ---- gradients that add up --------------------------------------------------------------------------
 
-GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
+static void expect_gradients_add_up(lattn_ctx *ctx, lattn_epilogue epilogue)
 {
     lattn_tensor *x = of_size(ctx, 9, 7), *w = of_size(ctx, 5, 7),
                  *b = normal(ctx, 1, (int64_t[]){ 5 });
@@ -130,7 +130,7 @@ GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
     EXPECT_OK(lattn_tensor_set_requires_grad(b, true));
     float once[35], bias_once[5];
     for (int pass = 1; pass <= 2; pass++) {
-        lattn_tensor *y = lattn_linear(ctx, x, w, b, LATTN_EPILOGUE_GELU);
+        lattn_tensor *y = lattn_linear(ctx, x, w, b, epilogue);
         EXPECT_OK(lattn_backward(ctx, lattn_sum(ctx, y, NULL, 0, false), NULL));
         if (pass == 2)
             break;
@@ -143,6 +143,16 @@ GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
         bias_once[i] *= 2;
     lt_expect_near(ctx, lattn_tensor_grad(w), once, 35, 1e-5);
     lt_expect_near(ctx, lattn_tensor_grad(b), bias_once, 5, 1e-5);
+}
+
+GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
+{
+    expect_gradients_add_up(ctx, LATTN_EPILOGUE_GELU);
+    lattn_ctx *narrow = lt_limited("is_cpu=0,width=4");  // where one product makes both
+    REQUIRE(narrow);
+    EXPECT_OK(lattn_strategy_force(narrow, "base"));
+    expect_gradients_add_up(narrow, LATTN_EPILOGUE_NONE);
+    lattn_ctx_destroy(&narrow);
 }
 
 // x is a residual, and goes through two weights: all three gradients meet in one place.
@@ -245,34 +255,58 @@ static void done(void *user, const struct ot_result *result)
         lt_fail(__FILE__, __LINE__, "%s", result->text);
 }
 
-// Of five tiles four are made by a workgroup each, and the last by four.
-GPU_TEST(matmul, tiles_of_the_last_wave_are_shared)
+// Cases on a device that chooses as a GPU that is four workgroups wide does.
+struct narrow_case {
+    enum ot_mode mode;
+    const struct ot_op *op;
+    const char *name;
+    lattn_dtype dtype;
+    int strategy;
+};
+
+static void run_narrow(const struct narrow_case *cases, size_t n_cases)
 {
-    const struct {
-        const struct ot_op *op;
-        const char *name;
-        lattn_dtype dtype;
-        enum lat_strategy_kind strategy;
-        bool everywhere;
-    } cases[] = { { &ot_op_matmul, "waves_tt", LATTN_DTYPE_F32, LAT_STRATEGY_BASE, true },
-        { &ot_op_linear, "add_waves", LATTN_DTYPE_F32, LAT_STRATEGY_BASE, true },
-        { &ot_op_matmul, "waves_tt", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT, false },
-        { &ot_op_matmul, "waves_tt", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT2, false } };
-    (void) ctx;
     lattn_ctx *narrow = lt_limited("is_cpu=0,width=4");
     REQUIRE(narrow);
-    for (size_t i = 0; i < LAT_COUNT(cases); i++) {
+    for (size_t i = 0; i < n_cases; i++) {
         int n = 0;
         const struct ot_options options = { .dtype = (int) cases[i].dtype,
-            .strategy = (int) cases[i].strategy,
+            .strategy = cases[i].strategy,
             .case_name = cases[i].name,
             .full = true,
             .done = done,
             .user = &n };
-        ot_run_op(narrow, OT_CHECK, cases[i].op, &options);
-        EXPECT(n == 1 || !cases[i].everywhere);
+        ot_run_op(narrow, cases[i].mode, cases[i].op, &options);
+        EXPECT(n == 1 ||
+               cases[i].dtype != LATTN_DTYPE_F32);  // not every device has f16 and matrix units
     }
     lattn_ctx_destroy(&narrow);
+}
+
+// Of five tiles four are made by a workgroup each, and the last by four.
+GPU_TEST(matmul, tiles_of_the_last_wave_are_shared)
+{
+    static const struct narrow_case cases[] = {
+        { OT_CHECK, &ot_op_matmul, "waves_tt", LATTN_DTYPE_F32, LAT_STRATEGY_BASE },
+        { OT_CHECK, &ot_op_linear, "add_waves", LATTN_DTYPE_F32, LAT_STRATEGY_BASE },
+        { OT_CHECK, &ot_op_matmul, "waves_tt", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT },
+        { OT_CHECK, &ot_op_matmul, "waves_tt", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT2 },
+    };
+    (void) ctx;
+    run_narrow(cases, LAT_COUNT(cases));
+}
+
+GPU_TEST(linear, the_weights_gradient_sums_the_gradient_of_a_bias)
+{
+    static const struct narrow_case cases[] = {
+        { OT_GRAD, &ot_op_linear, "bias_waves", LATTN_DTYPE_F32, LAT_STRATEGY_BASE },
+        { OT_GRAD, &ot_op_linear, "no_terms", LATTN_DTYPE_F32, LAT_STRATEGY_BASE },
+        { OT_GRAD, &ot_op_linear, "classifier", LATTN_DTYPE_BF16, LAT_STRATEGY_BASE },
+        { OT_GRAD, &ot_op_linear, "bias_waves", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT },
+        { OT_GRAD, &ot_op_linear, "classifier", LATTN_DTYPE_F16, LAT_STRATEGY_COOPMAT },
+    };
+    (void) ctx;
+    run_narrow(cases, LAT_COUNT(cases));
 }
 
 // ---- reduced precision ------------------------------------------------------------------------------
