@@ -499,7 +499,7 @@ static lattn_status run_shared(
 // be of that.
 static bool sums_rows(const struct lat_gemm_form *form, const struct lat_problem *problem)
 {
-    bool units = form->fragments && problem->dtype == LATTN_DTYPE_F16;
+    bool units = form->fragments && problem->dtype != LATTN_DTYPE_F32;
     bool along_m = !(problem->size[LAT_GEMM_LAYOUT] & LAT_GEMM_A_ALONG_K);
     return along_m && (units || form->shader == &lat_shader_gemm_base);
 }

@@ -30,6 +30,12 @@
 #define LAT_WHOLE_EIGHT(x, at) x[(at) / 8]
 #endif
 
+#if defined(T_BF16)
+#define lat_unpair(word) vec2(lat_from_bf16((word) & 0xffffu), lat_from_bf16((word) >> 16))
+#else
+#define lat_unpair(word) unpackHalf2x16(word)
+#endif
+
 // Elements i and i + 1 of n, step apart from x[at] on, as the two halves of a word; zero beyond n.
 #define LAT_PAIR(x, at, step, n, i)                                                      \
     lat_pair((i) < n ? LatLoaded(x[at + (i) * step]) : LatLoaded(0),                     \

@@ -124,8 +124,8 @@ void put_slabs(uint lane)
         if (e < A_COUNT)
             slab[e / A_ROW * A_LINE + e % A_ROW] = a_next[i];
         if (LAT_ROW_SUMS) {  // zeros past A_COUNT
-            row_sums[0] += vec4(unpackHalf2x16(a_next[i].x), unpackHalf2x16(a_next[i].y));
-            row_sums[1] += vec4(unpackHalf2x16(a_next[i].z), unpackHalf2x16(a_next[i].w));
+            row_sums[0] += vec4(lat_unpair(a_next[i].x), lat_unpair(a_next[i].y));
+            row_sums[1] += vec4(lat_unpair(a_next[i].z), lat_unpair(a_next[i].w));
         }
     }
     [[unroll]] for (uint i = 0; i < B_LOADS; i++) {
