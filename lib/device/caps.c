@@ -17,7 +17,7 @@
 #include "device/features.h"
 
 enum { FLOOR_INVOCATIONS = 256, FLOOR_SHARED_BYTES = 16384 };
-enum { GPU_WIDTH = 128, CPU_WIDTH = 4 };
+enum { GPU_WIDTH = 128, LEAST_WIDTH = 64, CPU_WIDTH = 4 };
 
 struct property_chain {
     VkPhysicalDeviceProperties2 head;
@@ -80,6 +80,13 @@ static void query_properties(const struct lat_vk *vk, VkPhysicalDevice physical,
     vk->GetPhysicalDeviceProperties2(physical, &c->head);
 }
 
+uint32_t lat_gpu_width(uint32_t units)
+{
+    if (units == 0)
+        return GPU_WIDTH;
+    return units < LEAST_WIDTH ? (LEAST_WIDTH + units - 1) / units * units : units;
+}
+
 static void read_identity(const struct property_chain *c, struct lat_caps *caps)
 {
     const VkPhysicalDeviceProperties *p = &c->head.properties;
@@ -108,7 +115,7 @@ static void read_identity(const struct property_chain *c, struct lat_caps *caps)
                           c->units_arm.shaderCoreCount;
 
     caps->is_cpu = info->type == LATTN_DEVICE_TYPE_CPU;
-    caps->width = caps->is_cpu ? CPU_WIDTH : GPU_WIDTH;
+    caps->width = caps->is_cpu ? CPU_WIDTH : lat_gpu_width(info->compute_units);
     caps->driver_id = c->v12.driverID;
     caps->is_lavapipe = caps->driver_id == VK_DRIVER_ID_MESA_LLVMPIPE;
     caps->driver_version = p->driverVersion;

@@ -36,8 +36,7 @@ struct lat_caps {
     uint32_t api_version;
     bool is_cpu;  // a CPU driver: the cpu strategies are for these
     bool is_lavapipe;
-    uint32_t
-        width;  // workgroups that it is taken to run at once: Vulkan does not tell how many units there are
+    uint32_t width;      // workgroups that it is taken to run at once
     uint32_t driver_id;  // VkDriverId
     uint32_t driver_version;
     uint8_t device_uuid[16], driver_uuid[16], cache_uuid[16];
@@ -111,6 +110,9 @@ lattn_status lat_caps_query(const struct lat_vk *vk, VkPhysicalDevice physical,
     uint32_t instance_version, const lattn_vulkan_handles *adopted, struct lat_caps *caps);
 // Applies LATTN_LIMITS and LATTN_DISABLE. ERR_ARG names the variable and the bad word.
 lattn_status lat_caps_clamp(struct lat_caps *caps);
+// How many workgroups a GPU with so many units is taken to run at once; 0 = its driver does not tell. Units of small
+// GPUs have to have several, or they would wait for memory.
+uint32_t lat_gpu_width(uint32_t units);
 // The matrix fragment for f16, or bf16, summed in f32; NULL where kernels cannot use one (coopmat.c).
 const struct lat_coopmat_shape *lat_coopmat_fragment(const struct lat_caps *caps, bool bf16);
 // The subgroup size that kernels with fragments ask for.

@@ -14,8 +14,8 @@
 #define LAT_GEMM_BIAS_ROWS 64u  // the bias is bias[m]
 #define LAT_GEMM_RESIDUAL 128u  // add beside, which lies as out does; not with PRE
 #define LAT_GEMM_GELU_GRAD 256u  // multiply by GELU's derivative at beside; alone
+#define LAT_GEMM_SHARED 512u  // with PARTIAL: sums of each share of the tiles; a second pass does the rest
 #define LAT_GEMM_ROW_SUMS 1024u  // sums of A's rows to pre, an element each; not with PRE or what reads beside
 #define LAT_GEMM_ADD_ROW_SUMS 2048u  // the same, added to what is there
-#define LAT_GEMM_SHARED 512u  // with PARTIAL: sums of each share of the tiles; a second pass does the rest
 
 #endif

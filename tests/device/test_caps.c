@@ -128,6 +128,15 @@ TEST(caps, comma_lists_match_whole_words)
     dt_env_restore();
 }
 
+TEST(caps, a_gpu_is_as_wide_as_all_its_units)
+{
+    EXPECT_EQ(lat_gpu_width(0), 128);
+    EXPECT_EQ(lat_gpu_width(132), 132);
+    EXPECT_EQ(lat_gpu_width(64), 64);
+    EXPECT_EQ(lat_gpu_width(20), 80);
+    EXPECT_EQ(lat_gpu_width(1), 64);
+}
+
 // The feature list against a hand-made chain: what is switched on arrives, nothing else does.
 TEST(caps, chain_for_device_creation_has_exactly_the_features)
 {
