@@ -7,8 +7,9 @@
 // keeps them on the stack, a GPU that would spill them is given base. Where several are admissible the padded
 // work decides: rows of a tile past the end are computed too.
 
-#include "lat_shaders.h"
 #include "ops/attention.h"
+#include <math.h>
+#include "lat_shaders.h"
 
 enum { MATRICES, ROWS, OTHERS, HEAD_SIZE, PASS };  // size[] of struct lat_problem
 enum { TILE = 32, TILE_GROUP = 256 };
@@ -22,6 +23,13 @@ struct row_form {
 static double padded(int64_t n, int64_t to)
 {
     return (double) ((n + to - 1) / to * to);
+}
+
+// A GPU whose driver does not tell counts as a large one.
+static double units_of(const struct lat_caps *caps)
+{
+    enum { USUAL = 128 };
+    return caps->info.compute_units ? caps->info.compute_units : USUAL;
 }
 
 static double cost_of_tiles(const struct lat_problem *p)
@@ -140,21 +148,22 @@ static struct lat_coopmat_tile matrix_tile(
         (uint32_t) padded(p->size[HEAD_SIZE], side), form->group, false, bf16 };
 }
 
-// Registers of an invocation, in bytes: one side's rows, an operand of the other, sums, and two matrices of scores.
-// What belongs to a row is the same in all columns.
-static uint32_t matrix_bytes(const struct lat_coopmat_tile *tile, enum lat_attention_pass pass)
+// Whether an invocation's registers hold one side's rows, an operand of the other, sums, and two matrices of scores.
+// RADV's compiler takes a third more than is counted here (Mesa 26.1, RDNA 4), of the 255 there are.
+static bool fits_registers(const struct lat_problem *p, const struct lat_coopmat_tile *tile)
 {
-    enum { F16_BYTES = 2, F32_BYTES = 4 };
-    uint32_t operands = pass == LAT_ATTENTION_FWD ? 1 : 2;
-    uint32_t sums = pass == LAT_ATTENTION_BWD_KV ? 2 : 1;
-    uint32_t rows = tile->m * tile->k * (operands * F16_BYTES + sums * F32_BYTES);
-    return (rows + tile->n * tile->k * F16_BYTES + 2 * tile->m * tile->n * F32_BYTES) /
-           tile->invocations;
+    enum { F16_BYTES = 2, F32_BYTES = 4, MOST_BYTES = 176 * 4 };
+    uint32_t operands = p->size[PASS] == LAT_ATTENTION_FWD ? 1 : 2;
+    uint32_t sums = p->size[PASS] == LAT_ATTENTION_BWD_KV ? 2 : 1;
+    uint32_t holders = tile->invocations ? tile->invocations : lat_coopmat_subgroup(p->caps);
+    double bytes =
+        tile->m * padded(p->size[HEAD_SIZE], tile->k) * (operands * F16_BYTES + sums * F32_BYTES) +
+        tile->n * tile->k * F16_BYTES + 2 * tile->m * tile->n * F32_BYTES;
+    return p->caps->is_cpu || bytes <= (double) holders * MOST_BYTES;
 }
 
 static bool in_matrices(const struct lat_problem *p, const struct matrix_form *form)
 {
-    enum { MOST_BYTES = 224 * 4 };  // of 255 registers
     const struct lat_caps *caps = p->caps;
     const struct lat_coopmat_tile scores = matrix_tile(form, p);
     const struct lat_coopmat_tile sums = { scores.m, scores.k, scores.n, scores.invocations, false,
@@ -163,19 +172,18 @@ static bool in_matrices(const struct lat_problem *p, const struct matrix_form *f
     return scores.m && lat_shader_variant(shader, (int) p->dtype, LAT_NO_DTYPE) &&
            caps->coopmat2_reductions && caps->coopmat2_conversions &&
            lat_coopmat_takes(caps, &scores) && lat_coopmat_takes(caps, &sums) &&
-           (!form->group ||
-               matrix_bytes(&scores, (enum lat_attention_pass) p->size[PASS]) <= MOST_BYTES);
+           fits_registers(p, &scores);
 }
 
 // What has run on no GPU yet counts twice as much as the tiles of base, which any device has: it runs when asked
 // for and where it was measured, and not by an estimate.
 static double cost_of_matrices(const struct lat_problem *p, const struct matrix_form *form)
 {
-    enum { GPU_WIDTH = 128, DOUBT = 2, CPU_LOSS = 1000 };
+    enum { DOUBT = 2, CPU_LOSS = 1000 };
     const struct lat_coopmat_tile tile = matrix_tile(form, p);
     double rows = padded(p->size[ROWS], tile.m);
-    double groups = (double) LAT_MAX(p->size[MATRICES], 1) * rows / tile.m;
-    double waves = groups < GPU_WIDTH ? GPU_WIDTH / groups : 1;  // idle units are paid for, too
+    double groups = fmax((double) p->size[MATRICES] * rows / tile.m, 1);
+    double waves = fmax(units_of(p->caps) / groups, 1);  // idle units are paid for, too
     double loss = (p->caps->is_cpu ? CPU_LOSS : 1) * DOUBT;
     return rows * padded(p->size[OTHERS], tile.n) * waves / form->efficiency * loss;
 }
@@ -353,12 +361,12 @@ enum {
     MOST_HEAD_SIZE = 64
 };  // whose gradients a workgroup of attention_bwd_short_base holds
 
-// What idle units cost, where groups are fewer than a device runs at once; about two for each unit of a large GPU.
+// What idle units cost, where groups are fewer than a device runs at once.
 static double idle(const struct lat_problem *p, double groups)
 {
-    enum { GPU_WIDTH = 256, CPU_WIDTH = 4 };
-    double width = p->caps->is_cpu ? CPU_WIDTH : GPU_WIDTH;
-    return groups < width ? width / groups : 1;
+    enum { OF_A_UNIT = 2, CPU_WIDTH = 4 };
+    double width = p->caps->is_cpu ? CPU_WIDTH : OF_A_UNIT * units_of(p->caps);
+    return fmax(width / groups, 1);
 }
 
 static double blocks(int64_t rows)

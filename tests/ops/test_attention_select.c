@@ -57,8 +57,8 @@ TEST(attention_select, larger_heads_have_fewer_rows_in_a_workgroup)
     } rows[] = {
         { 40, { "128x64 by 256", "128x64 by 256", "128x64 by 256" } },
         { 64, { "128x64 by 256", "128x64 by 256", "128x64 by 256" } },
-        { 128, { "128x64 by 256", "128x64 by 256", "64x64 by 256" } },
-        { 256, { "64x64 by 256", "64x64 by 256", "32x64 by 256" } },
+        { 128, { "128x64 by 256", "64x64 by 256", "64x64 by 256" } },
+        { 256, { "64x64 by 256", "32x64 by 256", "32x64 by 256" } },
     };
     struct lat_caps caps = with_any_matrices();
     for (size_t i = 0; i < LAT_COUNT(rows); i++)
@@ -99,6 +99,8 @@ TEST(attention_select, matrices_need_reductions_conversions_and_a_grain_of_the_t
     p.dtype = LATTN_DTYPE_F16;
     caps.coopmat2_workgroup = false;
     EXPECT_STR(name_of(&p), "subgroup");
+    p.size[3] = 256;  // more than a subgroup's registers hold
+    EXPECT_STR(name_of(&p), "none");
     caps.n_coopmat_grains = 0;
     EXPECT_STR(name_of(&p), "none");
 }
