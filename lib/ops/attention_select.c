@@ -25,13 +25,6 @@ static double padded(int64_t n, int64_t to)
     return (double) ((n + to - 1) / to * to);
 }
 
-// A GPU whose driver does not tell counts as a large one.
-static double units_of(const struct lat_caps *caps)
-{
-    enum { USUAL = 128 };
-    return caps->info.compute_units ? caps->info.compute_units : USUAL;
-}
-
 static double cost_of_tiles(const struct lat_problem *p)
 {
     double efficiency = p->caps->is_cpu ? 0.03 : 1;  // barriers cost a CPU driver dearly
@@ -183,7 +176,7 @@ static double cost_of_matrices(const struct lat_problem *p, const struct matrix_
     const struct lat_coopmat_tile tile = matrix_tile(form, p);
     double rows = padded(p->size[ROWS], tile.m);
     double groups = fmax((double) p->size[MATRICES] * rows / tile.m, 1);
-    double waves = fmax(units_of(p->caps) / groups, 1);  // idle units are paid for, too
+    double waves = fmax(p->caps->width / groups, 1);  // idle units are paid for, too
     double loss = (p->caps->is_cpu ? CPU_LOSS : 1) * DOUBT;
     return rows * padded(p->size[OTHERS], tile.n) * waves / form->efficiency * loss;
 }
@@ -364,9 +357,8 @@ enum {
 // What idle units cost, where groups are fewer than a device runs at once.
 static double idle(const struct lat_problem *p, double groups)
 {
-    enum { OF_A_UNIT = 2, CPU_WIDTH = 4 };
-    double width = p->caps->is_cpu ? CPU_WIDTH : OF_A_UNIT * units_of(p->caps);
-    return fmax(width / groups, 1);
+    uint32_t each = p->caps->is_cpu ? 1 : 2;  // units of GPUs run two of base at once
+    return fmax(each * p->caps->width / groups, 1);
 }
 
 static double blocks(int64_t rows)

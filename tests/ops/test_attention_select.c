@@ -124,7 +124,7 @@ TEST(attention_select, no_estimate_takes_matrices)
 
 static bool is_one_cheaper(int64_t matrices, int64_t queries, int64_t keys, int64_t head_size)
 {
-    const struct lat_caps gpu = { .is_cpu = false };
+    const struct lat_caps gpu = { .width = 128 };
     const struct lat_problem p = { .caps = &gpu,
         .size = { matrices, queries, keys, head_size, matrices } };
     const struct lat_strategy *one = &lat_attention_backwards[1];
