@@ -177,7 +177,7 @@ static struct lat_range range_of(
         bytes = LAT_MIN(bytes, n * o->row_bytes + o->extra);
     uint64_t start = o->start + skip;
     if (s->guarded && start + bytes == s->offset + s->bytes)
-        bytes += LAT_GUARD_BYTES;
+        bytes = LAT_MIN(bytes + LAT_GUARD_BYTES, lat_caps(r->ctx)->max_binding_bytes);
     return (struct lat_range){ s->block, start, bytes };
 }
 
