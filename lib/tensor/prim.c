@@ -6,6 +6,7 @@
 #include "tensor/kernel.h"
 #include "lat_shaders.h"
 #include "tensor/accumulate.abi.h"
+#include "tensor/zero.abi.h"
 #include <string.h>
 
 enum {
@@ -70,13 +71,54 @@ static lattn_status fill_by_copy(lattn_tensor *t, double value)
     return lat_prim_copy(t, &element);
 }
 
+// Below this a dispatch costs more than the command's one thread.
+static const uint64_t WORTH_LANES = 4u << 20;
+
+static bool zeroed_in_lanes(const lattn_tensor *t, uint32_t word)
+{
+    uint64_t bytes = lat_tensor_span(t);
+    bool bindable = bytes <= lat_caps(t->ctx)->max_binding_bytes &&
+                    lat_tensor_start(t) % lat_binding_alignment(t->ctx) == 0;
+    const struct lat_problem problem = {
+        .caps = lat_caps(t->ctx),
+        .dtype = LATTN_DTYPE_F32,
+        .size = { word == 0 && bytes >= WORTH_LANES && bindable },
+    };
+    int row = lat_strategy_peek(t->ctx, "fill", lat_wide_strategies, LAT_WIDE_STRATEGIES, &problem);
+    return lat_wide_strategies[row].kind == LAT_STRATEGY_CPU;
+}
+
+static lattn_status zero_in_lanes(lattn_tensor *t)
+{
+    uint32_t lanes = lat_caps(t->ctx)->subgroup_size, run = LAT_ZERO_RUN * lanes;
+    struct zero_push push = { .n = (uint32_t) (lat_tensor_span(t) / 4) };
+    const uint32_t spec[] = { lanes, lanes };
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_zero_cpu,
+        .t = LAT_NO_DTYPE,
+        .u = LAT_NO_DTYPE,
+        .write = { t },
+        .n_write = 1,
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = ((uint64_t) push.n + run - 1) / run,
+    };
+    lat_wide_subgroups(t->ctx, &kernel);
+    return lat_kernel_run(t->ctx, &kernel);
+}
+
 lattn_status lat_prim_fill(lattn_tensor *t, double value)
 {
     if (lat_numel(t) == 0)
         return LATTN_OK;
-    if (lat_is_words(t))
-        return lat_sched_fill(t->ctx->sched, whole_range(t), word_of(t->dtype, value));
-    return fill_by_copy(t, value);
+    if (!lat_is_words(t))
+        return fill_by_copy(t, value);
+    uint32_t word = word_of(t->dtype, value);
+    if (zeroed_in_lanes(t, word))
+        return zero_in_lanes(t);
+    return lat_sched_fill(t->ctx->sched, whole_range(t), word);
 }
 
 // ---- add --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 #include "harness/harness.h"
 #include "tensor/tensor.h"
+#include <stdlib.h>
 
 #define DIMS(...) ((int64_t[]){ __VA_ARGS__ })
 
@@ -90,6 +91,23 @@ GPU_TEST(transfer, fill_is_exact_for_integers)
     lattn_tensor *all = lattn_zeros(ctx, LATTN_DTYPE_I32, 1, DIMS(5));
     EXPECT_OK(lattn_fill_(lattn_slice(ctx, all, 0, 0, 5, 2), -2147483647.0));
     expect_ints(all, (int32_t[]){ -2147483647, 0, -2147483647, 0, -2147483647 }, 5);
+}
+
+// Long enough for a kernel, where there is one; neither the ends nor what lies beside them is a whole run.
+GPU_TEST(transfer, long_zeros_leave_neighbours)
+{
+    enum { BEFORE = 64, ZEROS = (1 << 20) + 3, AFTER = 5, ALL = BEFORE + ZEROS + AFTER };
+    if (!lt_sees(ctx, ALL * sizeof(float)))
+        return;
+    lattn_tensor *all = lattn_full(ctx, LATTN_DTYPE_F32, 1, DIMS(ALL), 7);
+    EXPECT_OK(lattn_fill_(lattn_slice(ctx, all, 0, BEFORE, BEFORE + ZEROS, 1), 0));
+    float *got = calloc(ALL, sizeof *got);
+    EXPECT_OK(lattn_tensor_read(all, got, ALL * sizeof *got));
+    int wrong = 0;
+    for (int i = 0; i < ALL; i++)
+        wrong += got[i] != (i < BEFORE || i >= BEFORE + ZEROS ? 7 : 0);
+    EXPECT_EQ(wrong, 0);
+    free(got);
 }
 
 GPU_TEST(transfer, copy_converts_broadcasts_and_survives_overlap)
