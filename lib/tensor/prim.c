@@ -85,7 +85,7 @@ static bool zeroed_in_lanes(const lattn_tensor *t, uint32_t word)
         .size = { word == 0 && bytes >= WORTH_LANES && bindable },
     };
     int row = lat_strategy_peek(t->ctx, "fill", lat_wide_strategies, LAT_WIDE_STRATEGIES, &problem);
-    return lat_wide_strategies[row].kind == LAT_STRATEGY_CPU;
+    return row >= 0 && lat_wide_strategies[row].kind == LAT_STRATEGY_CPU;
 }
 
 static lattn_status zero_in_lanes(lattn_tensor *t)
