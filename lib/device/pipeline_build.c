@@ -8,6 +8,19 @@
 #include "base/alloc.h"
 #include "device/pipeline_build.h"
 
+VkSpecializationInfo lat_specialise(
+    const struct lat_pipeline_key *key, VkSpecializationMapEntry entries[LAT_MAX_SPEC])
+{
+    for (uint32_t i = 0; i < key->n_spec; i++)
+        entries[i] = (VkSpecializationMapEntry){ i, i * (uint32_t) sizeof(uint32_t), 4 };
+    return (VkSpecializationInfo){
+        .mapEntryCount = key->n_spec,
+        .pMapEntries = entries,
+        .dataSize = key->n_spec * sizeof(uint32_t),
+        .pData = key->spec,
+    };
+}
+
 VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p,
     VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out, bool *cached)
 {
@@ -23,14 +36,7 @@ VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p
         return r;
 
     VkSpecializationMapEntry entries[LAT_MAX_SPEC];
-    for (uint32_t i = 0; i < key->n_spec; i++)
-        entries[i] = (VkSpecializationMapEntry){ i, i * (uint32_t) sizeof(uint32_t), 4 };
-    VkSpecializationInfo spec = {
-        .mapEntryCount = key->n_spec,
-        .pMapEntries = entries,
-        .dataSize = key->n_spec * sizeof(uint32_t),
-        .pData = key->spec,
-    };
+    const VkSpecializationInfo spec = lat_specialise(key, entries);
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = key->subgroup_size,

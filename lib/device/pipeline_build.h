@@ -10,4 +10,8 @@
 VkResult lat_pipeline_build(struct lat_device *dev, const struct lat_pipeline *p,
     VkPipelineCache cache, VkPipelineCreateFlags flags, VkPipeline *out, bool *cached);
 
+// The constants of a key as Vulkan takes them; entries live as long as they do.
+VkSpecializationInfo lat_specialise(
+    const struct lat_pipeline_key *key, VkSpecializationMapEntry entries[LAT_MAX_SPEC]);
+
 #endif

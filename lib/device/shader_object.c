@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "device/cache_file.h"
+#include "device/pipeline_build.h"
 #include "device/shader_object.h"
 
 enum { MAX_BINARY_BYTES = 64 << 20 };
@@ -30,14 +31,7 @@ static VkResult create(struct lat_device *dev, const struct lat_pipeline *p,
 {
     const struct lat_pipeline_key *key = &p->key;
     VkSpecializationMapEntry entries[LAT_MAX_SPEC];
-    for (uint32_t i = 0; i < key->n_spec; i++)
-        entries[i] = (VkSpecializationMapEntry){ i, i * (uint32_t) sizeof(uint32_t), 4 };
-    VkSpecializationInfo spec = {
-        .mapEntryCount = key->n_spec,
-        .pMapEntries = entries,
-        .dataSize = key->n_spec * sizeof(uint32_t),
-        .pData = key->spec,
-    };
+    const VkSpecializationInfo spec = lat_specialise(key, entries);
     VkPushConstantRange push = {
         .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
         .size = key->push_bytes,

@@ -37,9 +37,9 @@ struct lat_gemm {
     lattn_tensor *pre;       // [..., M, N] or NULL: receives the value before GELU
     bool gelu;               // erf form, after bias
     bool relu;               // after bias
-    lattn_tensor
-        *row_sums;  // [M] or NULL: receives the sums of a's rows, for a matrix that is [K, M] and
-                    // contiguous, and out of its dtype; not with residual, gelu_of or pre
+    // [M] or NULL: receives the sums of a's rows, for a matrix that is [K, M] and contiguous, and out of its
+    // dtype; not with residual, gelu_of or pre.
+    lattn_tensor *row_sums;
     bool add_row_sums;  // to what row_sums holds
     bool accumulate;    // add what out holds, before GELU or ReLU
     float scale;        // 0 means 1

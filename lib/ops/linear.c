@@ -233,8 +233,8 @@ static bool sums_with_weight(const struct lat_call *c)
 static lattn_status through_epilogue(struct lat_call *c, lattn_tensor *dy, lattn_tensor **g)
 {
     lattn_ctx *ctx = c->ctx;
-    lattn_tensor *grad_bias = sums_with_weight(c) ? NULL : c->grad_in[BIAS], *pre = NULL,
-                 *partial = NULL;
+    lattn_tensor *grad_bias = sums_with_weight(c) ? NULL : c->grad_in[BIAS];
+    lattn_tensor *pre = NULL, *partial = NULL;
     int64_t rows = lat_dim(dy, -2), columns = lat_dim(dy, -1);
     *g = dy;
     if (makes_g(c)) {
