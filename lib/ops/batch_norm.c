@@ -127,7 +127,8 @@ static lattn_status run(struct lat_call *c, struct lat_kernel *k, const struct p
     else
         plan_elements(k, pass, &push, cpu);
     uint32_t group = cpu ? lanes : pass->sums ? SUM_GROUP : LAT_POINTWISE_GROUP;
-    const uint32_t spec[] = { group, pass->flags, cpu ? lanes : push.plane % 4 == 0 };
+    const uint32_t spec[] = { group, pass->flags, cpu ? lanes : push.plane % 4 == 0,
+        push.plane % 2 == 0 };
     k->shader = cpu ? pass->cpu : pass->base;
     k->t = (int) x->dtype;
     k->u = LAT_NO_DTYPE;

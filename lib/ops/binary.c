@@ -169,7 +169,7 @@ static lattn_status run_cpu(lattn_ctx *ctx, const struct binary *op, const struc
         .runs_magic = by_runs.magic,
         .runs_shift = by_runs.shift,
     };
-    const uint32_t spec[] = { LAT_POINTWISE_GROUP, op->kind, f->repeat, size };
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, op->kind, f->repeat, size, length % 2 == 0 };
     struct lat_kernel kernel = {
         .shader = &lat_shader_binary_fwd_cpu,
         .t = (int) op->out->dtype,

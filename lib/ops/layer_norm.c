@@ -218,7 +218,7 @@ lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
     if (!partial)
         return ctx->error;
     const uint32_t spec[] = { cpu ? lanes : COLS_GROUP, cpu ? lanes : n_cols % 4 == 0,
-        n->normalised };
+        n->normalised, n_cols % 2 == 0 };
     struct lat_kernel kernel = {
         .shader = cpu ? &lat_shader_layer_norm_bwd_cols_cpu : &lat_shader_layer_norm_bwd_cols,
         .t = (int) n->dy->dtype,

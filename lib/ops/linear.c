@@ -134,7 +134,7 @@ static lattn_status epilogue_rows(lattn_ctx *ctx, lattn_tensor *const t[4])
     uint32_t strip = cpu ? wide_strip : GROUP;
     uint32_t spec[] = { cpu ? lanes : GROUP,
         (g ? LAT_BIAS_BWD_GELU : 0) | (partial ? LAT_BIAS_BWD_SUM : 0), lanes,
-        push.m % ROWS_OF_A_RUN != 0 };
+        push.m % ROWS_OF_A_RUN != 0, push.n % 2 == 0 };
     uint64_t strips = (push.n + strip - 1) / strip;
     struct lat_kernel kernel = {
         .shader = cpu ? &lat_shader_bias_bwd_cpu : &lat_shader_bias_bwd,
@@ -147,7 +147,7 @@ static lattn_status epilogue_rows(lattn_ctx *ctx, lattn_tensor *const t[4])
         .push = &push,
         .push_bytes = sizeof push,
         .spec = spec,
-        .n_spec = cpu ? 4 : 2,
+        .n_spec = cpu ? 5 : 2,
         .groups = strips * ((push.m + ROWS_OF_A_RUN - 1) / ROWS_OF_A_RUN),
     };
     if (cpu) {

@@ -92,14 +92,15 @@ lattn_status lat_pool_run(
     uint32_t lanes = lat_caps(c->ctx)->subgroup_size;
     bool cpu = pass->cpu && lat_wide_chosen(c->ctx, c->op_name, x->dtype, cpu_fits(c, pass));
     const uint32_t spec[] = { cpu ? lanes : LAT_POINTWISE_GROUP, a->kernel[0], a->kernel[1],
-        a->stride[0], a->stride[1], a->dilation[0], a->dilation[1], a->flags | pass->flags, lanes };
+        a->stride[0], a->stride[1], a->dilation[0], a->dilation[1], a->flags | pass->flags, lanes,
+        a->out[1] % 2 == 0 };
     k->shader = pass->base;
     k->t = (int) x->dtype;
     k->u = LAT_NO_DTYPE;
     k->push = &push;
     k->push_bytes = sizeof push;
     k->spec = spec;
-    k->n_spec = cpu ? LAT_COUNT(spec) : LAT_COUNT(spec) - 1;
+    k->n_spec = cpu ? LAT_COUNT(spec) : LAT_COUNT(spec) - 2;
     k->groups = lat_ceil_div(push.n_planes, push.rows_per_group) * (uint64_t) push.groups_per_row;
     k->split = (struct lat_split){
         .n_rows = push.n_planes,

@@ -67,14 +67,15 @@ lattn_status lat_unary_forward(struct lat_call *c)
 {
     const struct lat_unary_attr *attr = c->attr;
     bool cpu = in_lanes(c, c->out[0], false);
-    const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind, lat_caps(c->ctx)->subgroup_size };
+    const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind, lat_caps(c->ctx)->subgroup_size,
+        lat_numel(c->out[0]) % 2 == 0 };
     struct lat_kernel kernel = {
         .shader = cpu ? &lat_shader_unary_fwd_cpu : &lat_shader_unary_fwd,
         .read = { c->in[0] },
         .n_read = 1,
         .write = { c->out[0] },
         .spec = spec,
-        .n_spec = cpu ? 3 : 2,
+        .n_spec = cpu ? 4 : 2,
     };
     return run(c, &kernel, cpu);
 }
@@ -97,14 +98,14 @@ lattn_status lat_unary_backward(struct lat_call *c)
         return LATTN_OK;
     bool cpu = in_lanes(c, c->grad_in[0], c->accumulate & 1);
     const uint32_t spec[] = { LAT_POINTWISE_GROUP, attr->kind, c->accumulate & 1,
-        lat_caps(c->ctx)->subgroup_size };
+        lat_caps(c->ctx)->subgroup_size, lat_numel(c->grad_in[0]) % 2 == 0 };
     struct lat_kernel kernel = {
         .shader = cpu ? &lat_shader_unary_bwd_cpu : &lat_shader_unary_bwd,
         .read = { saved(c, attr->kind), c->grad_out[0] },
         .n_read = 2,
         .write = { c->grad_in[0] },
         .spec = spec,
-        .n_spec = cpu ? 4 : 3,
+        .n_spec = cpu ? 5 : 3,
     };
     return run(c, &kernel, cpu);
 }

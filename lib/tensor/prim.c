@@ -92,7 +92,7 @@ static lattn_status zero_in_lanes(lattn_tensor *t)
 {
     uint32_t lanes = lat_caps(t->ctx)->subgroup_size, run = LAT_ZERO_RUN * lanes;
     struct zero_push push = { .n = (uint32_t) (lat_tensor_span(t) / 4) };
-    const uint32_t spec[] = { lanes, lanes };
+    const uint32_t spec[] = { lanes, lanes, push.n % 2 == 0 };
     struct lat_kernel kernel = {
         .shader = &lat_shader_zero_cpu,
         .t = LAT_NO_DTYPE,

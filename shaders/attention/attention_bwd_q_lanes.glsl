@@ -22,7 +22,8 @@ layout(binding = 10) writeonly buffer Stats { float stats[]; };  // [B, H, T, 2]
 // For short sequences gradients of scores and weights after dropout are kept, so that the second kernel does
 // not make them again: [B, H, S, 2, T], T a multiple of SG.
 #ifdef LAT_KEEPS_WEIGHTS
-layout(binding = 11) writeonly buffer Made { float made[]; };
+const bool PAIRS = true;
+LAT_LANES_OUT(11, Made, made)
 #define KEEP(key, ds, w)                                                                      \
     {                                                                                         \
         uint line = (p.t + SG - 1) / SG * SG;                                                 \

@@ -12,6 +12,7 @@
 //   - lat_load_lanes in one loop of a shader at most: two loops share the masks, which then are no
 //     longer constants, and every load becomes a gather again.
 //   - SG is the subgroup size, exactly.
+//   - PAIRS is a constant: whether every run that LAT_STORE_LANES writes starts at an even element.
 #ifndef LAT_WIDE_GLSL
 #define LAT_WIDE_GLSL
 #extension GL_KHR_shader_subgroup_basic : require
@@ -50,19 +51,37 @@ LatFloats lat_floats(uint lo, uint hi, uint first)
     return LatFloats(packUint2x32(uvec2(lo, hi)) + 4ul * first);
 }
 
-// The counterpart through the descriptor: SG scalar stores, which are cheaper than one scatter. first
-// is uniform.
-#define LAT_STORE_LANES(buf, first, value)                            \
-    {                                                                 \
-        float lanes_ = (value);                                       \
-        [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)          \
-            buf[(first) + lane_] = subgroupBroadcast(lanes_, lane_);  \
+// The counterpart goes through the descriptor, as scalar stores of a uniform address, which are cheaper than one
+// scatter. Each may be checked against the buffer's end (shader objects of lavapipe 26.1 are always robust), so
+// two floats go at once where they can. LAT_LANES_OUT declares such a buffer; first is uniform.
+#define LAT_LANES_OUT(number, Name, name)                               \
+    layout(binding = number) writeonly buffer Name { float name[]; };  \
+    layout(binding = number) writeonly buffer Name##Pairs { uint64_t name##_pairs[]; };
+
+#define LAT_STORE_LANES(name, first, value)                                                    \
+    {                                                                                          \
+        float lanes_ = (value);                                                                \
+        uint first_ = (first);                                                                 \
+        if (PAIRS) {                                                                           \
+            first_ /= 2u;                                                                      \
+            [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_ += 2)                            \
+                name##_pairs[first_ + lane_ / 2u] = lat_pair(                                  \
+                    subgroupBroadcast(lanes_, lane_), subgroupBroadcast(lanes_, lane_ + 1u));  \
+        } else {                                                                               \
+            [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)                               \
+                name[first_ + lane_] = subgroupBroadcast(lanes_, lane_);                       \
+        }                                                                                      \
     }
-#define LAT_STORE_LANES4(buf, first, value)                           \
-    {                                                                 \
-        vec4 vectors_ = (value);                                      \
-        [[unroll]] for (uint part_ = 0; part_ < 4; part_++)           \
-            LAT_STORE_LANES(buf, (first) + part_ * SG, vectors_[part_]) \
+#define LAT_STORE_LANES4(name, first, value)                             \
+    {                                                                    \
+        vec4 vectors_ = (value);                                         \
+        [[unroll]] for (uint part_ = 0; part_ < 4; part_++)              \
+            LAT_STORE_LANES(name, (first) + part_ * SG, vectors_[part_]) \
     }
+
+uint64_t lat_pair(float lo, float hi)
+{
+    return packUint2x32(uvec2(floatBitsToUint(lo), floatBitsToUint(hi)));
+}
 
 #endif

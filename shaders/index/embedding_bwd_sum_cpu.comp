@@ -16,13 +16,14 @@ layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint QUADS = 1;
 layout(constant_id = 3) const bool ACCUMULATE = false;
+const bool PAIRS = true;
 
 #include "common/wide.glsl"
 
 layout(binding = 0) readonly buffer Keys { uint keys[]; };
 layout(binding = 1) readonly buffer Positions { uint positions[]; };
-layout(binding = 3) writeonly buffer Dw { float dw[]; };
-layout(binding = 4) writeonly buffer Partial { float partial[]; };  // [n_chunks, 2, n_cols]
+LAT_LANES_OUT(3, Dw, dw)
+LAT_LANES_OUT(4, Partial, partial)  // [n_chunks, 2, n_cols]
 
 void main()
 {

@@ -15,11 +15,12 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint QUADS = 1;
+const bool PAIRS = true;
 
 #include "common/wide.glsl"
 
 layout(binding = 0) readonly buffer Index { int index[]; };
-layout(binding = 2) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(2, Y, y)
 
 void main()
 {

@@ -14,14 +14,15 @@ layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint PARTS = 3;
 layout(constant_id = 2) const uint SG = 8;
 layout(constant_id = 3) const bool RAGGED = true;  // runs may end inside an iteration
+layout(constant_id = 4) const bool PAIRS = false;  // an even n
 
 #include "common/gelu.glsl"
 #include "common/index.glsl"
 #include "common/wide.glsl"
 #include "bias_bwd.abi.h"
 
-layout(binding = 2) writeonly buffer G { float g[]; };
-layout(binding = 3) writeonly buffer Partial { float partial[]; };
+LAT_LANES_OUT(2, G, g)
+LAT_LANES_OUT(3, Partial, partial)
 
 const uint VECTORS = LAT_BIAS_BWD_VECTORS;
 const bool GELU = (PARTS & LAT_BIAS_BWD_GELU) != 0;

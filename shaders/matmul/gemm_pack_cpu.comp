@@ -21,13 +21,14 @@ layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint WIDTH = 32;  // a multiple of SG
 layout(constant_id = 3) const uint STEPS = 8;  // of k in a chunk, a multiple of SG
 layout(constant_id = 4) const bool ALONG_K = false;
+const bool PAIRS = true;
 
 #include "common/dtype.glsl"
 #include "common/index.glsl"
 #include "common/wide.glsl"
 #include "gemm_pack.abi.h"
 
-layout(binding = 1) writeonly buffer Packed { float packed[]; };
+LAT_LANES_OUT(1, Packed, packed)
 
 void main()
 {
@@ -44,11 +45,13 @@ void main()
     uint to = (panel * p.n_k + k0) * WIDTH;
 
     if (ALONG_K) {
-        [[unroll]] for (uint x = 0; x < WIDTH; x++)
+        [[unroll]] for (uint x = 0; x < WIDTH; x += 2)
             [[unroll]] for (uint k = 0; k < STEPS; k += SG) {
                 float v = lat_load_lanes(LatFloats(from + x * (4ul * p.x_stride)), k);
+                float w = lat_load_lanes(LatFloats(from + (x + 1) * (4ul * p.x_stride)), k);
                 [[unroll]] for (uint i = 0; i < SG; i++)
-                    packed[to + (k + i) * WIDTH + x] = subgroupBroadcast(v, i);
+                    packed_pairs[(to + (k + i) * WIDTH + x) / 2] =
+                        lat_pair(subgroupBroadcast(v, i), subgroupBroadcast(w, i));
             }
     } else {
         [[unroll]] for (uint k = 0; k < STEPS; k++)

@@ -10,8 +10,8 @@
 
 #include "batch_norm_cpu.glsl"
 
-layout(binding = 4) writeonly buffer Dx { float dx[]; };
-layout(binding = 5) writeonly buffer Dresidual { float dresidual[]; };
+LAT_LANES_OUT(4, Dx, dx)
+LAT_LANES_OUT(5, Dresidual, dresidual)
 
 void four_vectors(uint channel, uint from)
 {

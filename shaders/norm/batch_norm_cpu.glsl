@@ -8,6 +8,7 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint FLAGS = 0;
 layout(constant_id = 2) const uint SG = 8;
+layout(constant_id = 3) const bool PAIRS = false;  // planes of an even size
 
 #include "common/index.glsl"
 #include "common/math.glsl"

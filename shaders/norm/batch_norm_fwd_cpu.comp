@@ -10,7 +10,7 @@
 
 #include "batch_norm_cpu.glsl"
 
-layout(binding = 3) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(3, Y, y)
 
 void four_vectors(uint channel, uint from)
 {

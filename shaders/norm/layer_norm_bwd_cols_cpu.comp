@@ -13,13 +13,14 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const bool NORMALISED = false;  // h was kept instead of v
+layout(constant_id = 3) const bool PAIRS = false;  // an even n_cols
 
 #include "layer_norm_cols.abi.h"
 #include "common/index.glsl"
 #include "common/wide.glsl"
 
 layout(binding = 1) readonly buffer Stats { float stats[]; };
-layout(binding = 3) writeonly buffer Partial { float partial[]; };  // [n_blocks, 2, n_cols]
+LAT_LANES_OUT(3, Partial, partial)  // [n_blocks, 2, n_cols]
 
 const uint ROWS = 4;
 

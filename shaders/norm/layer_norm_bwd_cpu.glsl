@@ -8,10 +8,10 @@
 layout(binding = 2) readonly buffer Stats { float stats[]; };
 #ifdef FUSED
 layout(binding = 4) readonly buffer Random { uint random_state[]; };
-layout(binding = 5) writeonly buffer Dx { float dx[]; };
-layout(binding = 6) writeonly buffer Dr { float dr[]; };
+LAT_LANES_OUT(5, Dx, dx)
+LAT_LANES_OUT(6, Dr, dr)
 #else
-layout(binding = 4) writeonly buffer Dx { float dx[]; };
+LAT_LANES_OUT(4, Dx, dx)
 #endif
 
 #ifdef FUSED

@@ -10,6 +10,7 @@ layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint COLS = 64;   // of a row, a multiple of 4 * SG
 layout(constant_id = 3) const uint FLAGS = 0;   // push.flags
 layout(constant_id = 4) const bool DROPOUT = false;
+const bool PAIRS = true;
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "common/index.glsl"

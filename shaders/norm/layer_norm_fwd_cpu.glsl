@@ -9,16 +9,16 @@
 layout(binding = 5) readonly buffer Ids { int ids[]; };
 layout(binding = 6) readonly buffer Types { int types[]; };
 layout(binding = 7) readonly buffer Random { uint random_state[]; };
-layout(binding = 8) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(8, Y, y)
 layout(binding = 9) writeonly buffer Stats { float stats[]; };
-layout(binding = 10) writeonly buffer H { float h[]; };
+LAT_LANES_OUT(10, H, h)
 #elif defined FUSED
 layout(binding = 4) readonly buffer Random { uint random_state[]; };
-layout(binding = 5) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(5, Y, y)
 layout(binding = 6) writeonly buffer Stats { float stats[]; };  // mean, rstd of each row
-layout(binding = 7) writeonly buffer H { float h[]; };
+LAT_LANES_OUT(7, H, h)
 #else
-layout(binding = 3) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(3, Y, y)
 layout(binding = 4) writeonly buffer Stats { float stats[]; };
 #endif
 

@@ -4,7 +4,7 @@
 
 #include "softmax_cpu.glsl"
 
-layout(binding = 2) writeonly buffer Dx { float dx[]; };
+LAT_LANES_OUT(2, Dx, dx)
 
 void main()
 {

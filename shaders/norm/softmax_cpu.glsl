@@ -10,6 +10,7 @@
 layout(local_size_x = 32, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint COLS = 8;  // at least SG
+const bool PAIRS = COLS % 2 == 0;
 
 #include "common/index.glsl"
 #include "common/math.glsl"

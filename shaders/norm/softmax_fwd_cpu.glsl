@@ -4,7 +4,7 @@
 
 #include "softmax_cpu.glsl"
 
-layout(binding = 1) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(1, Y, y)
 
 void main()
 {

@@ -8,6 +8,7 @@
 layout(local_size_x = 64, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint FLAGS = 0;  // push.flags, so that what is not there costs nothing
+const bool PAIRS = true;
 
 #include "common/index.glsl"
 #include "common/wide.glsl"
@@ -16,9 +17,9 @@ layout(binding = 1) readonly buffer ChunkGroup { uint chunk_group[]; };
 layout(binding = 2) readonly buffer Groups { float groups[]; };
 layout(binding = 3) readonly buffer Hyper { float hyper[]; };
 layout(binding = 4) readonly buffer Report { float report[]; };
-layout(binding = 5) writeonly buffer W { float weights[]; };
-layout(binding = 6) writeonly buffer M { float moments[]; };
-layout(binding = 7) writeonly buffer V { float squares[]; };
+LAT_LANES_OUT(5, W, weights)
+LAT_LANES_OUT(6, M, moments)
+LAT_LANES_OUT(7, V, squares)
 
 void rule(vec4 g, float lr, float decay, inout vec4 w, inout vec4 m, inout vec4 v);
 

@@ -19,10 +19,11 @@ layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint KIND = LAT_BINARY_ADD;
 layout(constant_id = 2) const uint REPEAT = LAT_BINARY_REPEAT_B;
 layout(constant_id = 3) const uint SG = 8;
+layout(constant_id = 4) const bool PAIRS = false;  // an even period
 
 #include "common/wide.glsl"
 
-layout(binding = 2) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(2, Y, y)
 
 void main()
 {

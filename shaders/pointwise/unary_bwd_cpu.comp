@@ -15,11 +15,12 @@ layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint KIND = LAT_UNARY_SCALE;
 layout(constant_id = 2) const bool ACCUMULATE = false;
 layout(constant_id = 3) const uint SG = 8;
+layout(constant_id = 4) const bool PAIRS = false;  // an even n
 
 #include "common/wide.glsl"
 #include "pointwise/unary_bwd.glsl"
 
-layout(binding = 2) writeonly buffer DX { float dx[]; };
+LAT_LANES_OUT(2, DX, dx)
 
 void main()
 {

@@ -14,11 +14,12 @@
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint KIND = LAT_UNARY_SCALE;
 layout(constant_id = 2) const uint SG = 8;
+layout(constant_id = 3) const bool PAIRS = false;  // an even n
 
 #include "common/wide.glsl"
 #include "pointwise/unary_fwd.glsl"
 
-layout(binding = 1) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(1, Y, y)
 
 void main()
 {

@@ -9,7 +9,7 @@
 
 #include "pool_cpu.glsl"
 
-layout(binding = 1) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(1, Y, y)
 
 void main()
 {

@@ -9,8 +9,8 @@
 
 #include "pool_cpu.glsl"
 
-layout(binding = 1) writeonly buffer Y { float y[]; };
-layout(binding = 2) writeonly buffer Index { float found[]; };  // of i32, which are moved as bits
+LAT_LANES_OUT(1, Y, y)
+LAT_LANES_OUT(2, Index, found)  // of i32, which are moved as bits
 
 void main()
 {

@@ -8,6 +8,7 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 #include "pool_window.glsl"
 layout(constant_id = 8) const uint SG = 8;
+layout(constant_id = 9) const bool PAIRS = false;  // an even ow
 
 #include "common/index.glsl"
 #include "common/math.glsl"

@@ -11,7 +11,6 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 
 #define LANE gl_SubgroupInvocationID
-#define RNN_PUT(buf, at, value) LAT_STORE_LANES(buf, at, value)
 #define DEPTH (GATES * HIDDEN)
 #define COLUMNS 1u
 #include "rnn.glsl"

@@ -10,7 +10,6 @@
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 
 #define LANE gl_SubgroupInvocationID
-#define RNN_PUT(buf, at, value) LAT_STORE_LANES(buf, at, value)
 #define DEPTH HIDDEN
 #define COLUMNS GATES
 #include "rnn.glsl"

@@ -11,6 +11,7 @@
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint SG = 8;
+const bool PAIRS = true;
 
 #include "common/index.glsl"
 #include "common/wide.glsl"
@@ -18,7 +19,7 @@ layout(constant_id = 1) const uint SG = 8;
 
 layout(binding = 0) readonly buffer A { float a[]; };
 layout(binding = 1) readonly buffer B { float b[]; };
-layout(binding = 2) writeonly buffer Y { float y[]; };
+LAT_LANES_OUT(2, Y, y)
 
 void main()
 {
