@@ -65,19 +65,10 @@ float store_dv(const in uint row, const in uint col, const in float x, const in 
 
 void main()
 {
-    uint blocks = (p.s + ROWS - 1) / ROWS;
-    uint group = lat_group();
-    uint matrix = group / blocks;
-    if (matrix >= p.n_batch * KEY_HEADS)
-        return;  // uniform
-    batch = matrix / KEY_HEADS;
-    uint key_head = matrix % KEY_HEADS;
-    row0 = group % blocks * ROWS;
-    keys = keys_of(batch);
-    Lines k_lines = Lines(
-        p.k_offset + batch * p.k_stride[0] + key_head * p.k_stride[1], p.k_stride[2], keys);
-    Lines v_lines = Lines(
-        p.v_offset + batch * p.v_stride[0] + key_head * p.v_stride[1], p.v_stride[2], keys);
+    uint key_head;
+    if (!find_rows(p.s, KEY_HEADS, key_head))
+        return;
+    Lines k_lines = LINES(k, key_head, keys), v_lines = LINES(v, key_head, keys);
 
     // A block of padding only gets zeros.
     uint end = row0 < keys ? query_end(min(row0 + ROWS, keys)) : 0;
@@ -94,10 +85,7 @@ void main()
 
     for (uint shared_by = 0; shared_by < SHARING; shared_by++) {
         head = key_head * SHARING + shared_by;
-        Lines q_lines = Lines(
-            p.q_offset + batch * p.q_stride[0] + head * p.q_stride[1], p.q_stride[2], p.t);
-        Lines g_lines = Lines(
-            p.g_offset + batch * p.g_stride[0] + head * p.g_stride[1], p.g_stride[2], p.t);
+        Lines q_lines = LINES(q, head, p.t), g_lines = LINES(g, head, p.t);
         for (col0 = query_begin(row0) / COLS * COLS; col0 < end; col0 += COLS) {
             LatScores w, ds;
             LatWeights weights;

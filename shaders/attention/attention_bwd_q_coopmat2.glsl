@@ -69,21 +69,10 @@ float store_dq(const in uint row, const in uint col, const in float x, const in 
 
 void main()
 {
-    uint blocks = (p.t + ROWS - 1) / ROWS;
-    uint group = lat_group();
-    uint matrix = group / blocks;
-    if (matrix >= p.n_batch * HEADS)
-        return;  // uniform
-    batch = matrix / HEADS;
-    head = matrix % HEADS;
-    row0 = group % blocks * ROWS;
-    keys = keys_of(batch);
-    Lines q_lines = Lines(p.q_offset + batch * p.q_stride[0] + head * p.q_stride[1], p.q_stride[2], p.t);
-    Lines g_lines = Lines(p.g_offset + batch * p.g_stride[0] + head * p.g_stride[1], p.g_stride[2], p.t);
-    Lines k_lines = Lines(
-        p.k_offset + batch * p.k_stride[0] + head / SHARING * p.k_stride[1], p.k_stride[2], keys);
-    Lines v_lines = Lines(
-        p.v_offset + batch * p.v_stride[0] + head / SHARING * p.v_stride[1], p.v_stride[2], keys);
+    if (!find_rows(p.t, HEADS, head))
+        return;
+    Lines q_lines = LINES(q, head, p.t), g_lines = LINES(g, head, p.t);
+    Lines k_lines = LINES(k, head / SHARING, keys), v_lines = LINES(v, head / SHARING, keys);
 
     LatLeft q_rows[PARTS], g_rows[PARTS];
     LatSum sum[PARTS];

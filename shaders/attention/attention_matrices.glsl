@@ -54,6 +54,25 @@ struct Lines {
 uint batch, head, row0, col0;
 uint keys;  // keys_of(batch)
 
+// Finds the workgroup's rows among n in each of n_heads: batch, row0, keys and the head that holds them. False, for
+// the whole workgroup, past the last one.
+bool find_rows(uint n, uint n_heads, out uint holder)
+{
+    uint blocks = (n + ROWS - 1) / ROWS, matrix = lat_group() / blocks;
+    batch = matrix / n_heads;
+    holder = matrix % n_heads;
+    row0 = lat_group() % blocks * ROWS;
+    if (batch >= p.n_batch)
+        return false;
+    keys = keys_of(batch);
+    return true;
+}
+
+// Those of a tensor in the holder's batch; name as in the push block.
+#define LINES(name, of_head, n)                                                              \
+    Lines(p.name##_offset + batch * p.name##_stride[0] + (of_head) * p.name##_stride[1],     \
+        p.name##_stride[2], n)
+
 // ---- functions for reductions and elements -------------------------------------------------------------
 
 float larger_of(const in float x, const in float y)
