@@ -39,22 +39,17 @@ static lattn_status infer(struct lat_call *c)
     return c->grad_wanted ? lat_out_like(c, NORMALISED, x) : LATTN_OK;
 }
 
-static struct layer_norm_push push_of(const struct lat_call *c)
+static lattn_status forward(struct lat_call *c)
 {
     const struct fused_attr *attr = c->attr;
-    return (struct layer_norm_push){
-        .flags = c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0,
+    struct layer_norm_push push = {
+        .flags = (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0) | (c->in[BIAS] ? LAT_NORM_BIAS : 0) |
+                 (c->out[STATS] ? LAT_NORM_STATS : 0),
         .eps = attr->eps,
         .drop_below = attr->drop_below,
         .keep_scale = attr->keep_scale,
         .op = attr->op,
     };
-}
-
-static lattn_status forward(struct lat_call *c)
-{
-    struct layer_norm_push push = push_of(c);
-    push.flags |= (c->in[BIAS] ? LAT_NORM_BIAS : 0) | (c->out[STATS] ? LAT_NORM_STATS : 0);
     const struct lat_norm_shaders shaders = {
         .base = &lat_shader_dropout_add_layer_norm_fwd,
         .subgroup = &lat_shader_dropout_add_layer_norm_fwd_subgroup,
@@ -70,50 +65,33 @@ static lattn_status forward(struct lat_call *c)
         .write = { c->out[Y], c->out[STATS], c->out[NORMALISED] },
         .n_write = 3,
     };
-    return lat_norm_rows_run(c, c->in[X], &shaders, &push, &kernel);
-}
-
-static lattn_status backward_rows(struct lat_call *c)
-{
-    lattn_tensor *dx = c->grad_in[X], *dres = c->grad_in[RESIDUAL];
-    if ((!dx && !dres) || lat_numel(c->grad_out[0]) == 0)
-        return LATTN_OK;
-    struct layer_norm_push push = push_of(c);
-    push.flags |= (dx ? LAT_NORM_DX : 0) | (dres ? LAT_NORM_DRES : 0) |
-                  (c->accumulate >> X & 1 ? LAT_NORM_ADD_DX : 0) |
-                  (c->accumulate >> RESIDUAL & 1 ? LAT_NORM_ADD_DRES : 0);
-    const struct lat_norm_shaders shaders = {
-        .base = &lat_shader_dropout_add_layer_norm_bwd,
-        .subgroup = &lat_shader_dropout_add_layer_norm_bwd_subgroup,
-        .cpu = &lat_shader_dropout_add_layer_norm_bwd_cpu,
-        .address = { 0, 1, 3, 5, 6 },
-        .n_kept = 2,
-        .whole = 1u << 1 | 1u << 4,
-        .stats = 2,
-    };
-    struct lat_kernel kernel = {
-        .read = { c->out[NORMALISED], c->in[WEIGHT], c->out[STATS], c->grad_out[0], c->in[RANDOM] },
-        .n_read = 5,
-        .write = { dx, dres },
-        .n_write = 2,
-    };
-    return lat_norm_rows_run(c, c->grad_out[0], &shaders, &push, &kernel);
+    return lat_norm_rows_run(c->ctx, c->op_name, c->in[X], &shaders, &push, &kernel);
 }
 
 static lattn_status backward(struct lat_call *c)
 {
-    LAT_TRY(backward_rows(c));
-    struct lat_norm_cols cols = {
+    const struct fused_attr *attr = c->attr;
+    const struct lat_norm_backward b = {
+        .op = c->op_name,
         .v = c->out[NORMALISED],
         .stats = c->out[STATS],
         .normalised = true,
+        .weight = c->in[WEIGHT],
         .dy = c->grad_out[0],
+        .dx = c->grad_in[X],
         .dweight = c->grad_in[WEIGHT],
         .dbias = c->grad_in[BIAS],
+        .dresidual = c->grad_in[RESIDUAL],
+        .add_x = c->accumulate >> X & 1,
         .add_weight = c->accumulate >> WEIGHT & 1,
         .add_bias = c->accumulate >> BIAS & 1,
+        .add_residual = c->accumulate >> RESIDUAL & 1,
+        .random = c->in[RANDOM],
+        .drop_below = attr->drop_below,
+        .random_op = attr->op,
+        .keep_scale = attr->keep_scale,
     };
-    return lat_norm_cols_run(c->ctx, &cols);
+    return lat_norm_backward(c->ctx, &b);
 }
 
 const struct lat_op lat_op_dropout_add_layer_norm = {

@@ -117,7 +117,7 @@ static lattn_status forward(struct lat_call *c)
         .n_write = 3,
         .bytes = (c->out[NORMALISED] ? 3 : 2) * n,  // of the word table only rows of tokens
     };
-    return lat_norm_rows_run(c, c->out[Y], &shaders, &push, &kernel);
+    return lat_norm_rows_run(c->ctx, c->op_name, c->out[Y], &shaders, &push, &kernel);
 }
 
 // ---- backward -----------------------------------------------------------------------------------
@@ -138,30 +138,6 @@ static lattn_tensor *undropped(struct lat_call *c)
         .scale = attr->keep_scale,
     };
     return d.to && !lat_dropout_run(c->ctx, &d) ? d.to : NULL;
-}
-
-// dv, the gradient of the sum.
-static lattn_status backward_rows(struct lat_call *c, lattn_tensor *dy, lattn_tensor *dv)
-{
-    struct layer_norm_push push = {
-        .flags = LAT_NORM_DRES | (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0),
-    };
-    const struct lat_norm_shaders shaders = {
-        .base = &lat_shader_dropout_add_layer_norm_bwd,
-        .subgroup = &lat_shader_dropout_add_layer_norm_bwd_subgroup,
-        .cpu = &lat_shader_dropout_add_layer_norm_bwd_cpu,
-        .address = { 0, 1, 3, 5, 6 },
-        .n_kept = 2,
-        .whole = 1u << 1 | 1u << 4,
-        .stats = 2,
-    };
-    struct lat_kernel kernel = {
-        .read = { c->out[NORMALISED], c->in[WEIGHT], c->out[STATS], dy, NULL },
-        .n_read = 5,
-        .write = { NULL, dv },
-        .n_write = 2,
-    };
-    return lat_norm_rows_run(c, dy, &shaders, &push, &kernel);
 }
 
 static lattn_status by_index(struct lat_call *c, int table, int index, lattn_tensor *dv)
@@ -210,25 +186,27 @@ static lattn_status backward(struct lat_call *c)
     lattn_tensor *dy = undropped(c);
     if (!dy)
         return c->ctx->error;
+    lattn_tensor *dv = NULL;  // the gradient of the sum
     if (c->grad_in[WORD] || c->grad_in[TYPE] || c->grad_in[POSITION]) {
-        lattn_tensor *dv = lat_tensor_new(c->ctx, dy->dtype, dy->rank, dy->dim);
+        dv = lat_tensor_new(c->ctx, dy->dtype, dy->rank, dy->dim);
         if (!dv)
             return c->ctx->error;
-        if (lat_numel(dy) > 0)
-            LAT_TRY(backward_rows(c, dy, dv));
-        LAT_TRY(backward_tables(c, dv));
     }
-    struct lat_norm_cols cols = {
+    const struct lat_norm_backward b = {
+        .op = c->op_name,
         .v = c->out[NORMALISED],
         .stats = c->out[STATS],
         .normalised = true,
+        .weight = c->in[WEIGHT],
         .dy = dy,
+        .dresidual = dv,
         .dweight = c->grad_in[WEIGHT],
         .dbias = c->grad_in[BIAS],
         .add_weight = c->accumulate >> WEIGHT & 1,
         .add_bias = c->accumulate >> BIAS & 1,
     };
-    return lat_norm_cols_run(c->ctx, &cols);
+    LAT_TRY(lat_norm_backward(c->ctx, &b));
+    return dv ? backward_tables(c, dv) : LATTN_OK;
 }
 
 const struct lat_op lat_op_embed_layer_norm = {

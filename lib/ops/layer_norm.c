@@ -10,14 +10,14 @@
 // The variance is that of the deviations from the mean, in a second pass over the row; E[x^2] -
 // mean^2 would cancel. Mean and rstd of each row are kept for backward. Sums over rows are made per
 // block of rows, then over the blocks in order: the blocks depend on the shape alone, so that the
-// gradient has the same bits in every run.
+// gradient has the same bits in every run. On CPU drivers the kernel that makes dx makes a block's sums too.
 // Sources: Ba, Kiros & Hinton 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467.
 
 #include "ops/layer_norm.h"
+#include "ops/internal.h"
 #include "ops/pointwise.h"
 #include "ops/row.h"
 #include "lattn/ops.h"
-#include "norm/layer_norm_cols.abi.h"
 #include "lat_shaders.h"
 #include <math.h>
 
@@ -26,8 +26,9 @@ enum {
     ROWS_PER_BLOCK = 32,     // at least
     MIN_BLOCKS = 64,         // before blocks grow
     WANTED_COLUMNS = 65536,  // sums side by side that keep a large device busy
-    WIDE_SPEC = 5,        // constants of the cpu strategy; the others have LAT_ROW_SPEC, one less
-    MAX_WIDE_STEPS = 32,  // of four vectors, in its row
+    WIDE_SPEC = 6,           // constants of the cpu strategy; the others have LAT_ROW_SPEC, fewer
+    MAX_WIDE_STEPS = 32,     // of four vectors, in its row
+    MAX_STRIP_STEPS = 8,     // and in its strip of columns
 };
 
 struct layer_norm_attr {
@@ -96,42 +97,53 @@ const struct lat_strategy lat_norm_strategies[LAT_NORM_STRATEGIES] = {
     { LAT_STRATEGY_CPU, "", admits_cpu, cost_cpu, NULL },
 };
 
-static bool wide_chosen(struct lat_call *c, const struct lat_rows *rows, lattn_dtype dtype)
+static bool wide_chosen(lattn_ctx *ctx, const char *op, const lattn_tensor *x)
 {
     struct lat_problem problem = {
-        .caps = lat_caps(c->ctx),
-        .dtype = dtype,
-        .size = { (int64_t) rows->n_rows, rows->n_cols },
+        .caps = lat_caps(ctx),
+        .dtype = x->dtype,
+        .size = { (int64_t) lat_row_count(x), lat_row_length(x) },
     };
-    int row =
-        lat_strategy_select(c->ctx, c->op_name, lat_norm_strategies, LAT_NORM_STRATEGIES, &problem);
+    int row = lat_strategy_select(ctx, op, lat_norm_strategies, LAT_NORM_STRATEGIES, &problem);
     return lat_norm_strategies[row].kind == LAT_STRATEGY_CPU;
+}
+
+static void fill_wide_spec(
+    lattn_ctx *ctx, const struct layer_norm_push *push, uint32_t columns, uint32_t spec[WIDE_SPEC])
+{
+    spec[0] = spec[1] = lat_caps(ctx)->subgroup_size;
+    spec[2] = columns;
+    spec[3] = push->flags;
+    spec[4] = push->drop_below != 0;
+    spec[5] = push->n_cols % 2 == 0;
+}
+
+static void push_addresses(struct lat_kernel *k, const uint8_t binding[LAT_NORM_ADDRESSES])
+{
+    for (size_t i = 0; i < LAT_NORM_ADDRESSES; i++)
+        if (binding[i] != LAT_NORM_NO_BINDING)
+            k->push_address[binding[i]] =
+                (uint16_t) (offsetof(struct layer_norm_push, address) + 8 * i);
 }
 
 static void plan_wide(lattn_ctx *ctx, const struct lat_norm_shaders *s,
     const struct layer_norm_push *push, struct lat_kernel *k, uint32_t spec[WIDE_SPEC])
 {
-    spec[0] = spec[1] = lat_caps(ctx)->subgroup_size;
-    spec[2] = push->n_cols;
-    spec[3] = push->flags;
-    spec[4] = push->drop_below != 0;
+    fill_wide_spec(ctx, push, push->n_cols, spec);
     k->shader = s->cpu;
     k->spec = spec;
     k->n_spec = WIDE_SPEC;
     k->groups = k->split.n_rows = push->n_rows;
     k->split.rows_per_group = 1;
     lat_wide_subgroups(ctx, k);
-    for (size_t i = 0; i < LAT_NORM_ADDRESSES; i++)
-        if (s->address[i] != LAT_NORM_NO_BINDING)
-            k->push_address[s->address[i]] =
-                (uint16_t) (offsetof(struct layer_norm_push, address) + 8 * i);
+    push_addresses(k, s->address);
 }
 
-lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
+lattn_status lat_norm_rows_run(lattn_ctx *ctx, const char *op, const lattn_tensor *x,
     const struct lat_norm_shaders *s, struct layer_norm_push *push, struct lat_kernel *k)
 {
     struct lat_rows rows = {
-        .op = c->op_name,
+        .op = op,
         .base = s->base,
         .subgroup = s->subgroup,
         .n_rows = lat_row_count(x),
@@ -148,36 +160,91 @@ lattn_status lat_norm_rows_run(struct lat_call *c, const lattn_tensor *x,
     for (int i = 0; i < k->n_read + k->n_write; i++)
         k->split.row_elements[i] = i == s->stats ? 2 : s->whole >> i & 1 ? 0 : rows.n_cols;
     k->split.push_row0 = offsetof(struct layer_norm_push, row0);
-    if (wide_chosen(c, &rows, x->dtype))
-        plan_wide(c->ctx, s, push, k, spec);
+    if (s->cpu && wide_chosen(ctx, op, x))
+        plan_wide(ctx, s, push, k, spec);
     else
-        lat_rows_plan(c->ctx, &rows, k, spec);
-    return lat_kernel_run(c->ctx, k);
+        lat_rows_plan(ctx, &rows, k, spec);
+    return lat_kernel_run(ctx, k);
 }
 
-// ---- gradients of weight and bias ---------------------------------------------------------------
+// ---- backward -----------------------------------------------------------------------------------
 
-// Blocks of rows; the number depends on the shape alone.
-static uint32_t block_rows(uint64_t n_rows, uint32_t n_cols)
+// Rows of a block: sums over rows are made of at least ROWS_PER_BLOCK. Depends on the shape alone.
+static uint32_t block_rows(uint64_t n_rows, uint32_t n_cols, bool sums)
 {
     uint64_t most = LAT_MAX(MIN_BLOCKS, WANTED_COLUMNS / n_cols);
-    return (uint32_t) LAT_MAX(ROWS_PER_BLOCK, lat_ceil_div(n_rows, most));
+    return (uint32_t) LAT_MAX(sums ? ROWS_PER_BLOCK : 1, lat_ceil_div(n_rows, most));
 }
 
-static lattn_status sum_blocks(lattn_ctx *ctx, const struct lat_norm_cols *n, lattn_tensor *partial,
-    struct layer_norm_cols_push *push)
+static struct layer_norm_push backward_push(const struct lat_norm_backward *b, uint32_t flags)
 {
-    push->flags = (n->dweight ? LAT_NORM_DWEIGHT : 0) | (n->dbias ? LAT_NORM_DBIAS : 0) |
-                  (n->add_weight ? LAT_NORM_ADD_DWEIGHT : 0) |
-                  (n->add_bias ? LAT_NORM_ADD_DBIAS : 0);
+    uint32_t n_cols = lat_row_length(b->dy);
+    uint64_t n_rows = lat_row_count(b->dy);
+    uint32_t rows = block_rows(n_rows, n_cols, flags & (LAT_NORM_DWEIGHT | LAT_NORM_DBIAS));
+    return (struct layer_norm_push){
+        .n_rows = (uint32_t) n_rows,
+        .n_cols = n_cols,
+        .flags = flags,
+        .drop_below = flags & LAT_NORM_DX ? b->drop_below : 0,
+        .keep_scale = b->keep_scale,
+        .op = b->random_op,
+        .n_blocks = (uint32_t) lat_ceil_div(n_rows, rows),
+        .rows_per_block = rows,
+        .groups_per_block = 1,
+    };
+}
+
+static uint32_t row_flags(const struct lat_norm_backward *b)
+{
+    return (b->dx ? LAT_NORM_DX : 0) | (b->dresidual ? LAT_NORM_DRES : 0) |
+           (b->add_x ? LAT_NORM_ADD_DX : 0) | (b->add_residual ? LAT_NORM_ADD_DRES : 0) |
+           (b->weight ? LAT_NORM_WEIGHT : 0) | (b->rms ? LAT_NORM_RMS : 0);
+}
+
+static uint32_t sum_flags(const struct lat_norm_backward *b)
+{
+    return (b->dweight ? LAT_NORM_DWEIGHT : 0) | (b->dbias ? LAT_NORM_DBIAS : 0);
+}
+
+// Gradients of the rows, a dispatch of their own.
+static lattn_status backward_rows(lattn_ctx *ctx, const struct lat_norm_backward *b)
+{
+    struct layer_norm_push push = backward_push(b, row_flags(b));
+    struct lat_norm_shaders shaders = { .n_kept = 2, .stats = 2 };
+    struct lat_kernel kernel = { .read = { b->v, b->weight, b->stats, b->dy } };
+    if (b->normalised) {
+        shaders.base = &lat_shader_dropout_add_layer_norm_bwd;
+        shaders.subgroup = &lat_shader_dropout_add_layer_norm_bwd_subgroup;
+        shaders.whole = 1u << 1 | 1u << 4;
+        kernel.read[4] = b->random;
+        kernel.n_read = 5;
+        kernel.write[0] = b->dx;
+        kernel.write[1] = b->dresidual;
+        kernel.n_write = 2;
+    } else {
+        shaders.base = &lat_shader_layer_norm_bwd;
+        shaders.subgroup = &lat_shader_layer_norm_bwd_subgroup;
+        shaders.whole = 1u << 1;
+        kernel.n_read = 4;
+        kernel.write[0] = b->dx;
+        kernel.n_write = 1;
+    }
+    return lat_norm_rows_run(ctx, b->op, b->dy, &shaders, &push, &kernel);
+}
+
+static lattn_status sum_blocks(lattn_ctx *ctx, const struct lat_norm_backward *b,
+    lattn_tensor *partial, struct layer_norm_push *push)
+{
+    push->flags |=
+        (b->add_weight ? LAT_NORM_ADD_DWEIGHT : 0) | (b->add_bias ? LAT_NORM_ADD_DBIAS : 0);
     const uint32_t spec[] = { COLS_GROUP };
     struct lat_kernel kernel = {
         .shader = &lat_shader_layer_norm_bwd_sum,
-        .t = (int) n->dy->dtype,
+        .t = (int) b->dy->dtype,
         .u = LAT_NO_DTYPE,
         .read = { partial },
         .n_read = 1,
-        .write = { n->dweight, n->dbias },
+        .write = { b->dweight, b->dbias },
         .n_write = 2,
         .push = push,
         .push_bytes = sizeof *push,
@@ -188,42 +255,22 @@ static lattn_status sum_blocks(lattn_ctx *ctx, const struct lat_norm_cols *n, la
     return lat_kernel_run(ctx, &kernel);
 }
 
-static lattn_status zero(lattn_tensor *t, bool add)
+// Gradients of weight and bias, in two passes.
+static lattn_status backward_sums(lattn_ctx *ctx, const struct lat_norm_backward *b)
 {
-    return t && !add ? lat_prim_fill(t, 0) : LATTN_OK;
-}
-
-lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
-{
-    uint32_t n_cols = lat_row_length(n->dy);
-    uint64_t n_rows = lat_row_count(n->dy);
-    if ((!n->dweight && !n->dbias) || n_cols == 0)
-        return LATTN_OK;
-    if (n_rows == 0) {
-        LAT_TRY(zero(n->dweight, n->add_weight));
-        return zero(n->dbias, n->add_bias);
-    }
-    uint32_t rows = block_rows(n_rows, n_cols);
-    struct layer_norm_cols_push push = {
-        .n_blocks = (uint32_t) lat_ceil_div(n_rows, rows),
-        .n_rows = (uint32_t) n_rows,
-        .n_cols = n_cols,
-        .rows_per_block = rows,
-    };
-    uint32_t lanes = lat_caps(ctx)->subgroup_size;
-    bool cpu = lat_wide_chosen(ctx, "layer_norm", n->dy->dtype, n_cols >= 4 * lanes);
-    push.groups_per_block = (uint32_t) lat_ceil_div(n_cols, 4 * (cpu ? lanes : COLS_GROUP));
+    struct layer_norm_push push = backward_push(b, sum_flags(b));
+    const uint32_t n_cols = push.n_cols, rows = push.rows_per_block;
+    push.groups_per_block = (uint32_t) lat_ceil_div(n_cols, 4 * COLS_GROUP);
     lattn_tensor *partial =
         lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ push.n_blocks, 2, n_cols });
     if (!partial)
         return ctx->error;
-    const uint32_t spec[] = { cpu ? lanes : COLS_GROUP, cpu ? lanes : n_cols % 4 == 0,
-        n->normalised, n_cols % 2 == 0 };
+    const uint32_t spec[] = { COLS_GROUP, n_cols % 4 == 0, b->normalised };
     struct lat_kernel kernel = {
-        .shader = cpu ? &lat_shader_layer_norm_bwd_cols_cpu : &lat_shader_layer_norm_bwd_cols,
-        .t = (int) n->dy->dtype,
+        .shader = &lat_shader_layer_norm_bwd_cols,
+        .t = (int) b->dy->dtype,
         .u = LAT_NO_DTYPE,
-        .read = { n->v, n->stats, n->dy },
+        .read = { b->v, b->stats, b->dy },
         .n_read = 3,
         .write = { partial },
         .n_write = 1,
@@ -238,17 +285,104 @@ lattn_status lat_norm_cols_run(lattn_ctx *ctx, const struct lat_norm_cols *n)
             .groups_per_row = push.groups_per_block,
             .row_elements = { (uint64_t) rows * n_cols, 2 * (uint64_t) rows,
                 (uint64_t) rows * n_cols, 2 * (uint64_t) n_cols },
-            .push_n_rows = offsetof(struct layer_norm_cols_push, n_blocks),
-            .push_row0 = offsetof(struct layer_norm_cols_push, block0),
+            .push_n_rows = offsetof(struct layer_norm_push, n_blocks),
+            .push_row0 = offsetof(struct layer_norm_push, block0),
         },
     };
-    if (cpu) {
-        lat_wide_subgroups(ctx, &kernel);
-        kernel.push_address[0] = offsetof(struct layer_norm_cols_push, v_address);
-        kernel.push_address[2] = offsetof(struct layer_norm_cols_push, dy_address);
-    }
     LAT_TRY(lat_kernel_run(ctx, &kernel));
-    return sum_blocks(ctx, n, partial, &push);
+    return sum_blocks(ctx, b, partial, &push);
+}
+
+// Columns of a strip: of those that cover a row with the least work the widest.
+static uint32_t strip_columns(uint32_t n_cols, uint32_t step)
+{
+    uint32_t best = step;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t width = step; width <= LAT_MIN(n_cols, MAX_STRIP_STEPS * step); width += step) {
+        uint64_t covered = lat_ceil_div(n_cols, width) * width;
+        if (covered <= least) {
+            best = width;
+            least = covered;
+        }
+    }
+    return best;
+}
+
+// The cpu strategy: everything that flags ask for at once, strips of so many columns.
+static lattn_status backward_wide(
+    lattn_ctx *ctx, const struct lat_norm_backward *b, uint32_t flags, uint32_t columns)
+{
+    struct layer_norm_push push =
+        backward_push(b, flags | (b->normalised ? LAT_NORM_NORMALISED : 0));
+    push.groups_per_block = (uint32_t) lat_ceil_div(push.n_cols, columns);
+    push.strip = columns;
+    lattn_tensor *sums[] = { b->dweight, b->dbias }, *partial[] = { NULL, NULL };
+    for (int i = 0; i < 2; i++) {
+        bool wanted = flags & (i ? LAT_NORM_DBIAS : LAT_NORM_DWEIGHT);
+        int64_t dims[] = { push.n_blocks, push.n_cols };
+        partial[i] = wanted ? lat_tensor_new(ctx, LATTN_DTYPE_F32, 2, dims) : NULL;
+        if (wanted && !partial[i])
+            return ctx->error;
+    }
+    uint32_t spec[WIDE_SPEC];
+    fill_wide_spec(ctx, &push, columns, spec);
+    const uint64_t rows = push.rows_per_block, elements = rows * push.n_cols;
+    bool dx = flags & LAT_NORM_DX, dresidual = flags & LAT_NORM_DRES;
+    struct lat_kernel kernel = {
+        .shader = &lat_shader_layer_norm_bwd_cpu,
+        .t = (int) b->dy->dtype,
+        .u = LAT_NO_DTYPE,
+        .read = { b->v, b->weight, b->stats, b->dy, b->random },
+        .n_read = 5,
+        .write = { dx ? b->dx : NULL, dresidual ? b->dresidual : NULL, partial[0], partial[1] },
+        .n_write = 4,
+        .push = &push,
+        .push_bytes = sizeof push,
+        .spec = spec,
+        .n_spec = LAT_COUNT(spec),
+        .groups = (uint64_t) push.n_blocks * push.groups_per_block,
+        .split = {
+            .n_rows = push.n_blocks,
+            .rows_per_group = 1,
+            .groups_per_row = push.groups_per_block,
+            .row_elements = { elements, 0, 2 * rows, elements, 0, elements, elements, push.n_cols, push.n_cols },
+            .push_n_rows = offsetof(struct layer_norm_push, n_blocks),
+            .push_row0 = offsetof(struct layer_norm_push, block0),
+        },
+    };
+    lat_wide_subgroups(ctx, &kernel);
+    push_addresses(&kernel, (const uint8_t[]){ 0, 1, 3, 5, 6 });
+    LAT_TRY(lat_kernel_run(ctx, &kernel));
+    bool add[] = { b->add_weight, b->add_bias };
+    for (int i = 0; i < 2; i++)
+        if (partial[i])
+            LAT_TRY(lat_sum_to(ctx, partial[i], sums[i], add[i]));
+    return LATTN_OK;
+}
+
+static lattn_status zero(lattn_tensor *t, bool add)
+{
+    return t && !add ? lat_prim_fill(t, 0) : LATTN_OK;
+}
+
+lattn_status lat_norm_backward(lattn_ctx *ctx, const struct lat_norm_backward *b)
+{
+    uint32_t n_cols = lat_row_length(b->dy), sums = sum_flags(b);
+    if (lat_numel(b->dy) == 0) {
+        LAT_TRY(zero(b->dweight, b->add_weight));
+        return zero(b->dbias, b->add_bias);
+    }
+    if (b->dx || b->dresidual) {
+        if (wide_chosen(ctx, b->op, b->dy))
+            return backward_wide(ctx, b, row_flags(b) | sums, n_cols);
+        LAT_TRY(backward_rows(ctx, b));
+    }
+    if (!sums)
+        return LATTN_OK;
+    uint32_t step = 4 * lat_caps(ctx)->subgroup_size;
+    if (lat_wide_chosen(ctx, b->op, b->dy->dtype, n_cols >= step))
+        return backward_wide(ctx, b, sums, strip_columns(n_cols, step));
+    return backward_sums(ctx, b);
 }
 
 // ---- the op -------------------------------------------------------------------------------------
@@ -284,34 +418,7 @@ static lattn_status forward(struct lat_call *c)
         .write = { c->out[0], c->out[1] },
         .n_write = 2,
     };
-    return lat_norm_rows_run(c, c->in[X], &shaders, &push, &kernel);
-}
-
-static lattn_status backward_rows(struct lat_call *c)
-{
-    const struct layer_norm_attr *attr = c->attr;
-    if (!c->grad_in[X] || lat_numel(c->grad_in[X]) == 0)
-        return LATTN_OK;
-    struct layer_norm_push push = {
-        .flags = LAT_NORM_DX | (c->in[WEIGHT] ? LAT_NORM_WEIGHT : 0) |
-                 (c->accumulate >> X & 1 ? LAT_NORM_ADD_DX : 0) | (attr->rms ? LAT_NORM_RMS : 0),
-    };
-    const struct lat_norm_shaders shaders = {
-        .base = &lat_shader_layer_norm_bwd,
-        .subgroup = &lat_shader_layer_norm_bwd_subgroup,
-        .cpu = &lat_shader_layer_norm_bwd_cpu,
-        .address = { 0, 1, 3, 4, LAT_NORM_NO_BINDING },
-        .n_kept = 2,
-        .whole = 1u << 1,
-        .stats = 2,
-    };
-    struct lat_kernel kernel = {
-        .read = { c->in[X], c->in[WEIGHT], c->out[1], c->grad_out[0] },
-        .n_read = 4,
-        .write = { c->grad_in[X] },
-        .n_write = 1,
-    };
-    return lat_norm_rows_run(c, c->grad_out[0], &shaders, &push, &kernel);
+    return lat_norm_rows_run(c->ctx, c->op_name, c->in[X], &shaders, &push, &kernel);
 }
 
 lattn_status lat_layer_norm_forward(
@@ -328,35 +435,24 @@ lattn_status lat_layer_norm_forward(
     return forward(&c);
 }
 
-lattn_status lat_layer_norm_backward(lattn_ctx *ctx, lattn_tensor *const in[2], lattn_tensor *stats,
-    lattn_tensor *dy, lattn_tensor *dx)
-{
-    const struct layer_norm_attr attr = { 0 };
-    struct lat_call c = {
-        .ctx = ctx,
-        .op_name = "layer_norm",
-        .attr = &attr,
-        .in = { in[X], in[WEIGHT] },
-        .out = { NULL, stats },
-        .grad_out = { dy },
-        .grad_in = { dx },
-    };
-    return backward_rows(&c);
-}
-
 static lattn_status backward(struct lat_call *c)
 {
-    LAT_TRY(backward_rows(c));
-    struct lat_norm_cols cols = {
+    const struct layer_norm_attr *attr = c->attr;
+    const struct lat_norm_backward b = {
+        .op = c->op_name,
         .v = c->in[X],
         .stats = c->out[1],
+        .rms = attr->rms,
+        .weight = c->in[WEIGHT],
         .dy = c->grad_out[0],
+        .dx = c->grad_in[X],
         .dweight = c->grad_in[WEIGHT],
         .dbias = c->grad_in[BIAS],
+        .add_x = c->accumulate >> X & 1,
         .add_weight = c->accumulate >> WEIGHT & 1,
         .add_bias = c->accumulate >> BIAS & 1,
     };
-    return lat_norm_cols_run(c->ctx, &cols);
+    return lat_norm_backward(c->ctx, &b);
 }
 
 // clang-format off

@@ -230,14 +230,15 @@ static lattn_status bias_gradient(struct lat_call *c, const struct lat_rnn *r)
 
 static lattn_status gain_gradient(struct lat_call *c, const struct lat_rnn *r)
 {
-    struct lat_norm_cols cols = {
+    const struct lat_norm_backward norm = {
+        .op = "layer_norm",
         .v = r->products,
         .stats = r->stats,
         .dy = r->dz,
         .dweight = c->grad_in[GAIN],
         .add_weight = c->accumulate >> GAIN & 1,
     };
-    return cols.dweight ? lat_norm_cols_run(c->ctx, &cols) : LATTN_OK;
+    return norm.dweight ? lat_norm_backward(c->ctx, &norm) : LATTN_OK;
 }
 
 // Cells and their gradients are f32 in every dtype, so the sums are too at first.
@@ -250,14 +251,15 @@ static lattn_status cell_norm_gradients(struct lat_call *c, const struct lat_rnn
         if (grad && !sum[i])
             return c->ctx->error;
     }
-    struct lat_norm_cols cols = {
+    const struct lat_norm_backward norm = {
+        .op = "layer_norm",
         .v = lat_view_slice(r->cells, 0, !r->reverse, r->dy->dim[0], 1),
         .stats = r->cell_stats,
         .dy = r->dn,
         .dweight = sum[0],
         .dbias = sum[1],
     };
-    LAT_TRY(cols.v ? lat_norm_cols_run(c->ctx, &cols) : c->ctx->error);
+    LAT_TRY(norm.v ? lat_norm_backward(c->ctx, &norm) : c->ctx->error);
     for (int i = 0; i < 2; i++)
         if (sum[i])
             LAT_TRY(lat_prim_copy(c->grad_in[CELL_GAIN + i], sum[i]));

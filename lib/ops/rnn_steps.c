@@ -258,7 +258,15 @@ static lattn_status backward_product(const struct lat_rnn_part *p)
     lattn_tensor *dz = matrix(r->dz, p->start), *da = matrix(r->da, p->start);
     if (!product || !stats || !dz || !da)
         return r->ctx->error;
-    return lat_layer_norm_backward(r->ctx, (lattn_tensor *[]){ product, r->gain }, stats, dz, da);
+    const struct lat_norm_backward norm = {
+        .op = "layer_norm",
+        .v = product,
+        .stats = stats,
+        .weight = r->gain,
+        .dy = dz,
+        .dx = da,
+    };
+    return lat_norm_backward(r->ctx, &norm);
 }
 
 static lattn_status backward_cells(struct lat_rnn_part *p, const struct scratch *s, bool past)

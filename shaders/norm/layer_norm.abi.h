@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Push block of layer_norm, rms_norm, dropout_add_layer_norm and embed_layer_norm; the row kernels of all
-// share one.
+// Push block of layer_norm, rms_norm, dropout_add_layer_norm and embed_layer_norm; all their kernels share
+// one.
 #ifndef LAT_LAYER_NORM_ABI_H
 #define LAT_LAYER_NORM_ABI_H
 #include "common/abi.h"
@@ -17,6 +17,11 @@
 #define LAT_NORM_POSITION 256u  // embed_layer_norm: the table of positions is given
 #define LAT_NORM_TYPE 512u      // and that of types
 #define LAT_NORM_TYPES 1024u    // and each token's type; else it is 0
+#define LAT_NORM_DWEIGHT 2048u  // backward: make the gradient of weight
+#define LAT_NORM_DBIAS 4096u
+#define LAT_NORM_ADD_DWEIGHT 8192u  // add to what is there
+#define LAT_NORM_ADD_DBIAS 16384u
+#define LAT_NORM_NORMALISED 32768u  // h was kept instead of v
 
 // The cpu strategy's addresses of tensors: those of forward, and of backward.
 #define LAT_NORM_FWD_X 0
@@ -33,7 +38,7 @@
 #define LAT_NORM_ADDRESSES 5
 
 LAT_PUSH_BEGIN(layer_norm_push)
-    LAT_U32 n_rows;     // of this dispatch
+    LAT_U32 n_rows;     // of this dispatch; where blocks are counted, of the whole matrix
     LAT_U32 n_cols;     // length of the normalised dimension
     LAT_U32 row0;       // first row of this dispatch
     LAT_U32 flags;
@@ -45,6 +50,11 @@ LAT_PUSH_BEGIN(layer_norm_push)
     LAT_U32 vocab;      // embed_layer_norm: rows of the table of words
     LAT_U32 n_types;    // and of that of types
     LAT_U32 n_tokens;   // of a sequence
+    LAT_U32 n_blocks;         // sums over rows: blocks of rows of this dispatch
+    LAT_U32 block0;           // first block of this dispatch
+    LAT_U32 rows_per_block;
+    LAT_U32 groups_per_block; // workgroups side by side that cover n_cols
+    LAT_U32 strip;            // columns of each, cpu strategy
 LAT_PUSH_END
 
 #endif

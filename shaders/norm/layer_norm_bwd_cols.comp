@@ -12,7 +12,7 @@
 // @variants  T = f32 f16 bf16
 // @groups    (n_blocks * groups_per_block, 1, 1), folded into y past the device's limit
 
-#include "layer_norm_cols.abi.h"
+#include "layer_norm.abi.h"
 #include "common/index.glsl"
 #include "common/vec4.glsl"
 

@@ -8,7 +8,7 @@
 // @variants  T = f32 f16 bf16
 // @groups    (ceil(n_cols / WG), 1, 1)
 
-#include "layer_norm_cols.abi.h"
+#include "layer_norm.abi.h"
 #include "common/dtype.glsl"
 #include "common/index.glsl"
 

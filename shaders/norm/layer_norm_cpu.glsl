@@ -10,7 +10,7 @@ layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint COLS = 64;   // of a row, a multiple of 4 * SG
 layout(constant_id = 3) const uint FLAGS = 0;   // push.flags
 layout(constant_id = 4) const bool DROPOUT = false;
-const bool PAIRS = true;
+layout(constant_id = 5) const bool PAIRS = true;  // rows of an even length
 
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "common/index.glsl"
@@ -35,11 +35,11 @@ float norm_sum(vec4 v)
     return subgroupAdd((v.x + v.y) + (v.z + v.w));
 }
 
-// Which elements of step k of a row are kept; the same as in dropout_row.glsl. A lane draws the words of
+// Which elements of step k of a row of the whole tensor are kept; the same as in dropout_row.glsl. A lane draws the words of
 // four elements next to each other, the vectors have them in as many lanes: they change hands as bits.
 bvec4 norm_kept(uvec2 key, uint row, uint k)
 {
-    uint counter = ((p.row0 + row) * COLS + k * (4 * SG)) / 4u + gl_SubgroupInvocationID;
+    uint counter = (row * COLS + k * (4 * SG)) / 4u + gl_SubgroupInvocationID;
     uvec4 words = lat_philox(key, uvec4(counter, 0u, p.op, 0u));
     uint bits[4];
     [[unroll]] for (uint w = 0; w < 4; w++)

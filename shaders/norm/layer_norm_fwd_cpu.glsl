@@ -28,7 +28,7 @@ layout(binding = 4) writeonly buffer Stats { float stats[]; };
 vec4 dropped(vec4 v, uint row, uint k)
 {
     if (DROPOUT)  // a dropped NaN is 0
-        v = mix(vec4(0.0), v * p.keep_scale, norm_kept(uvec2(random_state[0], random_state[1]), row, k));
+        v = mix(vec4(0.0), v * p.keep_scale, norm_kept(uvec2(random_state[0], random_state[1]), p.row0 + row, k));
     return v;
 }
 #endif

@@ -101,6 +101,7 @@ static const struct ot_case cases[] = {
     // Blocks of rows in the gradient of weight and bias: 32 rows and one more, and many blocks.
     { "rows_33", ROWS(33, 6), .f = { 1e-5 } },
     { "rows_3000", ROWS(3000, 4), .f = { 1e-5 } },
+    { "rows_70_of_vectors", ROWS(70, 160), .f = { 1e-5 } },
     { "constant_rows", { { OT_DIMS(6, 8), .layout = OT_EXPANDED, .fill = OT_INTEGERS }, { OT_DIMS(8), .fill = OT_POSITIVE }, { OT_DIMS(8) } }, .f = { 1e-5 } },
     { "far_from_zero", { { OT_DIMS(6, 40), .fill = OT_BIG }, { OT_DIMS(40), .fill = OT_POSITIVE }, { OT_DIMS(40) } }, .f = { 1e-5 }, .flags = OT_NO_GRAD },
     { "transposed", { { OT_DIMS(3, 12, 20), .layout = OT_TRANSPOSED }, { OT_DIMS(20), .fill = OT_POSITIVE }, { OT_DIMS(20) } }, .f = { 1e-5 } },
