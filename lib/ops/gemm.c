@@ -242,6 +242,24 @@ static bool in_eights(const lattn_tensor *t, int dim)
     return whole;
 }
 
+// Whether all rows are of an even length and start at an even element.
+static bool in_pairs(const lattn_tensor *t)
+{
+    bool even = t->dim[COLUMNS] % 2 == 0 && lat_tensor_start(t) % 8 == 0;
+    for (int d = OUTER; d < COLUMNS; d++)
+        even = even && (t->dim[d] == 1 || t->stride[d] % 2 == 0);
+    return even;
+}
+
+// Two elements at once cost less to store and, where the processor can scatter a vector, more to compile (60 ms
+// a kernel). That is for batches of short sums, as attention has: there the end of a tile is a large part.
+static bool stores_pairs(const struct product *g)
+{
+    enum { SHORT_K = 128, NOT = LAT_GEMM_PARTIAL | LAT_GEMM_ACCUMULATE | LAT_GEMM_PRE };
+    bool batched = g->out->dim[OUTER] * g->out->dim[INNER] > 1;
+    return batched && g->a->dim[COLUMNS] <= SHORT_K && !(g->epilogue & NOT) && in_pairs(g->out);
+}
+
 enum { FORM_SPECS = 16 };
 
 static void specialise(const struct product *g, const struct lat_gemm_form *form,
@@ -264,6 +282,7 @@ static void specialise(const struct product *g, const struct lat_gemm_form *form
         memcpy(more, (uint32_t[]){ fragment->m, fragment->n, fragment->k }, 3 * sizeof *more);
     } else if (!units) {
         more[0] = form->packed;
+        more[1] = form->addresses && stores_pairs(g);
     }
     if (units) {
         more[3] = in_eights(g->a, a_along_k ? COLUMNS : ROWS);

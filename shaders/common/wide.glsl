@@ -53,10 +53,13 @@ LatFloats lat_floats(uint lo, uint hi, uint first)
 
 // The counterpart goes through the descriptor, as scalar stores of a uniform address, which are cheaper than one
 // scatter. Each may be checked against the buffer's end (shader objects of lavapipe 26.1 are always robust), so
-// two floats go at once where they can. LAT_LANES_OUT declares such a buffer; first is uniform.
-#define LAT_LANES_OUT(number, Name, name)                               \
+// two floats go at once where they can. LAT_LANES_OUT declares such a buffer, LAT_PAIRS_OUT what one that is
+// declared already lacks; first is uniform.
+#define LAT_LANES_OUT(number, Name, name)                              \
     layout(binding = number) writeonly buffer Name { float name[]; };  \
-    layout(binding = number) writeonly buffer Name##Pairs { uint64_t name##_pairs[]; };
+    LAT_PAIRS_OUT(number, Name, name)
+#define LAT_PAIRS_OUT(number, Name, name) \
+    layout(binding = number) writeonly buffer Name##Pairs { uint64_t pairs_##name[]; };
 
 #define LAT_STORE_LANES(name, first, value)                                                    \
     {                                                                                          \
@@ -65,7 +68,7 @@ LatFloats lat_floats(uint lo, uint hi, uint first)
         if (PAIRS) {                                                                           \
             first_ /= 2u;                                                                      \
             [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_ += 2)                            \
-                name##_pairs[first_ + lane_ / 2u] = lat_pair(                                  \
+                pairs_##name[first_ + lane_ / 2u] = lat_pair(                                  \
                     subgroupBroadcast(lanes_, lane_), subgroupBroadcast(lanes_, lane_ + 1u));  \
         } else {                                                                               \
             [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)                               \

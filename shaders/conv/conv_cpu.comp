@@ -41,6 +41,8 @@ layout(binding = 3) buffer Out { T out_[]; };
 #define LAT_GEMM_NO_BESIDE
 #include "matmul/gemm_finish.glsl"
 
+const bool ACCUMULATE = (EPILOGUE & LAT_GEMM_ACCUMULATE) != 0;
+
 float acc[TM * TN];
 
 // Where step k starts in the source, and in a row of the weight.
@@ -122,11 +124,11 @@ void main()
         uint n = first_n + j * SG + gl_SubgroupInvocationID;
         uint py = n / p.src_row, px = n - py * p.src_row;
         uint out_at = p.out_offset + image * p.dst_image + py * p.dst_y + px * p.dst_x + p.dst_base;
-        if (n < tile_n || px >= p.pw)
+        if (px >= p.pw || (ACCUMULATE && n < tile_n))
             continue;
         [[unroll]] for (uint i = 0; i < TM; i++) {
             uint m = group * p.m + first_m + i;
-            if (first_m + i >= tile_m)
+            if (!ACCUMULATE || first_m + i >= tile_m)
                 lat_gemm_finish(out_at + m * p.dst_plane, 0, m, acc[i * TN + j]);
         }
     }

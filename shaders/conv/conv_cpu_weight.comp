@@ -9,7 +9,7 @@
 //     partial[split, group, m, n] = sum over positions k of source[k + step m] dy[k, n]
 //
 // A row of A is the padded source, shifted by a channel and a tap; dy has its channels last and zeros
-// at positions that are none of the result's. m >= TM, n >= TN * SG.
+// at positions that are none of the result's. Edges as in gemm_cpu: m >= TM, n >= TN * SG.
 //
 // @variants  T = f32
 // @groups    (tiles_n * tiles_m * n_groups * splits, 1, 1)
@@ -82,7 +82,6 @@ void main()
     [[unroll]] for (uint i = 0; i < TM; i++)
         [[unroll]] for (uint j = 0; j < TN; j++) {
             uint m = first_m + i, n = first_n + j * SG + gl_SubgroupInvocationID;
-            if (m >= tile_m && n >= tile_n)
-                partial[(z * p.m + m) * p.n + n] = acc[i * TN + j];
+            partial[(z * p.m + m) * p.n + n] = acc[i * TN + j];
         }
 }

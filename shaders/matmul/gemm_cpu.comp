@@ -9,9 +9,11 @@
 // A workgroup makes a tile of TM rows and TN vectors of columns. Per step of k it loads TN vectors of
 // B and one value of A per row, which is the same in all lanes; BK steps make one iteration, because
 // loop control costs as much as thirty vector operations. The sums stay on the core's stack.
-// Edges: a tile that would stick out is moved back inside and stores only what is its own, so m >= TM
-// and n >= TN * SG. Steps of k that do not fill an iteration go through a loop of their own, which
-// loads B by gather (see common/wide.glsl for why). k >= BK.
+// Edges: a tile that would stick out is moved back inside, so m >= TM and n >= TN * SG. What then belongs to
+// another tile as well is stored twice, to the bit the same, since it is the same sums in the same order; where
+// elements are added to or have a place per tile (OWN_ONLY), a tile stores only what is its own. Steps of k that
+// do not fill an iteration go through a loop of their own, which loads B by gather (see common/wide.glsl for
+// why). k >= BK.
 // B's rows must be contiguous; A may be contiguous along k or along m. PACKED: both are panels as
 // gemm_pack_cpu writes them, read from one end to the other at offsets that are constants; then neither
 // long rows nor strides of a power of two cost anything, and any layout of A and B is as fast as any other.
@@ -28,14 +30,18 @@ layout(constant_id = 8) const uint TN = 2;
 layout(constant_id = 9) const uint SG = 8;
 layout(constant_id = 10) const bool RAGGED_K = false;  // k, or a part of it, is no multiple of BK
 layout(constant_id = 11) const bool PACKED = false;    // a_row and b_col are k, A_ALONG_K is false
+layout(constant_id = 12) const bool PAIRS = false;     // store two floats at once; not PARTIAL, ACCUMULATE or PRE
 
-// A bias is read once for a column or a row: in the branch of each element it would be a gather, to run and to
-// compile.
+// A bias is read once for a column or a row: for each element it would be a gather, to run and to compile.
 float bias_at_hand;
 #define LAT_GEMM_BIAS_AT(at) bias_at_hand
 
 #include "common/wide.glsl"
 #include "gemm.glsl"
+
+LAT_PAIRS_OUT(4, Out, out_)
+
+const bool OWN_ONLY = (EPILOGUE & (LAT_GEMM_ACCUMULATE | LAT_GEMM_SHARED)) != 0;
 
 float acc[TM * TN];
 
@@ -116,7 +122,11 @@ void main()
             uint n = first_n + j * SG + gl_SubgroupInvocationID;
             uint at = m * out_row + n;
             bias_at_hand = by_column ? column_bias[j] : row_bias;
-            if (m >= tile_m && n >= tile_n) {
+            if (PAIRS) {
+                float v = lat_gemm_combine(out_base + at, beside_base + at, 0, acc[i * TN + j] * scale);
+                LAT_STORE_LANES(
+                    out_, out_base + m * out_row + first_n + j * SG, lat_gemm_activate(v))
+            } else if (!OWN_ONLY || (m >= tile_m && n >= tile_n)) {
                 if ((EPILOGUE & LAT_GEMM_PARTIAL) != 0)
                     lat_gemm_store(m, n, acc[i * TN + j]);
                 else

@@ -12,8 +12,9 @@
 #define LAT_GEMM_BIAS_AT(at) load(bias[at])
 #endif
 
-// at_beside: of beside or pre. at_bias: the column or, with LAT_GEMM_BIAS_ROWS, the row.
-void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
+// What is added or multiplied, up to GELU or ReLU. at_beside: of beside or pre. at_bias: the column or, with
+// LAT_GEMM_BIAS_ROWS, the row.
+float lat_gemm_combine(uint at, uint at_beside, uint at_bias, float v)
 {
     if ((EPILOGUE & LAT_GEMM_BIAS) != 0)
         v += LAT_GEMM_BIAS_AT(at_bias);
@@ -24,14 +25,27 @@ void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
         v += load(beside[at_beside]);
     if ((EPILOGUE & LAT_GEMM_GELU_GRAD) != 0)
         v *= lat_gelu_grad(load(beside[at_beside]));
-    if ((EPILOGUE & LAT_GEMM_PRE) != 0)
-        pre[at_beside] = store(v);
 #endif
+    return v;
+}
+
+float lat_gemm_activate(float v)
+{
     if ((EPILOGUE & LAT_GEMM_GELU) != 0)
         v = lat_gelu(v);
     if ((EPILOGUE & LAT_GEMM_RELU) != 0)
         v = lat_is_nan(v) || v > 0.0 ? v : 0.0;  // NaN stays
-    out_[at] = store(v);
+    return v;
+}
+
+void lat_gemm_finish(uint at, uint at_beside, uint at_bias, float v)
+{
+    v = lat_gemm_combine(at, at_beside, at_bias, v);
+#ifndef LAT_GEMM_NO_BESIDE
+    if ((EPILOGUE & LAT_GEMM_PRE) != 0)
+        pre[at_beside] = store(v);
+#endif
+    out_[at] = store(lat_gemm_activate(v));
 }
 
 #ifndef LAT_GEMM_NO_BESIDE

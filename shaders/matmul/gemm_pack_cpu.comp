@@ -50,7 +50,7 @@ void main()
                 float v = lat_load_lanes(LatFloats(from + x * (4ul * p.x_stride)), k);
                 float w = lat_load_lanes(LatFloats(from + (x + 1) * (4ul * p.x_stride)), k);
                 [[unroll]] for (uint i = 0; i < SG; i++)
-                    packed_pairs[(to + (k + i) * WIDTH + x) / 2] =
+                    pairs_packed[(to + (k + i) * WIDTH + x) / 2] =
                         lat_pair(subgroupBroadcast(v, i), subgroupBroadcast(w, i));
             }
     } else {

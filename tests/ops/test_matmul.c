@@ -121,28 +121,30 @@ GPU_TEST(linear, a_residual_is_cut_with_the_result)
 
 // ---- gradients that add up --------------------------------------------------------------------------
 
+// The weight's gradient is a little more than a tile of the cpu form, 8 x 16, in both directions.
 static void expect_gradients_add_up(lattn_ctx *ctx, lattn_epilogue epilogue)
 {
-    lattn_tensor *x = of_size(ctx, 9, 7), *w = of_size(ctx, 5, 7),
-                 *b = normal(ctx, 1, (int64_t[]){ 5 });
+    enum { IN = 18, OUT = 11 };
+    lattn_tensor *x = of_size(ctx, 9, IN), *w = of_size(ctx, OUT, IN),
+                 *b = normal(ctx, 1, (int64_t[]){ OUT });
     REQUIRE(x && w && b);
     EXPECT_OK(lattn_tensor_set_requires_grad(w, true));
     EXPECT_OK(lattn_tensor_set_requires_grad(b, true));
-    float once[35], bias_once[5];
+    float once[OUT * IN], bias_once[OUT];
     for (int pass = 1; pass <= 2; pass++) {
         lattn_tensor *y = lattn_linear(ctx, x, w, b, epilogue);
         EXPECT_OK(lattn_backward(ctx, lattn_sum(ctx, y, NULL, 0, false), NULL));
         if (pass == 2)
             break;
-        EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(w), once, 35));
-        EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(b), bias_once, 5));
+        EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(w), once, OUT * IN));
+        EXPECT_OK(lattn_tensor_read_f32(lattn_tensor_grad(b), bias_once, OUT));
     }
-    for (int i = 0; i < 35; i++)
+    for (int i = 0; i < OUT * IN; i++)
         once[i] *= 2;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < OUT; i++)
         bias_once[i] *= 2;
-    lt_expect_near(ctx, lattn_tensor_grad(w), once, 35, 1e-5);
-    lt_expect_near(ctx, lattn_tensor_grad(b), bias_once, 5, 1e-5);
+    lt_expect_near(ctx, lattn_tensor_grad(w), once, OUT * IN, 1e-5);
+    lt_expect_near(ctx, lattn_tensor_grad(b), bias_once, OUT, 1e-5);
 }
 
 GPU_TEST(linear, weight_and_bias_gradients_add_to_what_is_there)
