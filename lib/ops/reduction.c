@@ -67,7 +67,7 @@ static bool admits_subgroup(const struct lat_problem *p)
 static bool admits_cpu(const struct lat_problem *p)
 {
     return lat_loads_by_address(p->caps) && p->dtype == LATTN_DTYPE_F32 && p->size[3] &&
-           p->size[2] >= LAT_REDUCE_VECTORS * (int64_t) p->caps->subgroup_size;
+           p->size[2] >= 4 * (int64_t) p->caps->subgroup_size;
 }
 
 static double cost_cpu(const struct lat_problem *p)
@@ -146,12 +146,25 @@ static lattn_status run_form(lattn_ctx *ctx, const struct pass *p, struct lat_ke
     return lat_kernel_run(ctx, k);
 }
 
+// How many times four vectors a strip is wide: as few strips as may be, all of about one width. Where x is short
+// one width is enough, which is one pipeline for all such shapes.
+static uint32_t strip_quads(const struct pass *p, uint32_t size)
+{
+    enum { LONG = 4 << 20, MOST = 24 };  // bytes, quads
+    if (p->outer * p->n * p->inner * sizeof(float) < LONG)
+        return 1;
+    uint64_t quads = lat_ceil_div(p->inner, 4 * size), strips = lat_ceil_div(quads, MOST);
+    return (uint32_t) LAT_MIN(lat_ceil_div(quads, strips), p->inner / (4 * size));
+}
+
 static lattn_status run_cpu(lattn_ctx *ctx, const struct pass *p)
 {
-    const uint32_t size = lat_caps(ctx)->subgroup_size, strip = LAT_REDUCE_VECTORS * size;
+    const uint32_t size = lat_caps(ctx)->subgroup_size, quads = strip_quads(p, size);
+    const uint32_t strip = 4 * size * quads;
     const uint64_t strips = lat_ceil_div(p->inner, strip);
     bool ragged = p->chunk % LAT_REDUCE_ROWS != 0 || p->n % p->chunk % LAT_REDUCE_ROWS != 0;
-    const uint32_t spec[] = { size, p->kind, p->root, p->accumulate, size, ragged };
+    const uint32_t spec[] = { size, p->kind, p->root, p->accumulate, size, ragged, quads,
+        p->inner % 2 == 0 };
     struct lat_kernel kernel = {
         .shader = &lat_shader_reduce_cpu,
         .u = LAT_NO_DTYPE,

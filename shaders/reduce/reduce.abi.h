@@ -13,9 +13,7 @@
 #define LAT_REDUCE_RUN_QUADS 1    // four neighbours of a run: inner is 1, n and chunk multiples of 4
 #define LAT_REDUCE_INNER_QUADS 2  // four results side by side: inner is a multiple of 4
 
-// Of the cpu strategy: columns of a workgroup in vectors, and rows of an iteration.
-#define LAT_REDUCE_VECTORS 4
-#define LAT_REDUCE_ROWS 8
+#define LAT_REDUCE_ROWS 8  // of an iteration of the cpu strategy, at most; fewer divide it
 
 // x is [outer, n, inner]. Each run of n is cut into n_chunks pieces of at most chunk, and each piece
 // gives one element of y [outer, n_chunks, inner].

@@ -3,12 +3,13 @@
 // SPDX-License-Identifier: MIT
 //
 // reduce_cpu: sums of columns on lavapipe 26 and newer (common/wide.glsl), as reduce.comp describes them. A
-// workgroup is one subgroup and has four vectors of columns of one piece, LAT_REDUCE_ROWS rows in an
-// iteration, so that loop control does not count. A strip that would stick out is moved back inside and
-// stores only what is its own.
+// workgroup is one subgroup and has a strip of QUADS times four vectors of columns of one piece. Wide strips
+// are what a processor fetches ahead; narrow ones take several rows in an iteration, so that loop control does
+// not count. A strip that would stick out is moved back inside and makes some sums a second time, the same to the
+// bit; it adds only those that are its own.
 //
 // @variants  T = f32
-// @groups    (ceil(inner / (4 * SG)) * outer * n_chunks, 1, 1); inner at least a strip
+// @groups    (ceil(inner / (4 * SG * QUADS)) * outer * n_chunks, 1, 1); inner at least a strip
 
 #include "common/index.glsl"
 #include "reduce/reduce.abi.h"
@@ -19,14 +20,18 @@ layout(constant_id = 2) const bool ROOT = false;
 layout(constant_id = 3) const bool ACCUMULATE = false;
 layout(constant_id = 4) const uint SG = 8;
 layout(constant_id = 5) const bool RAGGED = true;  // pieces may end inside an iteration
+layout(constant_id = 6) const uint QUADS = 1;
+layout(constant_id = 7) const bool PAIRS = false;  // an even inner
+const uint ROWS = QUADS < LAT_REDUCE_ROWS ? LAT_REDUCE_ROWS / QUADS : 1;
 
 #include "common/wide.glsl"
 
 layout(binding = 1) buffer Y { float y[]; };
+LAT_PAIRS_OUT(1, Y, y)
 
 void main()
 {
-    const uint strip = LAT_REDUCE_VECTORS * SG;
+    const uint strip = 4 * SG * QUADS;
     uint strips = (p.inner + strip - 1u) / strip;
     uint n_groups = strips * p.outer * p.n_chunks;
     uint group = min(lat_group(), n_groups - 1u);
@@ -36,28 +41,36 @@ void main()
     uint row = run * p.n + chunk * p.chunk;
     uint end = row + min(p.chunk, p.n - (chunk + p.chunk0) * p.chunk);
 
-    vec4 sums = vec4(0.0);
+    vec4 sums[QUADS];
+    [[unroll]] for (uint k = 0; k < QUADS; k++)
+        sums[k] = vec4(0.0);
     for (;;) {
-        [[unroll]] for (uint q = 0; q < LAT_REDUCE_ROWS; q++) {
+        [[unroll]] for (uint q = 0; q < ROWS; q++) {
             uint at = RAGGED ? min(row + q, end - 1u) : row + q;
-            vec4 v = lat_load_lanes4(lat_floats(p.x_address[0], p.x_address[1], at * p.inner + column), 0);
-            if (KIND == LAT_REDUCE_SQUARES)
-                v *= v;
-            sums += !RAGGED || row + q < end ? v : vec4(0.0);
+            LatFloats x = lat_floats(p.x_address[0], p.x_address[1], at * p.inner + column);
+            [[unroll]] for (uint k = 0; k < QUADS; k++) {
+                vec4 v = lat_load_lanes4(x, 4 * SG * k);
+                if (KIND == LAT_REDUCE_SQUARES)
+                    v *= v;
+                sums[k] += !RAGGED || row + q < end ? v : vec4(0.0);
+            }
         }
-        row += LAT_REDUCE_ROWS;
+        row += ROWS;
         if (row >= end)
             break;
     }
 
-    sums *= p.scale;
-    if (ROOT)
-        sums = sqrt(sums);
     if (lat_group() >= n_groups)
         return;
-    [[unroll]] for (uint j = 0; j < LAT_REDUCE_VECTORS; j++) {
-        uint i = column + j * SG + gl_SubgroupInvocationID, at = (piece + p.chunk0) * p.inner + i;
-        if (i >= own)
-            y[at] = ACCUMULATE ? y[at] + sums[j] : sums[j];
+    uint first = (piece + p.chunk0) * p.inner + column;
+    [[unroll]] for (uint j = 0; j < 4 * QUADS; j++) {
+        float v = sums[j / 4][j % 4] * p.scale;
+        if (ROOT)
+            v = sqrt(v);
+        uint i = j * SG + gl_SubgroupInvocationID;
+        if (!ACCUMULATE)
+            LAT_STORE_LANES(y, first + j * SG, v)
+        else if (column + i >= own)
+            y[first + i] += v;
     }
 }

@@ -206,7 +206,15 @@ static const char *shape(const int64_t *v, struct ot_case *c)
     }
 // clang-format on
 
-static const struct ot_case sum_cases[] = { EMPTY_CASES, REDUCE_CASES(OT_NORMAL), INTEGER_CASES };
+// Long enough for wide strips of the cpu form, the last one moved.
+#define WIDE_CASE                                                                                  \
+    {                                                                                              \
+        "wide_columns", { { OT_DIMS(1027, 1100), .fill = OT_NORMAL } },                            \
+            .i = { 1 }, .flags = OT_ONLY_F32 | OT_NO_GRAD                                          \
+    }
+
+static const struct ot_case sum_cases[] = { EMPTY_CASES, REDUCE_CASES(OT_NORMAL), INTEGER_CASES,
+    WIDE_CASE };
 static const struct ot_case mean_cases[] = { EMPTY_CASES, REDUCE_CASES(OT_NORMAL) };
 static const struct ot_case norm_cases[] = { EMPTY_CASES, REDUCE_CASES(OT_AWAY) };
 static const struct ot_case max_cases[] = {
