@@ -9,6 +9,7 @@
 // alone reached there. Rates above the copy rate are those of caches. On a GPU what memory bounds has to reach
 // GPU_COPY of the copy rate, and products have no floor: nothing on the machine is their measure.
 
+#include <stdlib.h>
 #include <string.h>
 #include "bench/bench.h"
 #include "bench/blas.h"
@@ -84,7 +85,8 @@ struct report {
     struct cli_operands ops;  // those wanted; none = all
     struct blas blas;
     const struct floor *running;
-    double measure;  // of the running one, in GFLOP/s or GB/s; 0 = none
+    struct row row;  // of the running one
+    double measure;  // that it is judged by, in GFLOP/s or GB/s; 0 = none
     int n_rows, n_missed;
 };
 
@@ -97,14 +99,30 @@ static double floor_of(const struct report *r, const struct floor *f)
     return f->against == COPY ? GPU_COPY : 0;
 }
 
-static void judge(struct report *r, const struct floor *f, const struct row *row)
+struct attempt {
+    struct row row;
+    double ratio;  // 0 = there is no measure
+};
+
+static double ratio_of(const struct report *r)
 {
-    bool product = f->against == BLAS;
-    double floor = floor_of(r, f), aim = r->is_cpu ? f->aim : 1;
-    double rate = product ? row_gflops(row) : row_gb_per_s(row);
-    double ratio = r->measure > 0 ? rate / r->measure : 0;
-    const char *of = product ? "OpenBLAS" : "copy";
-    const char *verdict = floor <= 0 || ratio <= 0 ? "none" : ratio >= floor ? "held" : "missed";
+    bool product = r->running->against == BLAS;
+    double rate = product ? row_gflops(&r->row) : row_gb_per_s(&r->row);
+    return r->measure > 0 ? rate / r->measure : 0;
+}
+
+static const char *verdict_of(double ratio, double floor)
+{
+    return floor <= 0 || ratio <= 0 ? "none" : ratio >= floor ? "held" : "missed";
+}
+
+static void judge(struct report *r, const struct attempt *a)
+{
+    const struct floor *f = r->running;
+    const struct row *row = &a->row;
+    double floor = floor_of(r, f), aim = r->is_cpu ? f->aim : 1, ratio = a->ratio;
+    const char *of = f->against == BLAS ? "OpenBLAS" : "copy";
+    const char *verdict = verdict_of(ratio, floor);
     if (r->json) {
         row_print_json(row, &r->peaks, r->n_rows == 0);
         if (ratio > 0)
@@ -142,14 +160,52 @@ static lattn_status take_measure(struct report *r, const struct floor *f)
     return st;
 }
 
+static int by_ratio(const void *x, const void *y)
+{
+    double a = ((const struct attempt *) x)->ratio, b = ((const struct attempt *) y)->ratio;
+    return (a > b) - (a < b);
+}
+
+// time_row leaves its figures in r->row. What misses is measured twice more and the middle one counts: on a
+// shared machine a neighbour's burst looks like a slow kernel.
+static lattn_status run_row(struct report *r, const struct floor *f,
+    lattn_status (*time_row)(struct report *r, void *user), void *user)
+{
+    enum { TRIES = 3 };
+    struct attempt tries[TRIES];
+    int n = 0;
+    r->running = f;
+    do {
+        lattn_status st = take_measure(r, f);
+        if (!st)
+            st = time_row(r, user);
+        if (st)
+            return st;
+        tries[n++] = (struct attempt){ r->row, ratio_of(r) };
+    } while (n < TRIES && strcmp(verdict_of(tries[0].ratio, floor_of(r, f)), "missed") == 0);
+    qsort(tries, (size_t) n, sizeof *tries, by_ratio);
+    judge(r, &tries[n / 2]);
+    return LATTN_OK;
+}
+
+// ---- an op ----------------------------------------------------------------------------------------
+
 static void done(void *user, const struct ot_timing *t)
 {
     struct report *r = user;
-    struct row row;
-    if (t->backward != (r->running->part == BACKWARD))
-        return;
-    row_of_timing(t, &row);
-    judge(r, r->running, &row);
+    if (t->backward == (r->running->part == BACKWARD))
+        row_of_timing(t, &r->row);
+}
+
+struct op_row {
+    const struct ot_op *op;
+    struct ot_time_options options;
+};
+
+static lattn_status time_op(struct report *r, void *user)
+{
+    const struct op_row *o = user;
+    return ot_time_op(r->ctx, o->op, &o->options);
 }
 
 static bool wanted(const struct report *r, const struct floor *f)
@@ -173,20 +229,20 @@ static int time_floor(struct report *r, const struct floor *f)
         return cli_usage_error(name, "%s", error);
     if (!wanted(r, f))
         return CLI_EXIT_OK;
-    const struct ot_time_options options = {
-        .dtype = LATTN_DTYPE_F32,
-        .strategy = OT_CHOSEN,
-        .shape = &shape.c,
-        .forward_only = f->part == FORWARD,
-        .warm_up_s = r->quick ? 0.05 : 0.5,
-        .measure_s = r->quick ? 0.1 : 1,
-        .done = done,
-        .user = r,
+    struct op_row row = {
+        .op = op,
+        .options = {
+            .dtype = LATTN_DTYPE_F32,
+            .strategy = OT_CHOSEN,
+            .shape = &shape.c,
+            .forward_only = f->part == FORWARD,
+            .warm_up_s = r->quick ? 0.05 : 0.5,
+            .measure_s = r->quick ? 0.1 : 1,
+            .done = done,
+            .user = r,
+        },
     };
-    r->running = f;
-    lattn_status st = take_measure(r, f);
-    if (!st)
-        st = ot_time_op(r->ctx, op, &options);
+    lattn_status st = run_row(r, f, time_op, &row);
     return st ? cli_fail(name, st, r->ctx) : CLI_EXIT_OK;
 }
 
@@ -206,7 +262,7 @@ static lattn_status forward(lattn_ctx *ctx, void *user)
     return y ? LATTN_OK : lattn_ctx_status(ctx);
 }
 
-static lattn_status measure_layer(struct report *r, struct layer *l, struct ot_measurement *m)
+static lattn_status create_layer(struct report *r, struct layer *l)
 {
     const lattn_encoder_params params = {
         .embed_dim = WIDTH, .n_heads = HEADS, .feedforward_dim = INNER
@@ -215,34 +271,36 @@ static lattn_status measure_layer(struct report *r, struct layer *l, struct ot_m
     lattn_status st = lattn_encoder_layer_create(r->ctx, &params, &l->module);
     if (!st)
         st = lattn_tensor_create(r->ctx, LATTN_DTYPE_F32, 3, dims, &l->x);
-    if (!st)
-        st = lattn_fill_(l->x, 0.5);
+    return st ? st : lattn_fill_(l->x, 0.5);
+}
+
+static lattn_status time_forward(struct report *r, void *user)
+{
+    const double rows = BATCH * TOKENS, width = WIDTH;
+    struct ot_measurement m;
     lattn_no_grad_begin(r->ctx);
-    if (!st)
-        st = ot_measure(r->ctx, forward, l, r->quick ? 0.05 : 0.5, r->quick ? 0.1 : 1, m);
+    lattn_status st =
+        ot_measure(r->ctx, forward, user, r->quick ? 0.05 : 0.5, r->quick ? 0.1 : 1, &m);
     lattn_no_grad_end(r->ctx);
-    return st;
+    if (st)
+        return st;
+    r->row = (struct row){
+        .name = "encoder_layer/b4_t128/f32/forward",
+        .seconds = m.seconds,
+        .spread = m.spread,
+        .wall_seconds = m.wall_seconds,
+        .applications = m.applications,
+        .work.flops = 2 * rows * (4 * width * width + 2 * width * INNER + 2 * TOKENS * width),
+    };
+    return LATTN_OK;
 }
 
 static int time_layer(struct report *r)
 {
-    const double rows = BATCH * TOKENS, width = WIDTH;
     struct layer l = { NULL, NULL };
-    struct ot_measurement m;
-    lattn_status st = take_measure(r, &layer_floor);
+    lattn_status st = create_layer(r, &l);
     if (!st)
-        st = measure_layer(r, &l, &m);
-    if (!st) {
-        struct row row = {
-            .name = "encoder_layer/b4_t128/f32/forward",
-            .seconds = m.seconds,
-            .spread = m.spread,
-            .wall_seconds = m.wall_seconds,
-            .applications = m.applications,
-            .work.flops = 2 * rows * (4 * width * width + 2 * width * INNER + 2 * TOKENS * width),
-        };
-        judge(r, &layer_floor, &row);
-    }
+        st = run_row(r, &layer_floor, time_forward, &l);
     int code = st ? cli_fail(name, st, r->ctx) : CLI_EXIT_OK;
     lattn_module_destroy(&l.module);
     lattn_tensor_release(&l.x);
@@ -313,10 +371,9 @@ int bench_floors(int argc, char **argv)
         .notes =
             "Floors are shares of what the machine does itself: of OpenBLAS for products, on a "
             "CPU device, and of the device's copy rate for the rest (a GPU: 0.85 of it), measured "
-            "anew before each row. Without "
-            "OpenBLAS products are measured and not judged. Only an idle machine says something. "
-            "Exit code 1 when "
-            "a floor was missed.",
+            "anew before each row. A row that misses is measured twice more, and the middle one "
+            "counts. Without OpenBLAS products are measured and not judged. Only an idle machine "
+            "says something. Exit code 1 when a floor was missed.",
     };
     int code;
     if (!cli_parse(&cmd, argc, argv, &r.ops, &code))
