@@ -255,11 +255,28 @@ static lattn_status sum_blocks(lattn_ctx *ctx, const struct lat_norm_backward *b
     return lat_kernel_run(ctx, &kernel);
 }
 
+// What dispatches over blocks of rows have in common; push must live until k has run.
+static void plan_blocks(
+    const struct lat_norm_backward *b, struct layer_norm_push *push, struct lat_kernel *k)
+{
+    k->t = (int) b->dy->dtype;
+    k->u = LAT_NO_DTYPE;
+    k->push = push;
+    k->push_bytes = sizeof *push;
+    k->groups = (uint64_t) push->n_blocks * push->groups_per_block;
+    k->split.n_rows = push->n_blocks;
+    k->split.rows_per_group = 1;
+    k->split.groups_per_row = push->groups_per_block;
+    k->split.push_n_rows = offsetof(struct layer_norm_push, n_blocks);
+    k->split.push_row0 = offsetof(struct layer_norm_push, block0);
+}
+
 // Gradients of weight and bias, in two passes.
 static lattn_status backward_sums(lattn_ctx *ctx, const struct lat_norm_backward *b)
 {
     struct layer_norm_push push = backward_push(b, sum_flags(b));
-    const uint32_t n_cols = push.n_cols, rows = push.rows_per_block;
+    const uint32_t n_cols = push.n_cols;
+    const uint64_t rows = push.rows_per_block;
     push.groups_per_block = (uint32_t) lat_ceil_div(n_cols, 4 * COLS_GROUP);
     lattn_tensor *partial =
         lat_tensor_new(ctx, LATTN_DTYPE_F32, 3, (int64_t[]){ push.n_blocks, 2, n_cols });
@@ -268,27 +285,15 @@ static lattn_status backward_sums(lattn_ctx *ctx, const struct lat_norm_backward
     const uint32_t spec[] = { COLS_GROUP, n_cols % 4 == 0, b->normalised };
     struct lat_kernel kernel = {
         .shader = &lat_shader_layer_norm_bwd_cols,
-        .t = (int) b->dy->dtype,
-        .u = LAT_NO_DTYPE,
         .read = { b->v, b->stats, b->dy },
         .n_read = 3,
         .write = { partial },
         .n_write = 1,
-        .push = &push,
-        .push_bytes = sizeof push,
         .spec = spec,
         .n_spec = LAT_COUNT(spec),
-        .groups = (uint64_t) push.n_blocks * push.groups_per_block,
-        .split = {
-            .n_rows = push.n_blocks,
-            .rows_per_group = 1,
-            .groups_per_row = push.groups_per_block,
-            .row_elements = { (uint64_t) rows * n_cols, 2 * (uint64_t) rows,
-                (uint64_t) rows * n_cols, 2 * (uint64_t) n_cols },
-            .push_n_rows = offsetof(struct layer_norm_push, n_blocks),
-            .push_row0 = offsetof(struct layer_norm_push, block0),
-        },
+        .split.row_elements = { rows * n_cols, 2 * rows, rows * n_cols, 2 * (uint64_t) n_cols },
     };
+    plan_blocks(b, &push, &kernel);
     LAT_TRY(lat_kernel_run(ctx, &kernel));
     return sum_blocks(ctx, b, partial, &push);
 }
@@ -330,26 +335,16 @@ static lattn_status backward_wide(
     bool dx = flags & LAT_NORM_DX, dresidual = flags & LAT_NORM_DRES;
     struct lat_kernel kernel = {
         .shader = &lat_shader_layer_norm_bwd_cpu,
-        .t = (int) b->dy->dtype,
-        .u = LAT_NO_DTYPE,
         .read = { b->v, b->weight, b->stats, b->dy, b->random },
         .n_read = 5,
         .write = { dx ? b->dx : NULL, dresidual ? b->dresidual : NULL, partial[0], partial[1] },
         .n_write = 4,
-        .push = &push,
-        .push_bytes = sizeof push,
         .spec = spec,
         .n_spec = LAT_COUNT(spec),
-        .groups = (uint64_t) push.n_blocks * push.groups_per_block,
-        .split = {
-            .n_rows = push.n_blocks,
-            .rows_per_group = 1,
-            .groups_per_row = push.groups_per_block,
-            .row_elements = { elements, 0, 2 * rows, elements, 0, elements, elements, push.n_cols, push.n_cols },
-            .push_n_rows = offsetof(struct layer_norm_push, n_blocks),
-            .push_row0 = offsetof(struct layer_norm_push, block0),
-        },
+        .split.row_elements = { elements, 0, 2 * rows, elements, 0, elements, elements, push.n_cols,
+            push.n_cols },
     };
+    plan_blocks(b, &push, &kernel);
     lat_wide_subgroups(ctx, &kernel);
     push_addresses(&kernel, (const uint8_t[]){ 0, 1, 3, 5, 6 });
     LAT_TRY(lat_kernel_run(ctx, &kernel));
