@@ -61,6 +61,14 @@ LatFloats lat_floats(uint lo, uint hi, uint first)
 #define LAT_PAIRS_OUT(number, Name, name) \
     layout(binding = number) writeonly buffer Name##Pairs { uint64_t pairs_##name[]; };
 
+// One float at a time, step elements apart; for a buffer of any declaration.
+#define LAT_STORE_EACH(name, first, step, value)                                  \
+    {                                                                             \
+        float each_ = (value);                                                    \
+        uint from_ = (first);                                                     \
+        [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)                      \
+            name[from_ + lane_ * (step)] = subgroupBroadcast(each_, lane_);       \
+    }
 #define LAT_STORE_LANES(name, first, value)                                                    \
     {                                                                                          \
         float lanes_ = (value);                                                                \
@@ -71,8 +79,7 @@ LatFloats lat_floats(uint lo, uint hi, uint first)
                 pairs_##name[first_ + lane_ / 2u] = lat_pair(                                  \
                     subgroupBroadcast(lanes_, lane_), subgroupBroadcast(lanes_, lane_ + 1u));  \
         } else {                                                                               \
-            [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)                               \
-                name[first_ + lane_] = subgroupBroadcast(lanes_, lane_);                       \
+            LAT_STORE_EACH(name, first_, 1u, lanes_)                                           \
         }                                                                                      \
     }
 #define LAT_STORE_LANES4(name, first, value)                             \

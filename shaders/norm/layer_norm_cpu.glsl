@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// What the row kernels of layer_norm and dropout_add_layer_norm share on lavapipe 26 and newer
-// (common/wide.glsl): a workgroup is one subgroup and has one row, which it goes through without a
-// loop, four vectors at a time. Options are constants of the pipeline, because a load runs even where
-// a branch says otherwise.
+// What the kernels of layer_norm, dropout_add_layer_norm and embed_layer_norm share on lavapipe 26 and newer
+// (common/wide.glsl): a workgroup is one subgroup and goes through a row without a loop, four vectors at a time;
+// forward has one row, backward those of a block. Options are constants of the pipeline, because a load runs even
+// where a branch says otherwise.
 
 layout(local_size_x = 8, local_size_x_id = 0) in;  // SG
 layout(constant_id = 1) const uint SG = 8;
-layout(constant_id = 2) const uint COLS = 64;   // of a row, a multiple of 4 * SG
+layout(constant_id = 2) const uint COLS = 64;   // of a row, or of backward's strip: a multiple of 4 * SG
 layout(constant_id = 3) const uint FLAGS = 0;   // push.flags
 layout(constant_id = 4) const bool DROPOUT = false;
 layout(constant_id = 5) const bool PAIRS = true;  // rows of an even length
@@ -35,8 +35,8 @@ float norm_sum(vec4 v)
     return subgroupAdd((v.x + v.y) + (v.z + v.w));
 }
 
-// Which elements of step k of a row of the whole tensor are kept; the same as in dropout_row.glsl. A lane draws the words of
-// four elements next to each other, the vectors have them in as many lanes: they change hands as bits.
+// Which elements of step k of a row of the whole tensor are kept; the same as in dropout_row.glsl. A lane draws the
+// words of four elements next to each other, the vectors have them in as many lanes: they change hands as bits.
 bvec4 norm_kept(uvec2 key, uint row, uint k)
 {
     uint counter = (row * COLS + k * (4 * SG)) / 4u + gl_SubgroupInvocationID;

@@ -21,7 +21,7 @@ void main()
         uint corner = plane * p.h * p.w + i * STRIDE_H * p.w + j * STRIDE_W;
         [[unroll]] for (uint a = 0; a < KERNEL_H; a++)
             [[unroll]] for (uint b = 0; b < KERNEL_W; b++)
-                POOL_STORE(dx, corner + a * p.w + b, STRIDE_W, g)
+                LAT_STORE_EACH(dx, corner + a * p.w + b, STRIDE_W, g)
         if (!pool_next(i, j))
             break;
     }

@@ -23,7 +23,7 @@ void main()
         uint mine = corner + gl_SubgroupInvocationID * STRIDE_W;
         [[unroll]] for (uint a = 0; a < KERNEL_H; a++)
             [[unroll]] for (uint b = 0; b < KERNEL_W; b++)
-                POOL_STORE(dx, plane * p.h * p.w + corner + a * p.w + b, STRIDE_W,
+                LAT_STORE_EACH(dx, plane * p.h * p.w + corner + a * p.w + b, STRIDE_W,
                     found == mine + a * p.w + b ? g : 0.0)
         if (!pool_next(i, j))
             break;

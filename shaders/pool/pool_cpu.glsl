@@ -15,7 +15,7 @@ layout(constant_id = 9) const bool PAIRS = false;  // an even ow
 #include "common/wide.glsl"
 #include "pool.abi.h"
 
-// f[offset + lane * stride], for a uniform r and constant offset and stride.
+// f[offset + lane * stride], for a uniform r and constant offset and stride. LAT_STORE_EACH is its counterpart.
 float pool_load(LatFloats r, uint offset, uint stride)
 {
     uint v = floatBitsToUint(r.f[offset]);
@@ -25,14 +25,6 @@ float pool_load(LatFloats r, uint offset, uint stride)
     }
     return uintBitsToFloat(v);
 }
-
-// Its counterpart through the descriptor.
-#define POOL_STORE(buf, first, stride, value)                                  \
-    {                                                                          \
-        float lanes_ = (value);                                                \
-        [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)                   \
-            buf[(first) + lane_ * (stride)] = subgroupBroadcast(lanes_, lane_); \
-    }
 
 uint pool_plane()
 {

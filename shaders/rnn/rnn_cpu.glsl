@@ -18,13 +18,7 @@ layout(constant_id = 6) const uint STEPS_OF_K = 8;  // in an iteration; divides 
 #include "common/wide.glsl"
 
 // What is stored here is read again by its element, so it has no view in pairs.
-#define RNN_PUT(buf, at, value)                                       \
-    {                                                                 \
-        float lanes_ = (value);                                       \
-        uint at_ = (at);                                              \
-        [[unroll]] for (uint lane_ = 0; lane_ < SG; lane_++)          \
-            buf[at_ + lane_] = subgroupBroadcast(lanes_, lane_);      \
-    }
+#define RNN_PUT(buf, at, value) LAT_STORE_EACH(buf, at, 1u, value)
 
 layout(buffer_reference, scalar, buffer_reference_align = 4) buffer RnnOperand { float f[]; };
 
